@@ -1,0 +1,79 @@
+/**
+ * The one rtnetlink request this project needs: a veth pair whose far end lies in another namespace.
+ * rtnetlink(7), veth(4), linux/if_link.h.
+ *
+ *   nlmsghdr 16 │ ifinfomsg 16 │ IFLA_IFNAME near │ IFLA_LINKINFO { KIND "veth", DATA { PEER: ifinfomsg,
+ *                                                   IFLA_IFNAME far, IFLA_NET_NS_FD } }
+ */
+
+import { sysError } from './errno.js';
+import { O_CLOEXEC } from './fd.js';
+import { check, libc } from './libc.js';
+import { NativeStruct } from './native-struct.js';
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_ROUTE = 0;
+const RTM_NEWLINK = 16;
+const NLM_F_REQUEST = 1;
+const NLM_F_ACK = 4;
+const NLM_F_EXCL = 0x200;
+const NLM_F_CREATE = 0x400;
+const NLMSG_ERROR = 2;
+const IFLA_IFNAME = 3;
+const IFLA_LINKINFO = 18;
+const IFLA_NET_NS_FD = 28;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const VETH_INFO_PEER = 1;
+const NLMSGHDR_SIZE = 16;
+const IFINFOMSG_SIZE = 16;
+
+/** Makes a veth pair: `near` in the calling thread's namespace, `far` in the one behind `farNetnsFd`. Both down. */
+export function createVeth(near: string, far: string, farNetnsFd: number): void {
+  const m = new NativeStruct(512);
+  let at = NLMSGHDR_SIZE + IFINFOMSG_SIZE;
+  const open = (type: number): number => {
+    m.view.setUint16(at + 2, type, true);
+    at += 4;
+    return at - 4;
+  };
+  const close = (start: number): void => {
+    m.view.setUint16(start, at - start, true);
+    at = (at + 3) & ~3;
+  };
+  const text = (type: number, value: string): void => {
+    const a = open(type);
+    m.setString(at, value);
+    at += value.length + 1;
+    close(a);
+  };
+  text(IFLA_IFNAME, near);
+  const info = open(IFLA_LINKINFO);
+  text(IFLA_INFO_KIND, 'veth');
+  const data = open(IFLA_INFO_DATA);
+  const peer = open(VETH_INFO_PEER);
+  at += IFINFOMSG_SIZE;
+  text(IFLA_IFNAME, far);
+  const ns = open(IFLA_NET_NS_FD);
+  m.view.setUint32(at, farNetnsFd, true);
+  at += 4;
+  close(ns);
+  close(peer);
+  close(data);
+  close(info);
+  m.view.setUint32(0, at, true);
+  m.view.setUint16(4, RTM_NEWLINK, true);
+  m.view.setUint16(6, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, true);
+
+  const fd = check('socket(netlink)', libc.socket(AF_NETLINK, SOCK_RAW | O_CLOEXEC, NETLINK_ROUTE));
+  try {
+    check('send to rtnetlink', libc.send(fd, m.address, at, 0));
+    check('receive from rtnetlink', libc.recv(fd, m.address, 512, 0));
+    const type = m.view.getUint16(4, true);
+    const error = type === NLMSG_ERROR ? -m.view.getInt32(NLMSGHDR_SIZE, true) : 0;
+    if (error !== 0) throw sysError(`make veth ${near}–${far}`, error);
+  } finally {
+    libc.close(fd);
+  }
+}
