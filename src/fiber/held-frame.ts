@@ -1,0 +1,67 @@
+/** A frame while a lane holds it: pooled records, so that a frame that passes allocates none. */
+import { type Frame, NO_OFFLOAD } from '../core/index.js';
+import type { FrameOffered, TrafficClass } from './lane-contract.js';
+
+export interface HeldFrame {
+  frame: Frame;
+  trafficClass: TrafficClass;
+  offeredNs: number;
+  packets: number;
+  wireBytes: number;
+  packetBytes: number;
+  /** Original indices of the packets that are gone already; null for none. */
+  lost: readonly number[] | null;
+  /** Of `packets` and `wireBytes`, those the glass loses. */
+  hitPackets: number;
+  hitBytes: number;
+  /** When it arrives; meaningful once it is in the glass. */
+  dueNs: number;
+}
+
+/** What a free record refers to, so that it keeps no frame alive. */
+const NO_FRAME: Frame = Object.freeze({
+  data: new Uint8Array(0),
+  start: 0,
+  length: 0,
+  offload: NO_OFFLOAD,
+});
+
+export class HeldFramePool {
+  readonly #free: HeldFrame[] = [];
+
+  /** A record with the event's numbers; allocates only when more frames are held than ever before. */
+  take(nowNs: number, event: FrameOffered): HeldFrame {
+    const held = this.#free.pop() ?? newHeldFrame();
+    held.frame = event.frame;
+    held.trafficClass = event.trafficClass;
+    held.offeredNs = nowNs;
+    held.packets = event.packets;
+    held.wireBytes = event.wireBytes;
+    held.packetBytes = event.packetBytes;
+    held.lost = event.lost ?? null;
+    held.hitPackets = 0;
+    held.hitBytes = 0;
+    return held;
+  }
+
+  give(held: HeldFrame): void {
+    held.frame = NO_FRAME;
+    held.lost = null;
+    this.#free.push(held);
+  }
+}
+
+function newHeldFrame(): HeldFrame {
+  return {
+    frame: NO_FRAME,
+    trafficClass: 0,
+    offeredNs: 0,
+    packets: 0,
+    wireBytes: 0,
+    packetBytes: 0,
+    lost: null,
+    hitPackets: 0,
+    hitBytes: 0,
+    dueNs: 0,
+  };
+}
