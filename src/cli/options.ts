@@ -1,0 +1,70 @@
+/**
+ * The options of `longhaul run`: each one is a key of the experiment file under another name, and is
+ * laid over the file as the text it was typed as. So ranges, defaults and refusals live in one
+ * place, `lab/experiment-keys.ts`; here is only what a terminal adds.
+ */
+import { Command, Option } from 'commander';
+import type { Override } from '../lab/experiment-file.js';
+
+interface KeyOption {
+  /** As commander has it: the name and the form of its value. */
+  readonly flags: string;
+  readonly path: readonly string[];
+  readonly text: string;
+  readonly hidden?: true;
+}
+
+const KEY_OPTIONS: readonly KeyOption[] = [
+  { flags: '--profile <name>', path: ['fiber', 'profile'], text: 'fiber by name (default: metro-80km)' },
+  { flags: '--distance <length>', path: ['fiber', 'distance'], text: 'length of fiber, 5 µs a km: 80km' },
+  { flags: '--one-way <time>', path: ['fiber', 'one-way'], text: 'one-way delay, in place of a distance: 400us' },
+  { flags: '--rate <rate>', path: ['fiber', 'rate'], text: 'rate of the link: 10Gbit, unlimited' },
+  { flags: '--loss <chance>', path: ['fiber', 'loss'], text: 'chance that a packet is lost: 0.01%' },
+  { flags: '--queue <size>', path: ['fiber', 'queue'], text: 'queue in front of the rate: 4MiB' },
+  { flags: '--attach <how>', path: ['attach'], text: 'auto, netns or loopback (default: auto)' },
+  { flags: '--memory <size>', path: ['guest', 'memory'], text: 'memory of the guest (default: 256MiB)' },
+  { flags: '--fill <content>', path: ['guest', 'fill'], text: 'zero, text, random or mix (default: mix)' },
+  {
+    flags: '--dirty <model[:rate]>',
+    path: ['guest', 'dirty'],
+    text: 'what the guest writes: idle, or sweep, uniform, zipf with a rate (default: uniform:50MB/s)',
+  },
+  { flags: '--hot-set <size>', path: ['guest', 'hot-set'], text: 'range that it writes (default: all memory)' },
+  { flags: '--streams <n>', path: ['migration', 'streams'], text: 'TCP streams for pages, 1..16 (default: 1)' },
+  {
+    flags: '--pause-target <time>',
+    path: ['migration', 'pause-target'],
+    text: 'switch over when the predicted pause is at most this (default: 1ms)',
+  },
+  { flags: '--max-rounds <n>', path: ['migration', 'max-rounds'], text: 'pre-copy rounds at most (default: 30)' },
+  { flags: '--qos <order>', path: ['migration', 'qos'], text: 'guest-first or none (default: guest-first)' },
+  { flags: '--repeat <n>', path: ['migration', 'repeat'], text: 'moves there and back, 0..1000 (default: 1)' },
+  { flags: '--seed <n>', path: ['seed'], text: 'seed of every random draw (default: 1)' },
+  { flags: '--spin <when>', path: ['spin'], text: 'deadline, always or never (default: deadline)' },
+  { flags: '--keep', path: ['keep'], text: 'leave both sites standing until Ctrl-C and name their namespaces' },
+  { flags: '--out <dir>', path: ['out'], text: 'where result.json goes (default: results/TIME)' },
+  {
+    flags: '--test-corrupt-page <pfn>',
+    path: ['test-hooks', 'corrupt-page'],
+    text: 'flip a byte of this page in flight',
+    hidden: true,
+  },
+];
+
+/** Adds the experiment's options to a command. */
+export function addKeyOptions(command: Command): Command {
+  for (const { flags, text, hidden } of KEY_OPTIONS) {
+    const option = new Option(flags, text);
+    command.addOption(hidden ? option.hideHelp() : option);
+  }
+  return command;
+}
+
+/** What was typed, as keys to lay over the file. @param typed commander's `opts()` */
+export function overridesOf(typed: Readonly<Record<string, unknown>>): Override[] {
+  return KEY_OPTIONS.flatMap(({ flags, path }) => {
+    const option = new Option(flags);
+    const value = typed[option.attributeName()];
+    return value === undefined ? [] : [{ option: option.long!, path, value }];
+  });
+}

@@ -1,0 +1,113 @@
+/**
+ * The command line's grammar. What a command does stands in a file of its own; here is what may be
+ * typed and what `--help` teaches.
+ */
+import { Command, CommanderError } from 'commander';
+import { EXIT_CODES_TEXT, EXIT_OK, EXIT_USAGE } from './exit-codes.js';
+import { addKeyOptions } from './options.js';
+
+/** What each command does; resolves to the exit code. */
+export interface Commands {
+  run(file: string | undefined, typed: Readonly<Record<string, unknown>>): Promise<number>;
+  doctor(json: boolean): Promise<number>;
+  profiles(json: boolean): Promise<number>;
+}
+
+export interface Streams {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+const EXAMPLES = `Examples:
+  longhaul run                                     move a 256 MiB guest 80 km, once
+  longhaul run --repeat 20 --seed 7 --out run7     twenty moves, the result in run7/result.json
+  longhaul run --distance 200km --loss 0.01%       a longer, lossy fiber
+  longhaul run --dirty zipf:500MB/s --streams 4    a busy guest, four streams
+  longhaul run examples/two-spans.yaml --json      an experiment from a file, its result on stdout
+  longhaul run --keep                              leave the sites standing, for ping and iperf3
+  longhaul doctor                                  what this machine offers, what each lack costs`;
+
+const RUN_HELP = `Options stand over the file; examples/metro-80km.yaml shows every key.
+A fiber option holds for every span and both directions; --profile replaces the file's fiber.
+
+${EXIT_CODES_TEXT}`;
+
+/**
+ * Parses and runs.
+ * @param argv the words after the program's name
+ * @returns the exit code
+ * @throws whatever a command throws; bad words are answered here with one line and exit code 2
+ */
+export async function runProgram(
+  argv: readonly string[],
+  version: string,
+  commands: Commands,
+  streams: Streams,
+): Promise<number> {
+  let exitCode = EXIT_OK;
+  const program = new Command('longhaul')
+    .description(
+      'Moves a running guest between two virtual datacenters over an emulated fiber, and measures what it ' +
+        'costs: the 2009 Cisco/VMware experiment (80 km, a round trip under 1 ms) on one machine.',
+    )
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this')
+    .helpCommand(false)
+    .addHelpText('after', `\n${EXAMPLES}\n\n${EXIT_CODES_TEXT}`)
+    .exitOverride()
+    .configureOutput({
+      writeOut: streams.out,
+      writeErr: streams.err,
+      outputError: (text, write) => write(oneLine(text)),
+    });
+  const settle = (code: Promise<number>): Promise<void> =>
+    code.then((value) => {
+      exitCode = value;
+    });
+
+  const run = program
+    .command('run')
+    .description('Runs an experiment: sets up both sites, moves the guest, says what it cost.')
+    .argument('[experiment]', 'a YAML file; without one, the experiment of 2009')
+    .allowExcessArguments(false)
+    .addHelpText('after', `\n${RUN_HELP}`);
+  addKeyOptions(run)
+    .option('--json', "print the result's JSON on stdout, all else on stderr")
+    .option('--no-progress', 'print no progress')
+    .action((file: string | undefined, typed: Record<string, unknown>) => settle(commands.run(file, typed)));
+
+  program
+    .command('doctor')
+    .description('Lists what this machine offers and what each lack costs.')
+    .allowExcessArguments(false)
+    .option('--json', 'print JSON')
+    .action((typed: { json?: boolean }) => settle(commands.doctor(typed.json ?? false)));
+
+  program
+    .command('profiles')
+    .description('Lists the fibers by name, with the source of their figures.')
+    .allowExcessArguments(false)
+    .option('--json', 'print JSON')
+    .action((typed: { json?: boolean }) => settle(commands.profiles(typed.json ?? false)));
+
+  if (argv.length === 0) {
+    program.outputHelp();
+    return EXIT_OK;
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (e) {
+    // commander has written its line, or the help or version that was asked for
+    if (e instanceof CommanderError) return e.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    throw e;
+  }
+  return exitCode;
+}
+
+/** commander's complaint in this project's form: one line, with the remedy behind a semicolon. */
+function oneLine(text: string): string {
+  const words = text.trim().replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace(/\s*\(Did you mean/, '; (did you mean');
+  const suggestion = /; \(did you mean (?:one of )?(.+?)\?\)$/.exec(words);
+  const remedy = suggestion ? `did you mean ${suggestion[1]}?` : 'longhaul --help shows what may be typed';
+  return `longhaul: CLI_USAGE: ${suggestion ? words.slice(0, suggestion.index) : words}; ${remedy}\n`;
+}

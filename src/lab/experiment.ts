@@ -1,0 +1,114 @@
+/**
+ * An experiment, resolved: every quantity a plain number in the unit its name says, every default
+ * filled in, every range checked. It is what the lab runs and what the result file keeps, so it is
+ * JSON: no `Infinity` (an unlimited rate is `null`), no `undefined` where a value is required.
+ *
+ *   YAML file ─┐
+ *              ├─► experiment-keys (what may be said) ─► resolve-experiment ─► Experiment ─► run
+ *   options ───┘
+ *
+ * Left out on purpose: how a person writes it (`experiment-keys.ts`).
+ */
+import { z } from 'zod';
+
+const ns = (text: string) => z.int().nonnegative().describe(`${text}, nanoseconds`);
+const count = (text: string) => z.int().nonnegative().describe(text);
+
+export const ATTACHES = ['auto', 'netns', 'loopback'] as const;
+export const FILLS = ['zero', 'text', 'random', 'mix'] as const;
+export const DIRTY_MODELS = ['idle', 'sweep', 'uniform', 'zipf'] as const;
+export const QOS = ['guest-first', 'none'] as const;
+export const SPINS = ['deadline', 'always', 'never'] as const;
+export const SITES = ['a', 'b'] as const;
+export const DIRECTIONS = ['a-b', 'b-a'] as const;
+
+export type Site = (typeof SITES)[number];
+export type Direction = (typeof DIRECTIONS)[number];
+
+const RATE = z.number().positive().nullable();
+
+export const LANE_SCHEMA = z
+  .object({
+    oneWayNs: ns('Propagation delay of this direction'),
+    rateBps: RATE.describe('Serialisation rate, bits per second; null when unlimited'),
+    queueBytes: count('Drop-tail queue in front of the rate, bytes on the wire'),
+    lossProb: z.number().min(0).max(1).describe('Bernoulli loss per wire packet, 0..1'),
+  })
+  .describe('One direction of one span');
+
+export const DIRTY_SCHEMA = z
+  .object({
+    model: z.enum(DIRTY_MODELS).describe('How the guest chooses the pages it writes'),
+    pagesPerS: z.number().nonnegative().describe('Pages written per second (50MB/s is 50e6 / 4096)'),
+    hotSetBytes: count('Size of the range that is written; the whole memory when equal to it'),
+    skew: z.number().nonnegative().describe('Exponent of the zipf model; 0 for the others'),
+  })
+  .describe('How the guest dirties its memory');
+
+export const CLIENT_SCHEMA = z.object({
+  site: z.enum(SITES).describe('Where the client stands; it does not move'),
+  icmpIntervalNs: ns('Time between two echo requests').nullable(),
+  serviceIntervalNs: ns('Time between two requests to the service').nullable(),
+});
+
+export const EXPERIMENT_SCHEMA = z.object({
+  name: z.string().describe('What people call it'),
+  seed: count('Seed of every random draw'),
+  attach: z.enum(ATTACHES).describe('How hosts and clients hang on the fabric; auto takes the best available'),
+  fiber: z.object({
+    profile: z.string().describe('The named profile it began from'),
+    spans: z
+      .array(z.object({ aToB: LANE_SCHEMA, bToA: LANE_SCHEMA }))
+      .min(1)
+      .describe('Spans in a row, site A first'),
+  }),
+  guest: z.object({
+    kind: z.literal('workload'),
+    memoryBytes: count('Guest memory, bytes; a multiple of 4096'),
+    fill: z.enum(FILLS).describe('What the memory holds before the guest runs'),
+    dirty: DIRTY_SCHEMA,
+    mac: z.string().describe('MAC address of the guest'),
+    ip: z.string().describe('IPv4 address of the guest'),
+  }),
+  clients: z.array(CLIENT_SCHEMA).describe('Sessions held with the guest across the move'),
+  probe: z
+    .object({
+      count: count('Echo requests between the sites before the first move'),
+      intervalNs: ns('Time between two of them'),
+    })
+    .describe('The measurement of the round trip through the fiber'),
+  migration: z.object({
+    repeat: count('Moves of the same guest: A to B, B to A, …'),
+    streams: count('TCP streams that carry pages'),
+    pauseTargetNs: ns('Pre-copy stops when the predicted pause is at most this'),
+    maxRounds: count('Pre-copy rounds before the switchover is made regardless'),
+    limitNs: ns('Longest pre-copy before the move is given up and the guest stays'),
+    qos: z.enum(QOS).describe('Whether guest and client frames go ahead of vMotion at the fiber'),
+    startAfterNs: ns('Time from the first client session to the first move'),
+    betweenNs: ns('Time between two moves'),
+  }),
+  background: z
+    .array(
+      z.object({
+        direction: z.enum(DIRECTIONS),
+        rateBps: z.number().positive().describe('Offered rate on the wire, bits per second'),
+        frameBytes: count('Frame length without FCS, bytes'),
+      }),
+    )
+    .describe('Other traffic offered to the fiber'),
+  spin: z.enum(SPINS).describe('When the fabric spins rather than sleeps: just before a deadline, …'),
+  keep: z.boolean().describe('Leave both sites standing after the moves until interrupted'),
+  outDir: z.string().nullable().describe('Directory for result.json; null for one named by the time'),
+  testHooks: z
+    .object({
+      corruptPage: count('Flip a byte of this pfn in flight, in the last round that carries it').optional(),
+    })
+    .optional()
+    .describe('Deliberate faults, for tests only'),
+});
+
+/** A fully resolved experiment. Plain JSON: it is stored with its result. */
+export type Experiment = z.infer<typeof EXPERIMENT_SCHEMA>;
+export type LaneConfig = z.infer<typeof LANE_SCHEMA>;
+export type DirtySpec = z.infer<typeof DIRTY_SCHEMA>;
+export type ClientSpec = z.infer<typeof CLIENT_SCHEMA>;

@@ -1,0 +1,143 @@
+/** A result as a run writes it, with figures that tests can name. */
+import { experimentFrom } from '../../src/lab/experiment-file.js';
+import type { ClientResult, MigrationResult, RunResult } from '../../src/lab/result.js';
+
+export function sampleClient(change: Partial<ClientResult> = {}): ClientResult {
+  return {
+    site: 'a',
+    kind: 'service',
+    sent: 1500,
+    answered: 1500,
+    lost: 0,
+    duplicated: 0,
+    wrong: 0,
+    resets: 0,
+    longestGapNs: 3_200_000,
+    rttBeforeP50Ns: 90_000,
+    rttAfterP50Ns: 910_000,
+    ...change,
+  };
+}
+
+/** Move `index`: even ones go a→b, odd ones back. Its pause is 900 µs + 100 µs an index. */
+export function sampleMigration(index: number, change: Partial<MigrationResult> = {}): MigrationResult {
+  const there = index % 2 === 0;
+  return {
+    index,
+    from: there ? 'a' : 'b',
+    to: there ? 'b' : 'a',
+    outcome: 'completed',
+    guestAt: there ? 'b' : 'a',
+    reason: null,
+    startNs: 2_000_000_000 + index * 1_000_000_000,
+    totalNs: 345_000_000,
+    pauseNs: 900_000 + index * 100_000,
+    pauseParts: {
+      stopNs: 15_000,
+      harvestNs: 130_000,
+      saveStateNs: 5_000,
+      recordCommitNs: 2_000,
+      sendNs: 40_000 + index * 100_000,
+      propagateNs: 450_000,
+      applyNs: 120_000,
+      verifyNs: 60_000,
+      recordRunningNs: 3_000,
+      startNs: 75_000,
+    },
+    announceNs: 30_000,
+    rounds: [
+      {
+        round: 0,
+        startNs: 2_000_100_000,
+        durationNs: 330_000_000,
+        dirtyPages: 65_536,
+        pagesSent: 49_152,
+        zeroPages: 16_384,
+        bytes: 201_500_000,
+        throughputBps: 4.88e9,
+        dirtyRatePagesPerS: 11_800,
+        predictedPauseNs: 4_000_000,
+      },
+    ],
+    pagesSent: 53_000,
+    zeroPages: 16_384,
+    pagesInPause: 30,
+    bytesOnWire: 231_000_000,
+    throughputBps: 5.36e9,
+    framesForwarded: 2,
+    memoryIdentical: true,
+    clients: [
+      sampleClient({
+        kind: 'icmp',
+        sent: 150,
+        answered: 150,
+        longestGapNs: 12_400_000,
+        rttBeforeP50Ns: there ? 80_000 : 905_000,
+        rttAfterP50Ns: there ? 905_000 : 80_000,
+      }),
+      sampleClient(there ? {} : { rttBeforeP50Ns: 910_000, rttAfterP50Ns: 90_000 }),
+      sampleClient(
+        there
+          ? { site: 'b', rttBeforeP50Ns: 920_000, rttAfterP50Ns: 95_000 }
+          : { site: 'b', rttBeforeP50Ns: 95_000, rttAfterP50Ns: 920_000 },
+      ),
+    ],
+    ...change,
+  };
+}
+
+export function sampleResult(moves = 1, change: Partial<RunResult> = {}): RunResult {
+  const lane = {
+    framesIn: 20_000,
+    packetsIn: 160_000,
+    bytesIn: 235_000_000,
+    framesOut: 20_000,
+    packetsOut: 160_000,
+    bytesOut: 235_000_000,
+    drops: {},
+    packetsHeld: 0,
+    queuePeakBytes: 900_000,
+  };
+  const bridge = { framesIn: 40_000, framesForwarded: 39_998, framesFlooded: 12, drops: { 'same-port': 2 }, macMoves: 1 };
+  return {
+    schema: 'longhaul/result/1',
+    label: 'measured',
+    startedAt: '2026-01-02T03:04:05.678Z',
+    durationNs: 6_000_000_000,
+    seed: 7,
+    revision: '0.1.0+e3ef308',
+    machine: {
+      cpu: 'Example CPU',
+      cores: 2,
+      memoryBytes: 8 * 2 ** 30,
+      kernel: '6.18.0',
+      arch: 'x64',
+      node: 'v20.20.0',
+      root: true,
+      dirtyLog: 'kernel',
+    },
+    attach: 'netns',
+    profile: 'metro-80km',
+    experiment: experimentFrom({ seed: 7, migration: { repeat: moves } }),
+    rtt: {
+      method: 'raw-socket',
+      targetNs: 1_000_000,
+      minNs: 842_000,
+      p50Ns: 868_000,
+      p99Ns: 990_000,
+      maxNs: 1_070_000,
+      count: 250,
+      lost: 0,
+    },
+    lateness: { p50Ns: 4_000, p99Ns: 38_000, p999Ns: 120_000, maxNs: 900_000, count: 1_234_567 },
+    fabric: { closes: true, fiber: { aToB: lane, bToA: lane }, bridges: { a: bridge, b: bridge } },
+    migrations: Array.from({ length: moves }, (_, i) => sampleMigration(i)),
+    memoryPeaks: [
+      { process: 'host a', peakBytes: 380 * 2 ** 20, limitBytes: 416 * 2 ** 20 },
+      { process: 'fabric', peakBytes: 90 * 2 ** 20, limitBytes: null },
+    ],
+    notes: [],
+    timeline: [{ atNs: 2_000_000_000, where: 'host a', what: 'offered' }],
+    ...change,
+  };
+}
