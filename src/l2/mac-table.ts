@@ -1,0 +1,229 @@
+/**
+ * The bridge's filtering database: which port a MAC address was last heard on, and when.
+ *
+ *   slot:   0       1       2       3      …        open addressing with linear probing over
+ *   macs  [ empty | mac   | mac   | empty |   ]     typed arrays, at most half full; an entry is
+ *   ports [       | 2     | 1     |       |   ]     removed by shifting its followers back, so
+ *   heard [       | ns    | ns    |       |   ]     there are no tombstones
+ *
+ * Entries age lazily: an expired one is not found, and each new address lets a hand sweep a few slots, so a
+ * flood of addresses costs a bounded number of steps each and never an allocation. A full table learns
+ * nothing new and says so (frames to those addresses are flooded, as from any full bridge).
+ * Source: IEEE 802.1Q-2022, 8.8 and the ageing time of Table 8-6 (300 s recommended, 10 s to 10^6 s).
+ * Left out: static entries; VLANs learn in tables of their own.
+ */
+import { ConfigError, NS_PER_S } from '../core/index.js';
+import type { L2ErrorCode } from './errors.js';
+
+export const DEFAULT_MAC_AGING_NS = 300 * NS_PER_S;
+export const DEFAULT_MAC_CAPACITY = 8192;
+const MIN_AGING_NS = NS_PER_S / 1000;
+const MAX_AGING_NS = 1_000_000 * NS_PER_S;
+const MAX_CAPACITY = 2 ** 20;
+
+const EMPTY = -1;
+/** Slots swept for expired entries per new address: at half load, more than one entry leaves for each that comes. */
+const SWEEP_SLOTS = 8;
+/** A chain longer than this means chosen addresses, not chance (at half load the mean is under two). */
+const MAX_PROBES = 128;
+
+/** What `learn` found. */
+export const LEARN_KNOWN = 0;
+export const LEARN_NEW = 1;
+/** The address was known on another port, and is on this one now. */
+export const LEARN_MOVED = 2;
+/** No room: not learned. */
+export const LEARN_FULL = 3;
+
+export interface MacTableOptions {
+  /** How long an address is believed after it was last heard. */
+  readonly agingNs?: number;
+  /** Addresses at most. */
+  readonly capacity?: number;
+}
+
+export interface MacTableCounters {
+  /** Entries held, expired ones not yet swept included. */
+  readonly size: number;
+  readonly learned: number;
+  readonly moved: number;
+  /** Entries that expired and were removed. */
+  readonly aged: number;
+  /** Entries removed with their port. */
+  readonly forgotten: number;
+  /** Addresses not learned because the table was full. */
+  readonly refused: number;
+}
+
+export interface MacEntry {
+  readonly mac: number;
+  readonly port: number;
+  readonly heardNs: number;
+}
+
+export class MacTable {
+  readonly agingNs: number;
+  readonly capacity: number;
+  readonly #macs: Float64Array;
+  readonly #heardNs: Float64Array;
+  readonly #ports: Int32Array;
+  readonly #mask: number;
+  #hand = 0;
+  #size = 0;
+  #learned = 0;
+  #moved = 0;
+  #aged = 0;
+  #forgotten = 0;
+  #refused = 0;
+
+  /** @throws ConfigError `L2_MAC_TABLE_RANGE` */
+  constructor(options: MacTableOptions = {}) {
+    this.agingNs = options.agingNs ?? DEFAULT_MAC_AGING_NS;
+    this.capacity = options.capacity ?? DEFAULT_MAC_CAPACITY;
+    if (!(this.agingNs >= MIN_AGING_NS && this.agingNs <= MAX_AGING_NS)) {
+      throw rangeError(
+        `MAC aging of ${this.agingNs} ns is outside 1 ms..1000000 s`,
+        'the standard recommends 300 s',
+      );
+    }
+    if (!Number.isInteger(this.capacity) || this.capacity < 1 || this.capacity > MAX_CAPACITY) {
+      throw rangeError(`MAC capacity ${this.capacity} is outside 1..${MAX_CAPACITY}`, 'the default is 8192');
+    }
+    const slots = 2 ** Math.ceil(Math.log2(this.capacity * 2));
+    this.#mask = slots - 1;
+    this.#macs = new Float64Array(slots).fill(EMPTY);
+    this.#heardNs = new Float64Array(slots);
+    this.#ports = new Int32Array(slots);
+  }
+
+  /**
+   * Notes that `mac` was heard on `port`. A move takes effect at once: that is what makes an announcement
+   * after a switchover work. Allocates nothing.
+   * @returns one of `LEARN_KNOWN`, `LEARN_NEW`, `LEARN_MOVED`, `LEARN_FULL`
+   */
+  learn(nowNs: number, mac: number, port: number): number {
+    const slot = this.#find(mac);
+    if (slot >= 0) {
+      const fresh = nowNs - this.#heardNs[slot]! <= this.agingNs;
+      this.#heardNs[slot] = nowNs;
+      if (fresh && this.#ports[slot] === port) return LEARN_KNOWN;
+      this.#ports[slot] = port;
+      if (!fresh) {
+        this.#aged++;
+        this.#learned++;
+        return LEARN_NEW;
+      }
+      this.#moved++;
+      return LEARN_MOVED;
+    }
+    return this.#insert(nowNs, mac, port);
+  }
+
+  /** The port `mac` was last heard on; -1 when it is unknown or has aged out. Changes nothing. */
+  lookup(nowNs: number, mac: number): number {
+    const slot = this.#find(mac);
+    return slot >= 0 && nowNs - this.#heardNs[slot]! <= this.agingNs ? this.#ports[slot]! : -1;
+  }
+
+  /** Removes every address heard on `port`. O(capacity). */
+  forgetPort(port: number): void {
+    for (let slot = 0; slot <= this.#mask; slot++) {
+      // Removal shifts a follower into this slot: look at it again.
+      while (this.#macs[slot] !== EMPTY && this.#ports[slot] === port) {
+        this.#remove(slot);
+        this.#forgotten++;
+      }
+    }
+  }
+
+  /** The entries believed at `nowNs`, by address; for people and tests, O(capacity). */
+  entries(nowNs: number): MacEntry[] {
+    const found: MacEntry[] = [];
+    for (let slot = 0; slot <= this.#mask; slot++) {
+      const heardNs = this.#heardNs[slot]!;
+      if (this.#macs[slot] === EMPTY || nowNs - heardNs > this.agingNs) continue;
+      found.push({ mac: this.#macs[slot]!, port: this.#ports[slot]!, heardNs });
+    }
+    return found.sort((a, b) => a.mac - b.mac);
+  }
+
+  counters(): MacTableCounters {
+    return {
+      size: this.#size,
+      learned: this.#learned,
+      moved: this.#moved,
+      aged: this.#aged,
+      forgotten: this.#forgotten,
+      refused: this.#refused,
+    };
+  }
+
+  #find(mac: number): number {
+    const macs = this.#macs;
+    let slot = this.#home(mac);
+    for (let probes = 0; probes < MAX_PROBES; probes++) {
+      const held = macs[slot]!;
+      if (held === mac) return slot;
+      if (held === EMPTY) return -1;
+      slot = (slot + 1) & this.#mask;
+    }
+    return -1;
+  }
+
+  #insert(nowNs: number, mac: number, port: number): number {
+    this.#sweep(nowNs);
+    let slot = this.#home(mac);
+    let probes = 0;
+    while (this.#macs[slot] !== EMPTY && probes < MAX_PROBES) {
+      slot = (slot + 1) & this.#mask;
+      probes++;
+    }
+    if (this.#size >= this.capacity || probes >= MAX_PROBES) {
+      this.#refused++;
+      return LEARN_FULL;
+    }
+    this.#macs[slot] = mac;
+    this.#heardNs[slot] = nowNs;
+    this.#ports[slot] = port;
+    this.#size++;
+    this.#learned++;
+    return LEARN_NEW;
+  }
+
+  #sweep(nowNs: number): void {
+    for (let n = 0; n < SWEEP_SLOTS; n++) {
+      if (this.#macs[this.#hand] !== EMPTY && nowNs - this.#heardNs[this.#hand]! > this.agingNs) {
+        this.#remove(this.#hand);
+        this.#aged++;
+      } else {
+        this.#hand = (this.#hand + 1) & this.#mask;
+      }
+    }
+  }
+
+  /** Empties a slot and closes the gap: a follower moves back unless that would put it before its home. */
+  #remove(slot: number): void {
+    let gap = slot;
+    for (let next = (gap + 1) & this.#mask; this.#macs[next] !== EMPTY; next = (next + 1) & this.#mask) {
+      const fromHome = (next - this.#home(this.#macs[next]!)) & this.#mask;
+      if (fromHome < ((next - gap) & this.#mask)) continue;
+      this.#macs[gap] = this.#macs[next]!;
+      this.#heardNs[gap] = this.#heardNs[next]!;
+      this.#ports[gap] = this.#ports[next]!;
+      gap = next;
+    }
+    this.#macs[gap] = EMPTY;
+    this.#size--;
+  }
+
+  /** Where the search for `mac` begins: both halves mixed, since vendors count in the low bytes. */
+  #home(mac: number): number {
+    let h = Math.imul(mac >>> 0, 0x9e3779b1) ^ Math.imul((mac / 0x1_0000_0000) >>> 0, 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
+    return (h ^ (h >>> 13)) & this.#mask;
+  }
+}
+
+function rangeError(message: string, hint: string): ConfigError<L2ErrorCode> {
+  return new ConfigError<L2ErrorCode>('L2_MAC_TABLE_RANGE', message, { hint });
+}
