@@ -11,7 +11,7 @@ export {
   openFd,
   setNonBlocking,
 } from './fd.js';
-export { addressOf, check, errno, koffiVersion, libc } from './libc.js';
+export { addressOf, check, errno, koffiVersion, libc, MADV_DONTNEED } from './libc.js';
 export { NativeStruct } from './native-struct.js';
 export { bringUp, type InterfaceSettings, interfaceIndex } from './netdev.js';
 export { createVeth } from './netlink.js';
@@ -34,3 +34,4 @@ export {
   socketError,
 } from './socket.js';
 export { openTap, VNET_HDR_SIZE } from './tap.js';
+export { openPagemap, openWriteTracker, PageRegions, trackWrites, untrackWrites } from './userfaultfd.js';

@@ -109,3 +109,6 @@ export function addressOf(array: NodeJS.TypedArray | DataView): number {
 
 /** True when koffi loaded; by importing this module it did. For `longhaul doctor`. */
 export const koffiVersion: string = koffi.version;
+
+/** madvise(2): give private pages back; they read as zeros afterwards. */
+export const MADV_DONTNEED = 4;

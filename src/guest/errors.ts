@@ -1,0 +1,9 @@
+/** The codes of this folder's errors. Bad bytes never throw: they are not answered, or counted as wrong. */
+export type GuestErrorCode =
+  | 'GUEST_MEMORY_RANGE'
+  | 'GUEST_DIRTY_RANGE'
+  | 'GUEST_DIRTY_SKEW'
+  | 'GUEST_DIRTY_KERNEL'
+  | 'GUEST_STATE_INVALID'
+  | 'GUEST_CLIENT_RANGE'
+  | 'GUEST_STOPPED';

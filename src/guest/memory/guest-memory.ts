@@ -1,0 +1,35 @@
+/**
+ * Guest memory as a shared WebAssembly.Memory: page-aligned, at a fixed address, populated only where it is
+ * touched, and up to 4 GiB. Every thread that is given `buffer` sees the same bytes at the same address.
+ */
+import { PAGE_SIZE } from '../../core/index.js';
+import { addressOf } from '../../sys/index.js';
+import { type GuestMemory, layoutOf } from '../index.js';
+
+const WASM_PAGE_SIZE = 65536;
+
+/** What the library of ES2023 leaves to the DOM's: the one constructor that is used here. */
+declare const WebAssembly: {
+  readonly Memory: new (size: {
+    initial: number;
+    maximum: number;
+    shared: true;
+  }) => { readonly buffer: SharedArrayBuffer };
+};
+
+/**
+ * Makes zeroed guest memory of `pages` pages.
+ * @throws ConfigError `GUEST_MEMORY_RANGE`
+ */
+export function createGuestMemory(pages: number): GuestMemory {
+  layoutOf(pages);
+  const size = Math.ceil((pages * PAGE_SIZE) / WASM_PAGE_SIZE);
+  const memory = new WebAssembly.Memory({ initial: size, maximum: size, shared: true });
+  return attachGuestMemory(memory.buffer, pages);
+}
+
+/** The same memory in another thread. @param buffer of a memory that `createGuestMemory` made */
+export function attachGuestMemory(buffer: SharedArrayBuffer, pages: number): GuestMemory {
+  const bytes = new Uint8Array(buffer, 0, pages * PAGE_SIZE);
+  return { pages, bytes, address: addressOf(bytes), buffer };
+}
