@@ -1,0 +1,23 @@
+/** The thread that owns every frame: takes requests from its port when the doorbell rings, and runs the engine. */
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { setThreadNice } from '../sys/index.js';
+import { Engine } from './engine.js';
+import type { FabricReply, FabricRequest, FabricSettings } from './messages.js';
+
+interface ThreadData {
+  readonly settings: FabricSettings;
+  readonly bellFd: number;
+  readonly port: MessagePort;
+}
+
+const { settings, bellFd, port } = workerData as ThreadData;
+setThreadNice(-10);
+
+function takeRequests(): FabricRequest[] {
+  const requests: FabricRequest[] = [];
+  for (let m = receiveMessageOnPort(port); m !== undefined; m = receiveMessageOnPort(port)) requests.push(m.message);
+  return requests;
+}
+
+new Engine(settings, bellFd, (reply: FabricReply) => port.postMessage(reply)).run(takeRequests);
+port.close();

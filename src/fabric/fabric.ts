@@ -1,0 +1,87 @@
+/**
+ * The fabric as the lab sees it: starts the thread, asks it things, stops it. The loop itself is `engine.ts`.
+ */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { LonghaulError } from '../core/index.js';
+import type { LaneSettings } from '../fiber/index.js';
+import { Doorbell } from '../sys/index.js';
+import type { FabricReply, FabricRequest, FabricSettings, FabricSnapshot, PortSpec } from './messages.js';
+
+type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
+
+export interface FabricOptions extends FabricSettings {
+  /** Called when a port's interface or peer has vanished; the rest goes on. */
+  readonly onPortGone?: (name: string) => void;
+  /** Called when the thread itself failed: nothing is carried any more. */
+  readonly onFailure?: (error: Error) => void;
+}
+
+export class Fabric {
+  readonly #bell = new Doorbell();
+  readonly #port: MessagePort;
+  readonly #thread: Worker;
+  readonly #waiting = new Map<number, { resolve(r: FabricReply): void; reject(e: Error): void }>();
+  #nextId = 1;
+  #ended: Promise<void>;
+
+  constructor(options: FabricOptions) {
+    const { onPortGone, onFailure, ...settings } = options;
+    const channel = new MessageChannel();
+    this.#port = channel.port1;
+    this.#thread = new Worker(new URL('./fabric-thread.js', import.meta.url), {
+      workerData: { settings, bellFd: this.#bell.fd, port: channel.port2 },
+      transferList: [channel.port2],
+      name: 'fabric',
+    });
+    this.#port.on('message', (reply: FabricReply) => {
+      if (reply.type === 'port-gone') return onPortGone?.(reply.name);
+      const waiting = this.#waiting.get(reply.id);
+      this.#waiting.delete(reply.id);
+      if (reply.type === 'failed') waiting?.reject(new LonghaulError(reply.code, reply.text));
+      else waiting?.resolve(reply);
+    });
+    this.#ended = new Promise((resolve) => this.#thread.once('exit', () => resolve()));
+    this.#thread.on('error', (error) => {
+      for (const w of this.#waiting.values()) w.reject(error);
+      this.#waiting.clear();
+      onFailure?.(error);
+    });
+  }
+
+  /** Adds a port; the fabric owns its descriptor from here on. */
+  async addPort(port: PortSpec): Promise<void> {
+    await this.#ask({ type: 'add-port', port });
+  }
+
+  async removePort(name: string): Promise<void> {
+    await this.#ask({ type: 'remove-port', name });
+  }
+
+  /** Changes one direction of the fiber while it runs. */
+  async changeFiber(direction: 'a-b' | 'b-a', set: Partial<LaneSettings>): Promise<void> {
+    await this.#ask({ type: 'change-fiber', direction, set });
+  }
+
+  async snapshot(): Promise<FabricSnapshot> {
+    const reply = await this.#ask({ type: 'snapshot' });
+    if (reply.type !== 'snapshot') throw new LonghaulError('FABRIC_REPLY', 'the fabric answered something else');
+    return reply.snapshot;
+  }
+
+  /** Ends the thread and closes every port. */
+  async stop(): Promise<void> {
+    await this.#ask({ type: 'stop' }).catch(() => {});
+    await this.#ended;
+    this.#port.close();
+    this.#bell.close();
+  }
+
+  #ask(request: Without<FabricRequest, 'id'>): Promise<FabricReply> {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#port.postMessage({ ...request, id });
+      this.#bell.ring();
+    });
+  }
+}
