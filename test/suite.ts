@@ -3,6 +3,7 @@
  * runner checks. Each test file ends with `suite.run()`.
  */
 import { suite as uvuSuite } from 'uvu';
+import { isLonghaulError } from '../src/core/index.js';
 
 type Body = () => void | Promise<void>;
 
@@ -15,10 +16,19 @@ export interface Suite {
   run(): void;
 }
 
+/** uvu reads `details` of an error as text and dies silently of ours, which are an object: hands on the one line. */
+async function reportable(body: Body): Promise<void> {
+  try {
+    await body();
+  } catch (e) {
+    throw isLonghaulError(e) ? new Error(e.line(), { cause: e }) : e;
+  }
+}
+
 export function suite(title: string): Suite {
   const inner = uvuSuite(title);
   const add = ((name: string, body: Body) => {
-    inner(name, body);
+    inner(name, () => reportable(body));
   }) as Suite;
   add.skip = (name, reason) => {
     process.stdout.write(`  skip ${title} › ${name}: ${reason}\n`);

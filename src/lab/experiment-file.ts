@@ -9,7 +9,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { isCollection, isMap, LineCounter, parseDocument } from 'yaml';
-import { ConfigError } from '../core/index.js';
+import { ConfigError, messageOf } from '../core/index.js';
 import type { Experiment } from './experiment.js';
 import { EXPERIMENT_KEYS, type ExperimentInput } from './experiment-keys.js';
 import { keyName, type Locate, type Path, refusalOf } from './key-refusal.js';
@@ -54,10 +54,9 @@ export function parseExperiment(
   overrides: readonly Override[] = [],
 ): Experiment {
   const { raw, locate } = source === null ? { raw: {}, locate: keyName } : parseYaml(source);
-  // A profile first: it clears the place for the options that say what differs from it.
-  const isProfile = (o: Override): boolean => o.path[1] === 'profile';
-  for (const o of overrides.filter(isProfile)) override(raw, o);
-  for (const o of overrides) if (!isProfile(o)) override(raw, o);
+  // All places are cleared before any is set, so that options that contradict each other still meet.
+  for (const o of overrides) clear(raw, o);
+  for (const o of overrides) set(raw, o);
   return build(raw, (path, key) => {
     const option = key === undefined && overrides.find((o) => samePath(o.path, path))?.option;
     return option || locate(path, key);
@@ -85,13 +84,14 @@ function parseYaml(source: ExperimentSource): { raw: unknown; locate: Locate } {
     const { line, col } = lines.linePos(offset);
     return `${source.name}:${line}:${col}`;
   };
-  const error = doc.errors[0];
-  if (error !== undefined) {
-    const what = error.message.split(/ at line | \(|:?\n/)[0];
-    throw new ConfigError<FileErrorCode>('LAB_FILE_YAML', `${place(error.pos[0])}: not YAML: ${what}`, {
+  const refuse = (where: string, message: string): never => {
+    const what = message.split(/ at line | \(|:?\n/)[0];
+    throw new ConfigError<FileErrorCode>('LAB_FILE_YAML', `${where}: not YAML: ${what}`, {
       hint: 'mend that line; examples/metro-80km.yaml shows every key',
     });
-  }
+  };
+  const error = doc.errors[0];
+  if (error !== undefined) return refuse(place(error.pos[0]), error.message);
   const locate: Locate = (path, key) => {
     let node: unknown = doc.contents;
     for (const step of path) {
@@ -106,23 +106,30 @@ function parseYaml(source: ExperimentSource): { raw: unknown; locate: Locate } {
     const offset = (node as { range?: readonly [number, number, number] } | null)?.range?.[0] ?? 0;
     return `${place(offset)}: ${keyName(key === undefined ? path : [...path, key])}`;
   };
-  return { raw: doc.toJS() ?? {}, locate };
+  try {
+    return { raw: doc.toJS() ?? {}, locate };
+  } catch (e) {
+    // aliases are looked up only here: one without its anchor, or too many of them
+    return refuse(source.name, messageOf(e));
+  }
 }
 
 /** The keys that give a lane its delay: an option for one puts the file's other one aside. */
 const DELAY = ['distance', 'one-way'];
 
 /**
- * Sets the option's key. A profile given as an option replaces all that the file says of the fiber;
- * any other option about the fiber holds for every span in both directions, so what the file says
- * there about the same thing is put aside.
+ * Puts aside what the file says where an option stands over it. A profile given as an option replaces
+ * all that the file says of the fiber; any other option about the fiber holds for every span in both
+ * directions.
  */
-function override(raw: unknown, { path, value }: Override): void {
-  if (path[0] === 'fiber' && isRecord(raw) && isRecord(raw.fiber)) {
-    const key = path[1]!;
-    const same = key === 'profile' ? Object.keys(raw.fiber) : DELAY.includes(key) ? DELAY : [key];
-    for (const level of fiberLevels(raw.fiber)) for (const k of same) delete level[k];
-  }
+function clear(raw: unknown, { path }: Override): void {
+  if (path[0] !== 'fiber' || !isRecord(raw) || !isRecord(raw.fiber)) return;
+  const key = path[1]!;
+  const same = key === 'profile' ? Object.keys(raw.fiber) : DELAY.includes(key) ? DELAY : [key];
+  for (const level of fiberLevels(raw.fiber)) for (const k of same) delete level[k];
+}
+
+function set(raw: unknown, { path, value }: Override): void {
   let at: unknown = raw;
   for (const step of path.slice(0, -1)) {
     if (!isRecord(at)) return; // the schema will refuse what the file has in this place

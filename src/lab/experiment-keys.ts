@@ -60,14 +60,18 @@ function integer(min: number, max: number, description: string) {
   }, `${description} (${min}..${max})`);
 }
 
-/** An interval, or `none`. */
-function interval(lo: string, hi: string, description: string) {
-  const range = { min: parseDuration(lo, 'range'), max: parseDuration(hi, 'range'), text: `${lo}..${hi}` };
+/** A quantity, or a word that stands for a value outside its range. */
+function quantityOr<T>(word: string, meaning: T, parse: RangedParser, lo: string, hi: string, description: string) {
+  const range = { min: parse(lo, 'range'), max: parse(hi, 'range'), text: `${lo}..${hi} or ${word}` };
   return read(
-    (value, option) =>
-      String(value).trim().toLowerCase() === 'none' ? null : parseDuration(value, option, range),
-    `${description} (${range.text}, or none)`,
+    (value, option): number | T =>
+      String(value).trim().toLowerCase() === word ? meaning : parse(value, option, range),
+    `${description} (${range.text})`,
   );
+}
+
+function interval(lo: string, hi: string, description: string) {
+  return quantityOr('none', null, parseDuration, lo, hi, description);
 }
 
 function address(what: string, pattern: RegExp, example: string, description: string) {
@@ -89,8 +93,19 @@ const UNICAST_IPV4 =
 const lane = {
   distance: quantity(parseDistance, '0km', '40000km', 'Length of fiber; gives the one-way delay').optional(),
   'one-way': quantity(parseDuration, '0s', '10s', 'One-way delay, in place of a distance').optional(),
-  rate: quantity(parseRate, '1kbit', 'unlimited', 'Rate of the link').optional(),
-  queue: quantity(parseSize, '2KiB', '1GiB', 'Drop-tail queue in front of the rate').optional(),
+  'refractive-index': read(
+    (value, option) => parseDecimal(value, option, 1, 2, 'leave it out for 5 µs a kilometre, an index of 1.499'),
+    'Of the glass, with a distance (1..2)',
+  ).optional(),
+  rate: quantityOr(
+    'unlimited',
+    Number.POSITIVE_INFINITY,
+    parseRate,
+    '1kbit',
+    '1Tbit',
+    'Rate of the link',
+  ).optional(),
+  queue: quantity(parseSize, '2KiB', '1GiB', "Drop-tail queue of each class in front of the rate").optional(),
   loss: read(parseProbability, 'Chance that a wire packet is lost (0%..100%)').optional(),
 };
 const direction = z.strictObject(lane).optional();
@@ -125,7 +140,11 @@ export const EXPERIMENT_KEYS = z
         fill: z.enum(FILLS).default('mix').describe('What the memory holds at first'),
         dirty: read(parseDirty, 'What the guest writes: MODEL[:RATE]').prefault(`uniform:${DEFAULT_DIRTY_RATE}`),
         'hot-set': quantity(parseSize, '4KiB', '4GiB', 'Range that is written; all memory by default').optional(),
-        skew: read(parseSkew, 'Exponent of the zipf model (0..4)').prefault('1'),
+        skew: read(
+          (value, option) =>
+            parseDecimal(value, option, 0, 4, '0 is even, 1 the usual zipf, 4 hardly leaves the first pages'),
+          'Exponent of the zipf model (0..4)',
+        ).prefault(1),
         mac: address(
           'a unicast MAC address',
           UNICAST_MAC,
@@ -205,10 +224,12 @@ export type ExperimentInput = z.input<typeof EXPERIMENT_KEYS>;
 /** The same, read: numbers in base units, defaults filled in; not yet resolved against profiles. */
 export type ExperimentKeys = z.output<typeof EXPERIMENT_KEYS>;
 
-function parseSkew(value: string | number, option: string): number {
-  const skew = typeof value === 'number' ? value : value.trim() === '' ? Number.NaN : Number(value);
-  if (skew >= 0 && skew <= 4) return skew;
-  throw new ConfigError<KeyErrorCode>('LAB_NUMBER', `${option} ${JSON.stringify(value)} is not a number in 0..4`, {
-    hint: '0 is even, 1 is the usual zipf, 4 hardly leaves the first pages',
-  });
+function parseDecimal(value: string | number, option: string, min: number, max: number, hint: string): number {
+  const n = typeof value === 'number' ? value : value.trim() === '' ? Number.NaN : Number(value);
+  if (n >= min && n <= max) return n;
+  throw new ConfigError<KeyErrorCode>(
+    'LAB_NUMBER',
+    `${option} ${JSON.stringify(value)} is not a number in ${min}..${max}`,
+    { hint },
+  );
 }

@@ -31,7 +31,7 @@ export const LANE_SCHEMA = z
   .object({
     oneWayNs: ns('Propagation delay of this direction'),
     rateBps: RATE.describe('Serialisation rate, bits per second; null when unlimited'),
-    queueBytes: count('Drop-tail queue in front of the rate, bytes on the wire'),
+    queueBytes: count('Drop-tail queue of each class in front of the rate, bytes on the wire'),
     lossProb: z.number().min(0).max(1).describe('Bernoulli loss per wire packet, 0..1'),
   })
   .describe('One direction of one span');

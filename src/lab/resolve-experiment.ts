@@ -1,13 +1,16 @@
 /**
  * From what was said to what is run: profiles looked up, every span and direction given its own
- * figures, keys that contradict each other refused.
- *
- * Who says a lane's figure, the nearest first:
- *
- *   span's direction ─► span ─► fiber's direction ─► fiber ─► profile
+ * figures, keys that contradict each other refused where they stand.
  */
-import { PAGE_SIZE } from '../core/index.js';
-import { PROFILES } from '../fiber/index.js';
+import { ConfigError, PAGE_SIZE } from '../core/index.js';
+import {
+  type FiberErrorCode,
+  type FiberSettings,
+  type LaneSettings,
+  PROFILES,
+  resolveFiber,
+  type SpanOptions,
+} from '../fiber/index.js';
 import type { Experiment, LaneConfig } from './experiment.js';
 import type { ExperimentKeys } from './experiment-keys.js';
 import { nearest } from './nearest.js';
@@ -17,16 +20,13 @@ export type ResolveErrorCode = 'LAB_PROFILE' | 'LAB_CONFLICT' | 'LAB_MEMORY';
 /** Refuses what stands at `path`; the caller knows whether that came from an option or a line of a file. */
 export type Refuse = (
   path: readonly PropertyKey[],
-  code: ResolveErrorCode,
+  code: ResolveErrorCode | FiberErrorCode,
   message: string,
   hint: string,
 ) => never;
 
-/** Light in glass: 5 µs a kilometre, a refractive index of 1.499. */
-const NS_PER_M = 5;
-
 type FiberKeys = ExperimentKeys['fiber'];
-type SpanKeys = Omit<FiberKeys, 'profile' | 'spans'> & { profile?: string | undefined };
+type SpanKeys = Omit<FiberKeys, 'profile' | 'spans'> & { readonly profile?: string | undefined };
 type LaneKeys = NonNullable<FiberKeys['a-b']>;
 
 export function resolveExperiment(keys: ExperimentKeys, refuse: Refuse): Experiment {
@@ -35,7 +35,7 @@ export function resolveExperiment(keys: ExperimentKeys, refuse: Refuse): Experim
     name: keys.name,
     seed: keys.seed,
     attach: keys.attach,
-    fiber: { profile: keys.fiber.profile, spans: spansOf(keys.fiber, refuse) },
+    fiber: fiberOf(keys.fiber, refuse),
     guest: guestOf(keys.guest, refuse),
     clients: keys.clients.map((c) => ({
       site: c.site,
@@ -67,60 +67,69 @@ export function resolveExperiment(keys: ExperimentKeys, refuse: Refuse): Experim
   };
 }
 
-function spansOf(fiber: FiberKeys, refuse: Refuse): Experiment['fiber']['spans'] {
-  const at = ['fiber'];
-  if (fiber.spans === undefined) {
-    return [{ aToB: laneOf([fiber], 'a-b', at, refuse), bToA: laneOf([fiber], 'b-a', at, refuse) }];
+function fiberOf(keys: FiberKeys, refuse: Refuse): Experiment['fiber'] {
+  checkSpan(keys, ['fiber'], refuse);
+  for (const [i, span] of (keys.spans ?? []).entries()) checkSpan(span, ['fiber', 'spans', i], refuse);
+  let settings: FiberSettings;
+  try {
+    settings = resolveFiber({ ...spanOptions(keys), spans: keys.spans?.map(spanOptions) });
+  } catch (e) {
+    if (!(e instanceof ConfigError)) throw e;
+    return refuse(['fiber'], e.code as FiberErrorCode, `cannot be: ${e.message}`, e.hint ?? 'change it');
   }
-  return fiber.spans.map((span, i) => {
-    const path = [...at, 'spans', i];
-    const said: SpanKeys[] = [span, fiber];
-    return { aToB: laneOf(said, 'a-b', path, refuse), bToA: laneOf(said, 'b-a', path, refuse) };
+  const lane = ({ oneWayNs, rateBps, queueBytes, lossProb }: LaneSettings): LaneConfig => ({
+    oneWayNs,
+    rateBps: Number.isFinite(rateBps) ? rateBps : null,
+    queueBytes,
+    lossProb,
   });
+  return {
+    profile: settings.profile,
+    spans: settings.spans.map(({ aToB, bToA }) => ({ aToB: lane(aToB), bToA: lane(bToA) })),
+  };
 }
 
-/** @param said the span before the fiber @param path where the first of them stands */
-function laneOf(
-  said: readonly SpanKeys[],
-  direction: 'a-b' | 'b-a',
-  path: readonly PropertyKey[],
-  refuse: Refuse,
-): LaneConfig {
-  const name = said.find((s) => s.profile !== undefined)!.profile!;
-  const profile = Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined;
-  if (profile === undefined) {
+/** Refuses at the key itself what `resolveFiber` would refuse for the fiber as a whole. */
+function checkSpan(span: SpanKeys, path: readonly PropertyKey[], refuse: Refuse): void {
+  const { profile: name } = span;
+  if (name !== undefined && !Object.hasOwn(PROFILES, name)) {
     const meant = nearest(name, Object.keys(PROFILES));
-    const own = said[0]!.profile === undefined ? ['fiber'] : path;
-    return refuse(
-      [...own, 'profile'],
+    refuse(
+      [...path, 'profile'],
       'LAB_PROFILE',
       `${JSON.stringify(name)} is no profile; the profiles are ${Object.keys(PROFILES).join(', ')}`,
       meant ? `did you mean ${meant}?` : 'longhaul profiles describes them',
     );
   }
-  // A level that names a profile begins anew: what stands above it is no longer heard.
-  const heard = said.slice(0, said.findIndex((s) => s.profile !== undefined) + 1);
-  const levels: LaneKeys[] = heard.flatMap((s) => [s[direction] ?? {}, s]);
-  for (const [i, level] of levels.entries()) {
-    if (level.distance === undefined || level['one-way'] === undefined) continue;
-    const own = i < 2 ? path : ['fiber'];
+  for (const [lane, at] of [
+    [span, path],
+    [span['a-b'], [...path, 'a-b']],
+    [span['b-a'], [...path, 'b-a']],
+  ] as const) {
+    if (lane?.distance === undefined || lane['one-way'] === undefined) continue;
     refuse(
-      [...own, ...(i % 2 === 0 ? [direction] : []), 'one-way'],
+      [...at, 'one-way'],
       'LAB_CONFLICT',
       'says the delay a second time: a distance stands beside it',
       'keep one of distance and one-way',
     );
   }
-  const first = <K extends keyof LaneKeys>(key: K) => levels.find((l) => l[key] !== undefined)?.[key];
-  const delay = levels.find((l) => l.distance !== undefined || l['one-way'] !== undefined);
-  const rateBps = first('rate') ?? profile.rateBps;
+}
+
+function spanOptions(keys: SpanKeys): SpanOptions {
+  const lane = (l: LaneKeys) => ({
+    distanceM: l.distance,
+    oneWayNs: l['one-way'],
+    refractiveIndex: l['refractive-index'],
+    rateBps: l.rate,
+    queueBytes: l.queue,
+    lossProb: l.loss,
+  });
+  const { 'a-b': there, 'b-a': back } = keys;
   return {
-    oneWayNs:
-      delay?.['one-way'] ??
-      (delay?.distance === undefined ? profile.oneWayNs : Math.round(delay.distance * NS_PER_M)),
-    rateBps: Number.isFinite(rateBps) ? rateBps : null,
-    queueBytes: first('queue') ?? profile.queueBytes,
-    lossProb: first('loss') ?? profile.lossProb,
+    profile: keys.profile,
+    ...lane(keys),
+    perDirection: { 'a-b': there && lane(there), 'b-a': back && lane(back) },
   };
 }
 
@@ -166,4 +175,18 @@ function corruptPage(pfn: number, keys: ExperimentKeys, refuse: Refuse): number 
     `${pfn} is no page of the guest, which has ${pages}`,
     `choose one in 0..${pages - 1}`,
   );
+}
+
+/** The experiment's fiber as its machines take it: an unlimited rate is `Infinity` there. */
+export function fiberSettingsOf({ fiber }: Pick<Experiment, 'fiber'>): FiberSettings {
+  const lane = (config: LaneConfig): LaneSettings => ({
+    ...config,
+    rateBps: config.rateBps ?? Number.POSITIVE_INFINITY,
+    queueFrames: Number.POSITIVE_INFINITY,
+    link: 'up',
+  });
+  return {
+    profile: fiber.profile,
+    spans: fiber.spans.map(({ aToB, bToA }) => ({ aToB: lane(aToB), bToA: lane(bToA) })),
+  };
 }

@@ -81,7 +81,7 @@ test('keys that contradict each other are refused where they stand', () => {
   );
   assert.match(
     refusal('fiber:\n  spans:\n    - b-a: {distance: 1km, one-way: 1ms}\n'),
-    'x.yaml:3:36: fiber.spans[0].b-a.one-way',
+    'x.yaml:3:37: fiber.spans[0].b-a.one-way',
   );
   assert.match(refusal('fiber: {profile: metro-80m}\n'), 'x.yaml:1:18: fiber.profile "metro-80m" is no profile');
   assert.match(refusal('fiber: {profile: metro-80m}\n'), 'did you mean metro-80km?');
@@ -123,6 +123,20 @@ test('a profile option replaces the fiber of the file, whatever order it is type
     const e = parseExperiment({ name: 'x.yaml', text }, overrides);
     assert.equal(e, experimentFrom({ fiber: { profile: 'metro-200km', rate: '1Gbit' } }));
   }
+});
+
+test('two options for one delay contradict each other', () => {
+  assert.match(refusal('', [fiber('distance', '1km'), fiber('one-way', '1ms')]), /^LAB_CONFLICT: --one-way says/);
+});
+
+test('a refractive index without a distance, and an alias without its anchor', () => {
+  assert.match(
+    refusal('fiber: {one-way: 1ms, refractive-index: 1.467}\n'),
+    /^FIBER_INDEX_UNUSED: x\.yaml:1:8: fiber cannot be: .*; give the distance/,
+  );
+  assert.match(refusal('guest: *nobody\n'), /^LAB_FILE_YAML: x\.yaml: not YAML: Unresolved alias; /);
+  const glass = parseExperiment({ name: 'x.yaml', text: 'fiber: {distance: 80km, refractive-index: 1.467}\n' });
+  assert.is(glass.fiber.spans[0]!.aToB.oneWayNs, 391_471);
 });
 
 test('an option does not mend a file that is wrong in its place', () => {

@@ -1,6 +1,8 @@
 import * as assert from 'uvu/assert';
+import { resolveFiber } from '../../src/fiber/index.js';
 import { EXPERIMENT_SCHEMA } from '../../src/lab/experiment.js';
 import { experimentFrom } from '../../src/lab/experiment-file.js';
+import { fiberSettingsOf } from '../../src/lab/resolve-experiment.js';
 import { suite } from '../suite.js';
 
 const test = suite('lab/experiment');
@@ -63,6 +65,14 @@ test('the nearest level that speaks of a lane is heard', () => {
   // a span that names a profile begins anew
   assert.is(third!.aToB.oneWayNs, 1_000_000);
   assert.is(third!.aToB.lossProb, 0);
+});
+
+test('the fiber’s machines take it as it was resolved', () => {
+  const settings = fiberSettingsOf(experimentFrom({ fiber: { rate: 'unlimited', 'b-a': { rate: '1Gbit' } } }));
+  const { aToB, bToA } = settings.spans[0]!;
+  assert.is(aToB.rateBps, Number.POSITIVE_INFINITY);
+  assert.is(bToA.rateBps, 1e9);
+  assert.equal(settings, resolveFiber({ rateBps: Number.POSITIVE_INFINITY, perDirection: { 'b-a': { rateBps: 1e9 } } }));
 });
 
 test('background in both directions is two streams', () => {

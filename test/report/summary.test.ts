@@ -71,7 +71,7 @@ test('twenty moves: the first, the last, any that did not complete, and medians'
 });
 
 test('no line passes 100 columns, none trails a space', () => {
-  const notes = ['a note that goes on and on, '.repeat(12)];
+  const notes = [`a note that goes on${' and on'.repeat(40)}`];
   for (const line of summarize(sampleResult(20, { notes })).split('\n')) {
     assert.ok(line.length <= 100, line);
     assert.is(line, line.trimEnd());

@@ -56,13 +56,10 @@ test('a golden RARP announcement, byte for byte what QEMU sends', () => {
 test('what is written is read, anywhere in a buffer', () => {
   const u48 = fc.maxSafeNat().map((n) => n % (BROADCAST_MAC + 1));
   const u32 = fc.nat(0xffff_ffff);
-  const anyPacket = fc.record({
-    operation: fc.nat(0xffff),
-    senderMac: u48,
-    senderIp: u32,
-    targetMac: u48,
-    targetIp: u32,
-  });
+  const anyPacket = fc.record(
+    { operation: fc.nat(0xffff), senderMac: u48, senderIp: u32, targetMac: u48, targetIp: u32 },
+    { noNullPrototype: true },
+  );
   fc.assert(
     fc.property(anyPacket, fc.nat(9), (packet, at) => {
       const b = new Uint8Array(at + 28).fill(0xee);

@@ -1,0 +1,179 @@
+/**
+ * A host's vMotion endpoint: one thread that owns the guest, its dirty log, the records and every link, and
+ * sleeps in ppoll between events.
+ *
+ *                    ┌───────────── wait ◄────────────┐
+ *                    ▼                                │
+ *      orders ─ links accepted ─ source role ─ destination role
+ *
+ * One guest, and one migration at a time; the loop asks each role when it wants to be called next.
+ */
+import { MADV_DONTNEED, nowNs, POLLIN, PollSet, sharpenTimers, check, libc, type Doorbell } from '../sys/index.js';
+import type { WorkloadGuest } from '../guest/memory/index.js';
+import { Chain, decodePreamble, type Link, type LinkPoller, newRegion, PREAMBLE_BYTES } from '../vmotion-protocol/transport/index.js';
+import { ControlChannel } from './control-channel.js';
+import { DestinationRole } from './destination-role.js';
+import type { HostOrders, HostReport, HostRequest } from './ipc.js';
+import type { PageTable } from './page-table.js';
+import type { RecordStore } from './records.js';
+import { SourceRole } from './source-role.js';
+
+/** Links that have not said yet what they are; more are turned away. */
+const STRANGERS_MAX = 32;
+const PREAMBLE_LIMIT_NS = 2_000_000_000;
+
+interface Stranger {
+  readonly link: Link;
+  readonly chain: Chain;
+  readonly bytes: Uint8Array;
+  readonly sinceNs: number;
+}
+
+export interface EndpointParts {
+  readonly orders: HostOrders;
+  readonly guest: WorkloadGuest;
+  readonly table: PageTable;
+  readonly records: RecordStore;
+  readonly polls: PollSet;
+  readonly poller: LinkPoller;
+  readonly bell: Doorbell;
+  readonly takeRequests: () => HostRequest[];
+  readonly report: (report: HostReport) => void;
+}
+
+export class Endpoint {
+  readonly #parts: EndpointParts;
+  readonly #nicSlot: number;
+  readonly #bellSlot: number;
+  #strangers: Stranger[] = [];
+  #source: SourceRole | null = null;
+  #destination: DestinationRole | null = null;
+  #guestHere: boolean;
+  #stopping = false;
+
+  constructor(parts: EndpointParts) {
+    this.#parts = parts;
+    this.#bellSlot = parts.polls.add(parts.bell.fd, POLLIN);
+    this.#nicSlot = parts.polls.add(parts.orders.nicFd, 0);
+    this.#guestHere = parts.orders.boots;
+  }
+
+  run(): void {
+    sharpenTimers();
+    const { polls, poller, bell } = this.#parts;
+    while (!this.#stopping) {
+      const wakeNs = Math.min(
+        poller.nextWakeNs(),
+        this.#source?.nextWakeNs() ?? Number.POSITIVE_INFINITY,
+        this.#destination?.nextWakeNs() ?? Number.POSITIVE_INFINITY,
+        this.#strangers.length > 0 ? this.#strangers[0]!.sinceNs + PREAMBLE_LIMIT_NS : Number.POSITIVE_INFINITY,
+      );
+      polls.setEvents(this.#nicSlot, this.#source?.watchesNic ? POLLIN : 0);
+      polls.wait(wakeNs === Number.POSITIVE_INFINITY ? wakeNs : Math.max(0, wakeNs - nowNs()));
+      poller.service(nowNs());
+      if (polls.ready(this.#bellSlot) !== 0) {
+        bell.quiet();
+        for (const request of this.#parts.takeRequests()) this.#handle(request);
+      }
+      for (let link = poller.accept(); link !== null; link = poller.accept()) this.#meet(link);
+      if (this.#strangers.length > 0) this.#hear();
+      this.#source?.service();
+      this.#destination?.service();
+      if (this.#source?.finished) this.#source = null;
+      if (this.#destination?.done) this.#destination = null;
+      poller.service(nowNs());
+    }
+  }
+
+  #handle(request: HostRequest): void {
+    const { guest, table, records, poller, report, orders } = this.#parts;
+    switch (request.type) {
+      case 'migrate':
+        if (this.#source !== null || !this.#guestHere) {
+          report({ type: 'failed', code: 'VMOTION_BUSY', text: 'the guest is not here, or is moving already' });
+          return;
+        }
+        this.#source = new SourceRole(request.orders, {
+          guest,
+          guestName: orders.guest.name,
+          nicFd: orders.nicFd,
+          table,
+          records,
+          poller,
+          report,
+          onReleased: () => {
+            this.#guestHere = false;
+            this.#dropMemory();
+          },
+        });
+        break;
+      case 'cancel':
+        this.#source?.cancel(request.text);
+        break;
+      case 'end':
+        this.#stopping = true;
+        break;
+      case 'begin':
+      case 'peak':
+        break;
+    }
+  }
+
+  #meet(link: Link): void {
+    if (this.#strangers.length >= STRANGERS_MAX) return link.close();
+    const region = newRegion(PREAMBLE_BYTES);
+    const chain = new Chain();
+    chain.push(region, 0, PREAMBLE_BYTES);
+    this.#strangers.push({ link, chain, bytes: region.bytes, sinceNs: nowNs() });
+  }
+
+  /** Reads preambles and gives each link to whom it belongs; what is not ours is closed without a word. */
+  #hear(): void {
+    const now = nowNs();
+    this.#strangers = this.#strangers.filter((stranger) => {
+      const n = stranger.link.receive(stranger.chain);
+      if (n < 0 || now - stranger.sinceNs > PREAMBLE_LIMIT_NS) {
+        stranger.link.close();
+        return false;
+      }
+      if (stranger.chain.bytes > 0) return true;
+      this.#introduce(stranger);
+      return false;
+    });
+  }
+
+  #introduce({ link, bytes }: Stranger): void {
+    const preamble = decodePreamble(bytes);
+    if (preamble === null) return link.close();
+    const id = Buffer.from(preamble.migrationId).toString('hex');
+    if (preamble.kind === 'pages') {
+      if (this.#destination?.migrationId !== id) return link.close();
+      this.#destination.addStream(link, preamble.stream);
+      return;
+    }
+    const { guest, table, records, poller, report, orders } = this.#parts;
+    if (this.#destination !== null && !this.#destination.finished) return link.close();
+    this.#destination = new DestinationRole(new ControlChannel(link, poller), id, {
+      guest,
+      guestName: orders.guest.name,
+      guestMac: orders.guest.mac,
+      guestIp: orders.guest.ip,
+      nicFd: orders.nicFd,
+      table,
+      records,
+      poller,
+      report,
+      refusal: this.#guestHere ? `guest ${orders.guest.name} runs here already` : null,
+      dropMemory: () => this.#dropMemory(),
+      onRunning: () => {
+        this.#guestHere = true;
+      },
+    });
+  }
+
+  /** Gives the pages back to the kernel: the memory reads as zeros and costs nothing. madvise(2) */
+  #dropMemory(): void {
+    const { memory } = this.#parts.guest;
+    check('madvise', libc.madvise(memory.address, memory.bytes.length, MADV_DONTNEED));
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * A host: a process of its own, so that it can be killed at any instant of a migration. The main thread only
+ * carries orders down and reports up; the endpoint's thread does the work, the guest's thread is the guest.
+ */
+import { resourceUsage } from 'node:process';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { dieWithParent, Doorbell } from '../sys/index.js';
+import type { HostReport, HostRequest } from './ipc.js';
+
+dieWithParent();
+
+const bell = new Doorbell();
+const channel = new MessageChannel();
+let thread: Worker | null = null;
+
+function tell(report: HostReport): void {
+  if (process.connected) process.send?.(report);
+}
+
+channel.port1.on('message', tell);
+
+process.on('message', (request: HostRequest) => {
+  switch (request.type) {
+    case 'begin':
+      thread = new Worker(new URL('./endpoint-thread.js', import.meta.url), {
+        workerData: { orders: request.orders, bellFd: bell.fd, port: channel.port2 },
+        transferList: [channel.port2],
+        name: `endpoint ${request.orders.site}`,
+      });
+      thread.on('error', (e) => tell({ type: 'failed', code: 'HOST_FAILED', text: e.message }));
+      thread.on('exit', () => process.exit(0));
+      break;
+    case 'peak':
+      tell({ type: 'peak', bytes: resourceUsage().maxRSS * 1024 });
+      break;
+    default:
+      channel.port1.postMessage(request);
+      bell.ring();
+  }
+});
+// Without the lab there is nobody to run for; SIGKILL of the lab reaches us by PDEATHSIG as well.
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group: the lab ends its children in order.
+process.on('SIGINT', () => {});

@@ -1,0 +1,112 @@
+/**
+ * What the lab and a host's process say to each other (IPC of node:child_process), and what the host's main
+ * thread and its endpoint thread say (message port and doorbell). Reports flow up, orders flow down.
+ */
+import type { DirtyOptions, FillKind } from '../guest/index.js';
+import type { PauseInstants, StartedTimes } from '../vmotion-protocol/index.js';
+
+/** How a host's vMotion port reaches the segment. Descriptors are inherited ones. */
+export type VmkAttach =
+  | { readonly kind: 'tcp'; readonly netnsFd: number }
+  | {
+      readonly kind: 'datagram';
+      readonly fd: number;
+      readonly fabricUdpPort: number;
+      readonly mac: number;
+      readonly mtu: number;
+    };
+
+export interface GuestOrders {
+  readonly name: string;
+  readonly memoryBytes: number;
+  readonly mac: number;
+  readonly ip: number;
+  readonly fill: FillKind;
+  readonly seed: number;
+  readonly dirty: DirtyOptions;
+}
+
+export interface HostOrders {
+  readonly site: 'a' | 'b';
+  readonly vmk: VmkAttach;
+  readonly vmkIp: number;
+  readonly peerIp: number;
+  readonly vmotionPort: number;
+  /** The guest's NIC: an inherited UDP descriptor and the fabric's port on 127.0.0.1. */
+  readonly nicFd: number;
+  readonly nicFabricPort: number;
+  readonly recordsPath: string;
+  readonly guest: GuestOrders;
+  /** Whether the guest is booted here, or this host stands by. */
+  readonly boots: boolean;
+}
+
+export interface MigrationOrders {
+  readonly migrationId: string;
+  readonly epoch: number;
+  readonly streams: number;
+  readonly pauseTargetNs: number;
+  readonly maxRounds: number;
+  readonly limitNs: number;
+  /** Test hook: a byte of this page is changed on its way; null for none. */
+  readonly corruptPfn: number | null;
+}
+
+export type HostRequest =
+  | { readonly type: 'begin'; readonly orders: HostOrders }
+  | { readonly type: 'migrate'; readonly orders: MigrationOrders }
+  | { readonly type: 'cancel'; readonly text: string }
+  | { readonly type: 'peak' }
+  | { readonly type: 'end' };
+
+/** A round as the source saw it. */
+export interface RoundReport {
+  readonly round: number;
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly dirtyPages: number;
+  readonly pagesSent: number;
+  readonly zeroPages: number;
+  readonly bytes: number;
+  readonly throughputBps: number;
+  readonly dirtyRatePagesPerS: number;
+  readonly predictedPauseNs: number | null;
+  readonly etaNs: number | null;
+}
+
+/** What the source knows when its part in a migration is over. */
+export interface SourceReport {
+  readonly outcome: 'completed' | 'refused' | 'aborted' | 'in-doubt';
+  readonly code: string;
+  readonly text: string;
+  readonly startNs: number;
+  readonly startedReceivedNs: number;
+  /** Instants of the switchover here; 0 where it was not reached. */
+  readonly source: PauseInstants;
+  readonly destination: StartedTimes | null;
+  readonly rounds: readonly RoundReport[];
+  readonly finalPages: number;
+  readonly finalZeroPages: number;
+  readonly finalBytes: number;
+  readonly framesForwarded: number;
+  readonly memoryIdentical: boolean | null;
+  /** Pages whose hashes differed, when they were compared. */
+  readonly pagesDiffering: number;
+}
+
+export type HostReport =
+  | { readonly type: 'ready'; readonly dirtyLog: 'kernel' | 'scan'; readonly why: string }
+  | { readonly type: 'phase'; readonly phase: 'offer' | 'pre-copy' | 'switchover' | 'verify' }
+  | { readonly type: 'pages'; readonly round: number; readonly sent: number; readonly total: number; readonly rateBps: number }
+  | { readonly type: 'round'; readonly round: RoundReport }
+  | { readonly type: 'source-finished'; readonly report: SourceReport }
+  | {
+      readonly type: 'destination-finished';
+      readonly outcome: string;
+      readonly code: string;
+      readonly text: string;
+      readonly announcedNs: number;
+    }
+  | { readonly type: 'event'; readonly atNs: number; readonly what: string }
+  | { readonly type: 'peak'; readonly bytes: number }
+  | { readonly type: 'failed'; readonly code: string; readonly text: string };

@@ -1,0 +1,362 @@
+/**
+ * The source's side of one migration, driven in real time: the machine of `vmotion-protocol` decides, this does.
+ *
+ *   machine ─► pause, harvest, pages, COMMIT, FINAL … ─► guest control, dirty log, page sender, records, links
+ *
+ * Everything between the pause call and the last byte of FINAL happens in one call stack of this thread: no
+ * event loop, no message, no allocation worth speaking of stands in between.
+ */
+import { PageSet, WOKE } from '../core/index.js';
+import type { WorkloadGuest } from '../guest/memory/index.js';
+import { nowNs, receiveBytes } from '../sys/index.js';
+import {
+  type ConvergenceVerdict,
+  type Message,
+  type RoundStats,
+  Source,
+  type SourceAction,
+  type SourceEvent,
+  type SourceOptions,
+  type StartedTimes,
+} from '../vmotion-protocol/index.js';
+import { encodePreamble, type Link, type LinkPoller, newRegion, PageSender, regionOf } from '../vmotion-protocol/transport/index.js';
+import { ControlChannel } from './control-channel.js';
+import type { HostReport, MigrationOrders, RoundReport } from './ipc.js';
+import type { PageTable } from './page-table.js';
+import type { RecordStore } from './records.js';
+import { hashOfState } from './state-hash.js';
+
+const PARK_LIMIT_MS = 1000;
+const PROGRESS_EVERY_NS = 100_000_000;
+const NIC_BYTES = 65_536;
+
+export interface SourceParts {
+  readonly guest: WorkloadGuest;
+  readonly guestName: string;
+  readonly nicFd: number;
+  readonly table: PageTable;
+  readonly records: RecordStore;
+  readonly poller: LinkPoller;
+  readonly report: (report: HostReport) => void;
+  /** The guest has moved: its memory here belongs to nobody any more. */
+  readonly onReleased: () => void;
+}
+
+export class SourceRole {
+  readonly #parts: SourceParts;
+  readonly #orders: MigrationOrders;
+  readonly #machine: Source;
+  readonly #actions: SourceAction[] = [];
+  readonly #id: Uint8Array;
+  readonly #nic = newRegion(NIC_BYTES);
+  readonly #startNs = nowNs();
+  #control: ControlChannel;
+  #streams: Link[] = [];
+  #sender: PageSender | null = null;
+  #rounds: RoundReport[] = [];
+  readonly #times = {
+    pauseCalledNs: 0,
+    guestPausedNs: 0,
+    harvestedNs: 0,
+    stateSavedNs: 0,
+    pagesSentNs: 0,
+    commitRecordedNs: 0,
+    finalSentNs: 0,
+  };
+  #destination: StartedTimes | null = null;
+  #startedReceivedNs = 0;
+  #sendingFinal = false;
+  #sendingRound = 0;
+  #sendingPages = 0;
+  #final = { pages: 0, zero: 0, bytes: 0 };
+  #forwarding = false;
+  #forwarded = 0;
+  #tracking = false;
+  #compared = 0;
+  #differing = 0;
+  #progressNs = 0;
+  #held: HostReport[] | null = null;
+  #lost = false;
+  finished = false;
+
+  constructor(orders: MigrationOrders, parts: SourceParts) {
+    this.#orders = orders;
+    this.#parts = parts;
+    this.#id = Buffer.from(orders.migrationId, 'hex');
+    const options: SourceOptions = {
+      migrationId: orders.migrationId,
+      guest: parts.guestName,
+      epoch: orders.epoch,
+      pages: parts.guest.memory.pages,
+      streams: orders.streams,
+      storeId: Buffer.from(parts.records.storeId).toString('hex'),
+      pauseTargetNs: orders.pauseTargetNs,
+      maxRounds: orders.maxRounds,
+      precopyLimitNs: orders.limitNs,
+    };
+    this.#machine = new Source(options);
+    this.#control = new ControlChannel(parts.poller.connect(), parts.poller);
+    this.#control.sendBytes(encodePreamble({ kind: 'control', stream: 0, migrationId: this.#id }));
+    parts.report({ type: 'phase', phase: 'offer' });
+    this.#step({ type: 'start' });
+  }
+
+  /** The latest time at which `service` is to be called again; now when there is work at hand. */
+  nextWakeNs(): number {
+    return this.#sender?.eager ? 0 : this.#machine.nextWakeNs();
+  }
+
+  /** Descriptor of the guest's NIC while late frames are forwarded, else -1. */
+  get watchesNic(): boolean {
+    return this.#forwarding;
+  }
+
+  cancel(text: string): void {
+    this.#step({ type: 'cancel', text });
+  }
+
+  /** Called after every wake-up: takes what came, sends what fits, lets time pass. */
+  service(): void {
+    if (this.finished) return;
+    if (!this.#lost) {
+      const trouble = this.#control.flush()
+        ? this.#control.receive((m) => this.#received(m))
+        : { code: 'VMOTION_CONNECTION_LOST', text: 'the control connection broke' };
+      if (trouble !== null && !this.finished) this.#lose(trouble.code, trouble.text);
+    }
+    if (this.#forwarding) this.#forward();
+    this.#pump();
+    if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
+  }
+
+  #lose(code: string, text: string): void {
+    this.#lost = true;
+    this.#step(code === 'VMOTION_CONNECTION_LOST' ? { type: 'connection-lost', text } : { type: 'violation', code, text });
+  }
+
+  #received(message: Message): void {
+    if (message.type === 'started') {
+      this.#destination = message.times;
+      this.#startedReceivedNs = nowNs();
+    }
+    if (message.type === 'hashes') this.#compare(message.firstPfn, message.hashes);
+    this.#step({ type: 'received', message });
+  }
+
+  /** The proof, outside the pause: our paused memory, hashed again, against what the destination read back. */
+  #compare(firstPfn: number, hashes: Uint8Array): void {
+    const view = new DataView(hashes.buffer, hashes.byteOffset, hashes.length);
+    const pages = this.#parts.guest.memory.pages;
+    for (let i = 0; i * 8 + 8 <= hashes.length && firstPfn + i < pages; i++) {
+      this.#compared++;
+      if (!this.#parts.table.matches(firstPfn + i, view, i)) this.#differing++;
+    }
+  }
+
+  #forward(): void {
+    for (;;) {
+      const n = receiveBytes(this.#parts.nicFd, this.#nic.address, NIC_BYTES);
+      if (n < 0) return;
+      if (n < 14 || (this.#nic.bytes[0]! & 1) !== 0) continue; // group frames reach the destination by themselves
+      this.#forwarded++;
+      this.#step({ type: 'late-frame', bytes: this.#nic.bytes.slice(0, n) });
+    }
+  }
+
+  #pump(): void {
+    const sender = this.#sender;
+    if (sender === null || !sender.busy || this.finished) return;
+    const state = sender.pump();
+    if (state === 'broken') return this.#lose('VMOTION_CONNECTION_LOST', 'a page stream broke');
+    const now = nowNs();
+    if (now - this.#progressNs > PROGRESS_EVERY_NS && !this.#sendingFinal) {
+      this.#progressNs = now;
+      const sent = sender.pagesSent + sender.zeroPages;
+      const rateBps = (sender.bytes * 8e9) / Math.max(1, now - this.#roundStartNs);
+      this.#parts.report({ type: 'pages', round: this.#sendingRound, sent, total: this.#sendingPages, rateBps });
+    }
+    if (state !== 'done') return;
+    if (this.#sendingFinal) {
+      this.#times.pagesSentNs = nowNs();
+      this.#final = { pages: sender.pagesSent, zero: sender.zeroPages, bytes: sender.bytes };
+    }
+    this.#step({
+      type: 'round-sent',
+      round: this.#sendingRound,
+      pages: sender.pagesSent,
+      zeroPages: sender.zeroPages,
+      bytes: sender.bytes,
+      setHash: this.#parts.table.setHash.value(),
+    });
+  }
+
+  #roundStartNs = 0;
+
+  /** Gives the machine an event and carries out all that follows from it. */
+  #step(event: SourceEvent): void {
+    const first = this.#actions.length;
+    this.#machine.step(nowNs(), event, this.#actions);
+    // Carrying out one action may add others: they queue behind it.
+    if (first > 0) return;
+    for (let i = 0; i < this.#actions.length; i++) this.#carryOut(this.#actions[i]!);
+    this.#actions.length = 0;
+  }
+
+  #carryOut(action: SourceAction): void {
+    const { guest, records, table } = this.#parts;
+    switch (action.type) {
+      case 'send':
+        if (action.message.type === 'final') {
+          this.#control.send(action.message);
+          this.#times.finalSentNs = nowNs();
+        } else if (!this.#lost) {
+          this.#control.send(action.message);
+        }
+        break;
+      case 'harvest': {
+        if (!this.#tracking) {
+          guest.dirtyLog.start();
+          this.#tracking = true;
+        }
+        const dirty = new PageSet(guest.memory.pages);
+        const dirtyPages = guest.dirtyLog.harvest(dirty);
+        if (this.#times.guestPausedNs > 0) this.#times.harvestedNs = nowNs();
+        this.#step({ type: 'harvested', dirty, dirtyPages });
+        break;
+      }
+      case 'send-pages':
+        this.#sender ??= this.#openStreams();
+        this.#sendingFinal = action.final;
+        this.#sendingRound = action.round;
+        this.#sendingPages = action.final ? 0 : action.pages.count();
+        this.#roundStartNs = nowNs();
+        this.#sender.begin(action.round, action.pages);
+        if (!action.final && this.#rounds.length === 0) this.#parts.report({ type: 'phase', phase: 'pre-copy' });
+        this.#pump();
+        break;
+      case 'pause-guest':
+        this.#held = [];
+        this.#times.pauseCalledNs = nowNs();
+        guest.control.pause();
+        if (!guest.control.waitParked(PARK_LIMIT_MS)) {
+          this.#step({ type: 'cancel', text: 'the guest does not stand still' });
+          break;
+        }
+        this.#times.guestPausedNs = nowNs();
+        this.#step({ type: 'guest-paused' });
+        break;
+      case 'save-state': {
+        const state = guest.saveState();
+        const stateHash = hashOfState(state);
+        this.#times.stateSavedNs = nowNs();
+        this.#step({ type: 'state-saved', state, stateHash });
+        break;
+      }
+      case 'record': {
+        const record = { kind: action.record, epoch: this.#orders.epoch, migrationId: this.#id, guest: this.#parts.guestName };
+        try {
+          records.append(record);
+        } catch (e) {
+          this.#step({ type: 'record-failed', record: action.record, text: (e as Error).message });
+          break;
+        }
+        if (action.record === 'COMMIT') this.#times.commitRecordedNs = nowNs();
+        this.#step({ type: 'recorded', record: action.record });
+        break;
+      }
+      case 'forward-late-frames':
+        this.#forwarding = true;
+        break;
+      case 'resume-guest':
+        this.#forwarding = false;
+        guest.control.resume();
+        break;
+      case 'deliver-late-frames':
+        for (const bytes of action.frames) guest.control.inject(bytes);
+        break;
+      case 'release-guest':
+        this.#releaseHeld();
+        this.#parts.report({ type: 'phase', phase: 'verify' });
+        break;
+      case 'report':
+        if (action.event.type === 'round') this.#noteRound(action.event.stats, action.event.verdict);
+        this.#tell({ type: 'event', atNs: action.event.atNs, what: action.event.text });
+        break;
+      case 'finished':
+        this.#finish(action.outcome, action.code, action.text);
+        table.clear();
+        break;
+    }
+  }
+
+  #tell(report: HostReport): void {
+    if (this.#held) this.#held.push(report);
+    else this.#parts.report(report);
+  }
+
+  #releaseHeld(): void {
+    for (const report of this.#held ?? []) this.#parts.report(report);
+    this.#held = null;
+  }
+
+  #noteRound(stats: RoundStats, verdict: ConvergenceVerdict | null): void {
+    const round: RoundReport = {
+      round: stats.round,
+      startNs: stats.startNs,
+      endNs: stats.endNs,
+      dirtyPages: stats.dirtyPages,
+      pagesSent: stats.pagesSent,
+      zeroPages: stats.zeroPages,
+      bytes: stats.bytes,
+      throughputBps: stats.throughputBps,
+      dirtyRatePagesPerS: stats.dirtyRatePagesPerS,
+      predictedPauseNs: verdict?.predictedPauseNs ?? null,
+      etaNs: verdict?.etaNs ?? null,
+    };
+    this.#rounds.push(round);
+    this.#tell({ type: 'round', round });
+  }
+
+  #openStreams(): PageSender {
+    const { poller, guest, table } = this.#parts;
+    for (let i = 0; i < this.#orders.streams; i++) {
+      const link = poller.connect();
+      this.#streams.push(link);
+    }
+    const preambles = this.#streams.map((_, stream) => encodePreamble({ kind: 'pages', stream, migrationId: this.#id }));
+    const sender = new PageSender(regionOf(guest.memory.bytes), table, poller, this.#streams, preambles);
+    sender.corruptPfn = this.#orders.corruptPfn ?? -1;
+    return sender;
+  }
+
+  #finish(outcome: 'completed' | 'refused' | 'aborted' | 'in-doubt', code: string, text: string): void {
+    this.finished = true;
+    this.#forwarding = false;
+    this.#releaseHeld();
+    if (this.#tracking) this.#parts.guest.dirtyLog.stop();
+    this.#control.flush();
+    this.#control.close();
+    for (const link of this.#streams) link.close();
+    const pages = this.#parts.guest.memory.pages;
+    this.#parts.report({
+      type: 'source-finished',
+      report: {
+        outcome,
+        code,
+        text,
+        startNs: this.#startNs,
+        startedReceivedNs: this.#startedReceivedNs,
+        source: { ...this.#times },
+        destination: this.#destination,
+        rounds: this.#rounds,
+        finalPages: this.#final.pages,
+        finalZeroPages: this.#final.zero,
+        finalBytes: this.#final.bytes,
+        framesForwarded: this.#forwarded,
+        memoryIdentical: this.#compared === pages ? this.#differing === 0 : null,
+        pagesDiffering: this.#differing,
+      },
+    });
+    if (outcome === 'completed') this.#parts.onReleased();
+  }
+}

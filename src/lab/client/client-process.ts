@@ -1,0 +1,147 @@
+/**
+ * A client: a process of its own that holds sessions with the guest and keeps an exact ledger of each.
+ *
+ *   service  a request every millisecond (UDP), answered from guest memory: a stale page shows as a wrong answer
+ *   icmp     an echo request every ten milliseconds
+ *
+ * It also measures the round trip between the sites before the first move (`probe`).
+ */
+import { EchoLedger, SERVICE_PORT, ServiceLedger, slotPagesOf } from '../../guest/index.js';
+import { messageOf } from '../../core/index.js';
+import { dieWithParent, nowNs } from '../../sys/index.js';
+import type { ClientOrders, ClientReply, ClientRequest, ProbeResult } from './protocol.js';
+import { openKernelWire, openPortWire, type Wire } from './wires.js';
+
+/** Payload of a probe, as long as ping's. */
+const PROBE_PAYLOAD = new Uint8Array(56);
+const SESSION_ECHO_ID = 0x4c01;
+const PROBE_ECHO_ID = 0x4c02;
+/** How long an answer to the last probe may take. */
+const PROBE_PATIENCE_MS = 1000;
+
+dieWithParent();
+
+let wire: Wire | null = null;
+let orders: ClientOrders | null = null;
+let icmp: EchoLedger | null = null;
+let service: ServiceLedger | null = null;
+const stops: (() => void)[] = [];
+let onProbeEcho: ((atNs: number, seq: number) => void) | null = null;
+
+function reply(message: ClientReply): void {
+  process.send?.(message);
+}
+
+/** The ICMP identifier of this client's session. */
+function echoIdOf(o: ClientOrders): number {
+  return (SESSION_ECHO_ID + o.clientId * 16) & 0xffff;
+}
+
+/** Calls `send` once per interval, on a grid: a late tick is followed by as many sends as were due. */
+function every(intervalNs: number, send: (nowNs: number) => void): () => void {
+  let nextNs = nowNs();
+  const timer = setInterval(
+    () => {
+      const now = nowNs();
+      // A process that was not scheduled for long sends at most a few at once, as a real client would.
+      if (now - nextNs > 10 * intervalNs) nextNs = now - intervalNs;
+      for (; nextNs <= now; nextNs += intervalNs) send(nowNs());
+    },
+    Math.max(1, Math.floor(intervalNs / 2e6)),
+  );
+  return () => clearInterval(timer);
+}
+
+async function begin(o: ClientOrders): Promise<void> {
+  orders = o;
+  const handlers = {
+    onDatagram: (atNs: number, payload: Uint8Array): void => {
+      service?.answer(atNs, payload);
+    },
+    onEcho: (atNs: number, id: number, seq: number, payload: Uint8Array): void => {
+      if (id === PROBE_ECHO_ID) onProbeEcho?.(atNs, seq);
+      else if (id === echoIdOf(o)) icmp?.answer(atNs, seq, payload, 0, payload.length);
+    },
+  };
+  wire = o.attach.kind === 'kernel' ? await openKernelWire(handlers) : await openPortWire(o.attach, handlers);
+  reply({ type: 'ready', icmpMethod: wire.icmp, note: wire.note });
+}
+
+function startSessions(): void {
+  const o = orders!;
+  const w = wire!;
+  if (o.icmpIntervalNs !== null && w.icmp !== null) {
+    const ledger = new EchoLedger();
+    icmp = ledger;
+    stops.push(
+      every(o.icmpIntervalNs, (now) => {
+        w.sendEcho(o.guestIp, echoIdOf(o), ledger.next(now), ledger.payload);
+      }),
+    );
+  }
+  if (o.serviceIntervalNs !== null) {
+    const ledger = new ServiceLedger(o.clientId, slotPagesOf(o.guestPages));
+    service = ledger;
+    stops.push(every(o.serviceIntervalNs, (now) => w.sendDatagram(o.guestIp, SERVICE_PORT, ledger.next(now))));
+  }
+}
+
+function probe(ip: number, count: number, intervalNs: number): Promise<ProbeResult> {
+  const w = wire!;
+  if (w.icmp === null) return Promise.resolve({ method: 'bridge-port', rttsNs: [], lost: count });
+  const sentAt = new Map<number, number>();
+  const rttsNs: number[] = [];
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      stop();
+      clearTimeout(patience);
+      onProbeEcho = null;
+      resolve({ method: w.icmp!, rttsNs, lost: count - rttsNs.length });
+    };
+    let patience: NodeJS.Timeout | undefined;
+    onProbeEcho = (atNs, seq) => {
+      const sent = sentAt.get(seq);
+      if (sent === undefined) return;
+      sentAt.delete(seq);
+      rttsNs.push(atNs - sent);
+      if (rttsNs.length === count) finish();
+    };
+    let seq = 0;
+    const stop = every(intervalNs, () => {
+      if (seq === count) return;
+      sentAt.set(++seq, nowNs());
+      w.sendEcho(ip, PROBE_ECHO_ID, seq, PROBE_PAYLOAD);
+      if (seq === count) patience = setTimeout(finish, PROBE_PATIENCE_MS);
+    });
+  });
+}
+
+async function handle(request: ClientRequest): Promise<void> {
+  switch (request.type) {
+    case 'begin':
+      return begin(request.orders);
+    case 'probe':
+      return reply({ type: 'probed', result: await probe(request.ip, request.count, request.intervalNs) });
+    case 'mark':
+      if (service === null && icmp === null) startSessions();
+      service?.mark(request.what);
+      icmp?.mark(request.what);
+      return reply({ type: 'marked' });
+    case 'account':
+      reply({ type: 'accounted', icmp: icmp?.stats() ?? null, service: service?.stats() ?? null });
+      icmp?.reset();
+      service?.reset();
+      return;
+    case 'end':
+      for (const stop of stops) stop();
+      wire?.close();
+      process.disconnect();
+  }
+}
+
+process.on('message', (request: ClientRequest) => {
+  handle(request).catch((e) => reply({ type: 'failed', text: messageOf(e) }));
+});
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group: the lab ends its children in order.
+process.on('SIGINT', () => {});

@@ -1,0 +1,44 @@
+/** What the lab and a client's process say to each other over the IPC channel of node:child_process. */
+import type { SessionSnapshot } from '../../guest/index.js';
+
+/** How a client reaches the segment. */
+export type ClientAttach =
+  | { readonly kind: 'kernel' }
+  | {
+      readonly kind: 'port';
+      /** Inherited descriptor of the client's UDP end. */
+      readonly fd: number;
+      readonly fabricUdpPort: number;
+      readonly mac: number;
+      readonly ip: number;
+    };
+
+export interface ClientOrders {
+  readonly clientId: number;
+  readonly attach: ClientAttach;
+  readonly guestIp: number;
+  readonly guestPages: number;
+  readonly icmpIntervalNs: number | null;
+  readonly serviceIntervalNs: number | null;
+}
+
+export type ClientRequest =
+  | { readonly type: 'begin'; readonly orders: ClientOrders }
+  | { readonly type: 'probe'; readonly ip: number; readonly count: number; readonly intervalNs: number }
+  /** Begins a new account: what follows is charged to the next move. */
+  | { readonly type: 'mark'; readonly what: 'before' | 'after' }
+  | { readonly type: 'account' }
+  | { readonly type: 'end' };
+
+export interface ProbeResult {
+  readonly method: 'raw-socket' | 'bridge-port';
+  readonly rttsNs: readonly number[];
+  readonly lost: number;
+}
+
+export type ClientReply =
+  | { readonly type: 'ready'; readonly icmpMethod: 'raw-socket' | 'bridge-port' | null; readonly note: string | null }
+  | { readonly type: 'probed'; readonly result: ProbeResult }
+  | { readonly type: 'marked' }
+  | { readonly type: 'accounted'; readonly icmp: SessionSnapshot | null; readonly service: SessionSnapshot | null }
+  | { readonly type: 'failed'; readonly text: string };

@@ -1,0 +1,148 @@
+/** The parts of a result, from what hosts, clients and the fabric reported. Pure. */
+import type { FabricSnapshot } from '../fabric/index.js';
+import { accountingCloses, DROP_REASONS, type LaneCounters } from '../fiber/index.js';
+import type { SessionSnapshot } from '../guest/index.js';
+import type { SourceReport } from '../host/index.js';
+import { pausePartsOf } from '../vmotion-protocol/index.js';
+import type { ProbeResult } from './client/protocol.js';
+import type { Site } from './experiment.js';
+import type { BridgeAccount, ClientResult, FabricResult, LaneAccount, MigrationResult, RttResult } from './result.js';
+
+/** The 2009 experiment asked for a round trip just under 1 ms. */
+const RTT_TARGET_NS = 1_000_000;
+
+/** The p-quantile by the nearest-rank method; NaN of nothing. @param sorted ascending */
+function quantile(sorted: ArrayLike<number>, p: number): number {
+  return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? Number.NaN;
+}
+
+export function rttResult(probe: ProbeResult): RttResult | null {
+  const sorted = Float64Array.from(probe.rttsNs).sort();
+  if (sorted.length === 0) return null;
+  return {
+    method: probe.method,
+    targetNs: RTT_TARGET_NS,
+    minNs: sorted[0]!,
+    p50Ns: quantile(sorted, 0.5),
+    p99Ns: quantile(sorted, 0.99),
+    maxNs: sorted[sorted.length - 1]!,
+    count: sorted.length,
+    lost: probe.lost,
+  };
+}
+
+export function clientResult(site: Site, kind: 'icmp' | 'service', s: SessionSnapshot): ClientResult {
+  const median = (values: Float64Array): number | null =>
+    values.length === 0 ? null : quantile(values.slice().sort(), 0.5);
+  return {
+    site,
+    kind,
+    sent: s.sent,
+    answered: s.answered,
+    lost: s.lost,
+    duplicated: s.duplicated,
+    wrong: s.wrong,
+    resets: s.resets,
+    longestGapNs: s.longestGapNs,
+    rttBeforeP50Ns: median(s.rttBeforeNs),
+    rttAfterP50Ns: median(s.rttAfterNs),
+  };
+}
+
+function laneAccount(c: LaneCounters): LaneAccount {
+  return {
+    framesIn: c.offered.frames,
+    packetsIn: c.offered.packets,
+    bytesIn: c.offered.wireBytes,
+    framesOut: c.delivered.frames,
+    packetsOut: c.delivered.packets,
+    bytesOut: c.delivered.wireBytes,
+    drops: Object.fromEntries(DROP_REASONS.map((reason) => [reason, c.dropped[reason].packets])),
+    packetsHeld: c.queued.packets + c.inFlight.packets,
+    queuePeakBytes: c.queuePeakBytes,
+  };
+}
+
+function bridgeAccount(b: FabricSnapshot['bridges']['a']): BridgeAccount {
+  return {
+    framesIn: b.framesIn,
+    framesForwarded: b.forwarded + b.flooded,
+    framesFlooded: b.flooded,
+    drops: { ...b.drops },
+    macMoves: b.macs.moved,
+  };
+}
+
+export function fabricResult(s: FabricSnapshot): FabricResult {
+  const bridgeCloses = (b: BridgeAccount): boolean =>
+    b.framesIn === b.framesForwarded + Object.values(b.drops).reduce((sum, n) => sum + n, 0);
+  const bridges = { a: bridgeAccount(s.bridges.a), b: bridgeAccount(s.bridges.b) };
+  return {
+    closes:
+      accountingCloses(s.fiber.aToB) &&
+      accountingCloses(s.fiber.bToA) &&
+      bridgeCloses(bridges.a) &&
+      bridgeCloses(bridges.b),
+    fiber: { aToB: laneAccount(s.fiber.aToB), bToA: laneAccount(s.fiber.bToA) },
+    bridges,
+  };
+}
+
+/** Everything a migration's row needs besides the source's own report. */
+export interface MigrationContext {
+  readonly index: number;
+  readonly from: Site;
+  readonly to: Site;
+  readonly epochNs: number;
+  /** First announcement at the destination, 0 when none left. */
+  readonly announcedNs: number;
+  /** Wire bytes of vMotion traffic that the fiber took towards the destination. */
+  readonly bytesOnWire: number;
+  readonly clients: readonly ClientResult[];
+}
+
+const OUTCOMES = { completed: 'completed', refused: 'stayed', aborted: 'stayed', 'in-doubt': 'in-doubt' } as const;
+
+export function migrationResult(report: SourceReport, c: MigrationContext): MigrationResult {
+  const completed = report.outcome === 'completed' && report.destination !== null;
+  const parts = completed ? pausePartsOf(report.source, report.destination!) : null;
+  const firstRound = report.rounds[0];
+  const lastRound = report.rounds[report.rounds.length - 1];
+  const roundsNs = firstRound && lastRound ? lastRound.endNs - firstRound.startNs : 0;
+  const sum = (pick: (r: SourceReport['rounds'][number]) => number): number =>
+    report.rounds.reduce((n, r) => n + pick(r), 0);
+  const endNs = report.startedReceivedNs > 0 ? report.startedReceivedNs : (lastRound?.endNs ?? report.startNs);
+  return {
+    index: c.index,
+    from: c.from,
+    to: c.to,
+    outcome: OUTCOMES[report.outcome],
+    guestAt: report.outcome === 'completed' ? c.to : report.outcome === 'in-doubt' ? null : c.from,
+    reason: report.outcome === 'completed' ? null : { code: report.code, text: report.text },
+    startNs: report.startNs - c.epochNs,
+    totalNs: endNs - report.startNs,
+    pauseNs: completed ? report.destination!.startedNs - report.source.pauseCalledNs : null,
+    pauseParts: parts,
+    announceNs: completed && c.announcedNs > 0 ? Math.max(0, c.announcedNs - report.destination!.startedNs) : null,
+    rounds: report.rounds.map((r, i) => ({
+      round: i,
+      startNs: Math.max(0, r.startNs - c.epochNs),
+      durationNs: r.endNs - r.startNs,
+      dirtyPages: r.dirtyPages,
+      pagesSent: r.pagesSent,
+      zeroPages: r.zeroPages,
+      bytes: r.bytes,
+      throughputBps: r.throughputBps,
+      dirtyRatePagesPerS: r.dirtyRatePagesPerS,
+      predictedPauseNs: r.predictedPauseNs,
+    })),
+    pagesSent: sum((r) => r.pagesSent) + report.finalPages,
+    zeroPages: sum((r) => r.zeroPages) + report.finalZeroPages,
+    pagesInPause: report.finalPages + report.finalZeroPages,
+    bytesOnWire: c.bytesOnWire,
+    throughputBps: roundsNs > 0 ? (8e9 * c.bytesOnWire) / roundsNs : 0,
+    framesForwarded: report.framesForwarded,
+    memoryIdentical: report.memoryIdentical,
+    clients: [...c.clients],
+  };
+}

@@ -1,0 +1,207 @@
+/**
+ * The control messages of a migration: their types, limits and the version rule. SPEC.md tells when
+ * each is sent; `message-codec.ts` puts them on the wire.
+ *
+ *   source ──► destination   OFFER PING ARM FINAL FRAME ENDED ABORT ASK
+ *   destination ──► source   ACCEPT REFUSE PONG ROUND_DONE READY STARTED NACK HASHES ANSWER
+ *   both ways                REJECT
+ *
+ * Names of migrations and of stores of records are 16 random bytes on the wire and 32 hexadecimal digits in
+ * memory: they are compared, logged and used as keys far more often than they are sent.
+ */
+import { NS_PER_S } from '../core/index.js';
+
+/**
+ * Version rule. Another *major* is refused with VMOTION_VERSION. Of two *minors* the lower one is spoken:
+ * the source offers its own, the destination accepts with the lower of both, and from then on neither
+ * sends what the lower one lacks. Unknown fields are skipped; an unknown message is answered by REJECT
+ * and otherwise ignored.
+ */
+export interface ProtocolVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
+export const PROTOCOL_VERSION: ProtocolVersion = Object.freeze({ major: 1, minor: 0 });
+
+/** Bytes of a migration's name and of a store's. */
+export const ID_BYTES = 16;
+
+/** Specification limits: a message beyond one of them is refused by every implementation. */
+export const MESSAGE_BYTES_MAX = 1 << 20;
+export const GUEST_NAME_MAX = 64;
+export const STREAMS_MAX = 16;
+/** Pages of a guest: 16 GiB. */
+export const PAGES_MAX = 1 << 22;
+/** Device state in FINAL: the message limit less a margin for the other fields. */
+export const STATE_BYTES_MAX = MESSAGE_BYTES_MAX - 1024;
+/** A late frame: a jumbo payload and its Ethernet header. */
+export const FRAME_BYTES_MAX = 9216 + 14;
+/** Page hashes of one HASHES message: 8192 pages. */
+export const HASHES_BYTES_MAX = 64 << 10;
+export const ROUND_MAX = 0xffff;
+export const CODE_MAX = 64;
+export const TEXT_MAX = 1024;
+/** No instant or duration of a migration is longer than a hundred days (see `core/machine.ts`). */
+export const INSTANT_MAX_NS = 100 * 86_400 * NS_PER_S;
+
+/** How the memory moves. A destination refuses a mode it does not know with VMOTION_MODE. */
+export type MigrationMode = 'pre-copy';
+
+/** A 64-bit value as two unsigned halves. */
+export interface Hash64 {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** Instants at the destination, nanoseconds since the lab's epoch. */
+export interface StartedTimes {
+  /** FINAL was decoded. */
+  readonly finalReceivedNs: number;
+  /** The final flight lay in memory and FINAL was there: never before `finalReceivedNs`. */
+  readonly appliedNs: number;
+  /** Memory and state agreed with their digests and the state was loaded. */
+  readonly verifiedNs: number;
+  /** RUNNING was on record. */
+  readonly recordedNs: number;
+  /** The guest executed its first instruction. */
+  readonly startedNs: number;
+}
+
+export interface Offer {
+  readonly type: 'offer';
+  readonly version: ProtocolVersion;
+  /** 32 hexadecimal digits, lower case. */
+  readonly migrationId: string;
+  readonly guest: string;
+  readonly epoch: number;
+  readonly mode: string;
+  readonly pages: number;
+  readonly pageSize: number;
+  readonly streams: number;
+  /** The source's store of records, 32 hexadecimal digits. */
+  readonly storeId: string;
+  readonly stateBytesMax: number;
+}
+export interface Accept {
+  readonly type: 'accept';
+  readonly version: ProtocolVersion;
+  /** The destination's store of records: what a later ASK is addressed to. */
+  readonly storeId: string;
+}
+export interface Refuse {
+  readonly type: 'refuse';
+  readonly code: string;
+  readonly text: string;
+}
+export interface Ping {
+  readonly type: 'ping';
+  readonly seq: number;
+}
+export interface Pong {
+  readonly type: 'pong';
+  readonly seq: number;
+}
+/** Every stream has ended this round and all of it lies in the destination's memory. */
+export interface RoundDone {
+  readonly type: 'round-done';
+  readonly round: number;
+  readonly pages: number;
+}
+/** `round` is the last one before the pause: open the guest's port, park its thread at the start line. */
+export interface Arm {
+  readonly type: 'arm';
+  readonly round: number;
+}
+export interface Ready {
+  readonly type: 'ready';
+}
+/** The commitment: the source has recorded COMMIT and will not resume by itself. */
+export interface Final {
+  readonly type: 'final';
+  readonly migrationId: string;
+  readonly epoch: number;
+  readonly round: number;
+  /** Pages of the final flight, over all streams. */
+  readonly pages: number;
+  readonly state: Uint8Array;
+  readonly stateHash: Hash64;
+  /** Set-hash over every page of the guest, as `set-hash.ts` defines it. */
+  readonly setHash: Hash64;
+}
+export interface Started {
+  readonly type: 'started';
+  readonly migrationId: string;
+  readonly epoch: number;
+  readonly times: StartedTimes;
+}
+/** The destination has recorded NEVER: it has not started this migration's guest and never will. */
+export interface Nack {
+  readonly type: 'nack';
+  readonly migrationId: string;
+  readonly code: string;
+  readonly text: string;
+}
+/** The source gives up before COMMIT: it keeps the guest. */
+export interface Abort {
+  readonly type: 'abort';
+  readonly code: string;
+  readonly text: string;
+}
+/** A unicast frame that reached the source's port after the pause. */
+export interface LateFrame {
+  readonly type: 'frame';
+  readonly bytes: Uint8Array;
+}
+/** Hashes the destination read back from pages firstPfn…: per page lo u32 LE, hi u32 LE. */
+export interface Hashes {
+  readonly type: 'hashes';
+  readonly firstPfn: number;
+  readonly hashes: Uint8Array;
+}
+/** The source's last word: records of this migration may be forgotten. */
+export interface Ended {
+  readonly type: 'ended';
+  readonly migrationId: string;
+}
+/** An in-doubt source asks what was decided, naming the store it made the migration with. */
+export interface Ask {
+  readonly type: 'ask';
+  readonly migrationId: string;
+  readonly storeId: string;
+}
+/** `undecided`: the decision is under way, ask again. `unknown`: the records are of another store. */
+export type Verdict = 'running' | 'never' | 'undecided' | 'unknown';
+export interface Answer {
+  readonly type: 'answer';
+  readonly migrationId: string;
+  readonly verdict: Verdict;
+}
+/** The coded reply to a message of a later minor version. */
+export interface Reject {
+  readonly type: 'reject';
+  readonly code: string;
+  readonly text: string;
+}
+
+export type Message =
+  | Offer
+  | Accept
+  | Refuse
+  | Ping
+  | Pong
+  | RoundDone
+  | Arm
+  | Ready
+  | Final
+  | Started
+  | Nack
+  | Abort
+  | LateFrame
+  | Hashes
+  | Ended
+  | Ask
+  | Answer
+  | Reject;
+
+export type MessageType = Message['type'];

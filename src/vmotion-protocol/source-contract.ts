@@ -1,0 +1,153 @@
+/**
+ * What goes into the source machine and what comes out of it: options, timers, events, actions.
+ * `source.ts` has the machine.
+ */
+import { NS_PER_MS, NS_PER_S, type PageSet, type Woke } from '../core/index.js';
+import type { ConvergencePolicy } from './convergence.js';
+import type { Hash64, Message } from './messages.js';
+import type { TimelineEvent } from './timeline.js';
+
+/** Every wait of the source has an end. Durations in nanoseconds. */
+export interface SourceTimers {
+  /** OFFER → ACCEPT or REFUSE. Over: aborted. */
+  readonly acceptNs: number;
+  /** PING → PONG, each. Over: aborted. */
+  readonly pongNs: number;
+  /** From the first round on, until the last one has left. Over: aborted, the guest stays. */
+  readonly precopyNs: number;
+  /** The last byte of a round handed over → ROUND_DONE. Over: aborted. */
+  readonly roundDoneNs: number;
+  /** ROUND_DONE of the last round → READY. Over: aborted. */
+  readonly readyNs: number;
+  /** Each local step: harvest, pause, save. Over: aborted, the guest resumes. */
+  readonly localNs: number;
+  /** The final flight handed over, while the guest stands. Over: aborted, the guest resumes. */
+  readonly finalFlightNs: number;
+  /** FINAL → STARTED or NACK. Over: in doubt. */
+  readonly startedNs: number;
+  /** STARTED → the last HASHES. Over: completed, without the proof. */
+  readonly proofNs: number;
+}
+
+export const SOURCE_TIMERS: SourceTimers = Object.freeze({
+  acceptNs: 10 * NS_PER_S,
+  pongNs: 5 * NS_PER_S,
+  precopyNs: 120 * NS_PER_S,
+  roundDoneNs: 30 * NS_PER_S,
+  readyNs: 5 * NS_PER_S,
+  localNs: 10 * NS_PER_S,
+  finalFlightNs: 2 * NS_PER_S,
+  startedNs: 5 * NS_PER_S,
+  proofNs: 30 * NS_PER_S,
+});
+
+export interface SourceOptions {
+  /** 32 hexadecimal digits, random: the name of this migration for ever. */
+  readonly migrationId: string;
+  readonly guest: string;
+  /** Higher than any earlier migration's of this guest. */
+  readonly epoch: number;
+  /** Pages of the guest's memory. */
+  readonly pages: number;
+  /** Page streams, 1..16. */
+  readonly streams: number;
+  /** This host's store of records, 32 hexadecimal digits. */
+  readonly storeId: string;
+  /** Largest device state in bytes; default the protocol's limit. */
+  readonly stateBytesMax?: number;
+  /** When to pause; default `predictivePolicy` with the two options below. */
+  readonly policy?: ConvergencePolicy;
+  readonly pauseTargetNs?: number;
+  readonly maxRounds?: number;
+  /** Short for `timers.precopyNs`. */
+  readonly precopyLimitNs?: number;
+  /** Round trips measured before the first round; default 4. */
+  readonly probes?: number;
+  readonly timers?: Partial<SourceTimers>;
+  /** Bounds of what is kept for the guest while it stands. */
+  readonly lateFramesMax?: number;
+  readonly lateFrameBytesMax?: number;
+}
+
+export type SourceEvent =
+  | Woke
+  | { readonly type: 'start' }
+  | { readonly type: 'received'; readonly message: Message }
+  /** Pages written since the previous harvest. The set is the machine's from now on. */
+  | { readonly type: 'harvested'; readonly dirty: PageSet; readonly dirtyPages: number }
+  /**
+   * Every byte of the round and the END on every stream are handed to the transport. `setHash` is the
+   * digest over all pages as they were last sent; it counts at the final flight.
+   */
+  | {
+      readonly type: 'round-sent';
+      readonly round: number;
+      readonly pages: number;
+      readonly zeroPages: number;
+      readonly bytes: number;
+      readonly setHash: Hash64;
+    }
+  | { readonly type: 'guest-paused' }
+  /** The machine keeps a reference to `state` until FINAL has left. */
+  | { readonly type: 'state-saved'; readonly state: Uint8Array; readonly stateHash: Hash64 }
+  | { readonly type: 'recorded'; readonly record: 'COMMIT' | 'ENDED' }
+  /** The record is not in the store and will not come to be. */
+  | { readonly type: 'record-failed'; readonly record: 'COMMIT' | 'ENDED'; readonly text: string }
+  /** A frame for the guest reached the source's port. Copied. */
+  | { readonly type: 'late-frame'; readonly bytes: Uint8Array }
+  | { readonly type: 'connection-lost'; readonly text: string }
+  /** In doubt, a control connection to the same peer stands again: the machine asks. */
+  | { readonly type: 'reconnected' }
+  /** In doubt, an operator's word; `never` says that answers given since the pause may be undone. */
+  | { readonly type: 'resolved'; readonly verdict: 'running' | 'never'; readonly text: string }
+  /** The peer sent what a decoder refused. */
+  | { readonly type: 'violation'; readonly code: string; readonly text: string }
+  | { readonly type: 'cancel'; readonly text: string };
+
+export type SourceOutcome = 'completed' | 'refused' | 'aborted' | 'in-doubt';
+
+/** A driver performs them in order. */
+export type SourceAction =
+  | { readonly type: 'send'; readonly message: Message }
+  /** Collect and re-arm the dirty log; the first one starts it. */
+  | { readonly type: 'harvest' }
+  /** Send these pages and END on every stream; the set does not change until `round-sent`. */
+  | { readonly type: 'send-pages'; readonly round: number; readonly pages: PageSet; readonly final: boolean }
+  | { readonly type: 'pause-guest' }
+  | { readonly type: 'save-state' }
+  /** Also takes back a pause that is under way. */
+  | { readonly type: 'resume-guest' }
+  | { readonly type: 'record'; readonly record: 'COMMIT' | 'ENDED' }
+  /** From now on read the guest's port and give `late-frame`. */
+  | { readonly type: 'forward-late-frames' }
+  /** To the resumed guest, oldest first. */
+  | { readonly type: 'deliver-late-frames'; readonly frames: readonly Uint8Array[] }
+  /** The guest runs elsewhere: its memory here may be hashed once more for the proof, and is free after `finished`. */
+  | { readonly type: 'release-guest' }
+  | { readonly type: 'report'; readonly event: TimelineEvent }
+  /** Once; after `in-doubt` once more, when the doubt is settled. */
+  | { readonly type: 'finished'; readonly outcome: SourceOutcome; readonly code: string; readonly text: string };
+
+/** The states of the source, in the order of the good path, then the ways out. */
+export type SourcePhase =
+  | 'idle'
+  | 'offering'
+  | 'probing'
+  | 'tracking'
+  | 'round'
+  | 'harvesting'
+  | 'last-round'
+  | 'pausing'
+  | 'saving'
+  | 'final-flight'
+  | 'committing'
+  | 'committed'
+  | 'ending'
+  | 'proving'
+  | 'withdrawing'
+  | 'returning'
+  | 'in-doubt'
+  | 'over';
+
+/** Shortest sensible timer: below it a scheduler's hiccup would end a migration. */
+export const TIMER_MIN_NS = NS_PER_MS;

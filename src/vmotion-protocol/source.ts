@@ -1,0 +1,708 @@
+/**
+ * The source of a migration: iterative pre-copy, then the switchover. Sans-IO: events in, actions out.
+ * Page bytes never pass through it, only sets of pages and counts. Rules 1–7 of docs/design.md, "Protocol".
+ *
+ *   idle ─start─► offering ─ACCEPT─► probing ─PONGs─► tracking ─harvested─► round ◄────────── continue ┐
+ *                    │REFUSE                                                 │ sent, ROUND_DONE        │
+ *                    ▼                                                       ▼                         │
+ *                  over                                                  harvesting ─harvested, policy─┤
+ *                                                                                                      │ switch
+ *   ┌── ARM + last round: sent, ROUND_DONE, READY ◄──────────────────────────────── last-round ◄───────┘
+ *   ▼
+ *   pausing ─guest-paused─► saving ─harvested, state-saved─► final-flight ─round-sent─► committing
+ *                                                                                          │ COMMIT recorded
+ *                        resume, over ◄─ENDED recorded─ returning ◄─NACK─┐                 ▼ FINAL
+ *                                                           ▲            ├──────────── committed
+ *                                              NACK, ANSWER │            │                 │ STARTED
+ *                                                       in-doubt ◄─lost, timeout           ▼
+ *                                                           └──── STARTED, ANSWER ──────► ending ─ENDED recorded─► proving ─HASHES─► over
+ *
+ * Up to `committing` any loss, timeout, cancel or violation leads back: ABORT, the guest resumes, over. If
+ * COMMIT is just being written then, the guest resumes at once all the same (without FINAL nobody else can
+ * start it) and `withdrawing` waits for the record, to close it with ENDED. From `committed` on the
+ * guest resumes only on the destination's NEVER.
+ * Left out: post-copy and hybrid (a policy's further actions), authentication (the transport's).
+ */
+import { ConfigError, formatNs, type Machine, PageSet } from '../core/index.js';
+import { type ConvergencePolicy, type ConvergenceVerdict, predictivePolicy } from './convergence.js';
+import { requireRange, type VmotionErrorCode } from './errors.js';
+import { LateFrameBuffer } from './late-frames.js';
+import {
+  type Answer,
+  FRAME_BYTES_MAX,
+  GUEST_NAME_MAX,
+  type Hash64,
+  type Hashes,
+  type Message,
+  type MessageType,
+  PAGES_MAX,
+  PROTOCOL_VERSION,
+  ROUND_MAX,
+  type Started,
+  STATE_BYTES_MAX,
+  STREAMS_MAX,
+} from './messages.js';
+import { type PauseInstants, pausePartsOf } from './pause-parts.js';
+import { RoundLog } from './round-log.js';
+import {
+  SOURCE_TIMERS,
+  type SourceAction,
+  type SourceEvent,
+  type SourceOptions,
+  type SourceOutcome,
+  type SourcePhase,
+  type SourceTimers,
+  TIMER_MIN_NS,
+} from './source-contract.js';
+
+const NEVER_NS = Number.POSITIVE_INFINITY;
+const NO_HASH: Hash64 = Object.freeze({ lo: 0, hi: 0 });
+const ETHERNET_HEADER_BYTES = 14;
+const HASH_BYTES = 8;
+
+export class Source implements Machine<SourceEvent, SourceAction> {
+  readonly #options: SourceOptions;
+  readonly #timers: SourceTimers;
+  readonly #policy: ConvergencePolicy;
+  readonly #probes: number;
+  readonly #stateBytesMax: number;
+  readonly #log: RoundLog;
+  readonly #frames: LateFrameBuffer;
+
+  #phase: SourcePhase = 'idle';
+  #connected = true;
+  #deadlineNs = NEVER_NS;
+  #precopyEndNs = NEVER_NS;
+  /** Of the step in hand. */
+  #nowNs = 0;
+  #out: SourceAction[] = [];
+
+  #peerStoreId = '';
+  #pingNs = 0;
+  readonly #rttsNs: number[] = [];
+  #round = 0;
+  /** What the round in flight still waits for. */
+  #sent = false;
+  #sentPages = 0;
+  #doneAtPeer = false;
+  #ready = false;
+  #dirty: PageSet | null = null;
+  #state: { readonly bytes: Uint8Array; readonly hash: Hash64 } | null = null;
+  #setHash: Hash64 = NO_HASH;
+  /** COMMIT was ordered and the store has not said yet whether it stands. */
+  #commitPending = false;
+  #instants: { -readonly [K in keyof PauseInstants]: number } = {
+    pauseCalledNs: 0,
+    guestPausedNs: 0,
+    harvestedNs: 0,
+    stateSavedNs: 0,
+    pagesSentNs: 0,
+    commitRecordedNs: 0,
+    finalSentNs: 0,
+  };
+  #hashedPages = 0;
+  /** How it will end, once what is still to be recorded is recorded. */
+  #ending: { readonly code: string; readonly text: string } = { code: 'VMOTION_OK', text: '' };
+
+  /** @throws ConfigError VMOTION_CONFIG_RANGE */
+  constructor(options: SourceOptions) {
+    requireId('migrationId', options.migrationId);
+    requireId('storeId', options.storeId);
+    requireRange('length of the guest name', options.guest.length, 1, GUEST_NAME_MAX);
+    requireRange('epoch', options.epoch, 0, 0xffffffff);
+    requireRange('pages', options.pages, 1, PAGES_MAX);
+    requireRange('streams', options.streams, 1, STREAMS_MAX);
+    this.#options = options;
+    this.#stateBytesMax = requireRange(
+      'stateBytesMax',
+      options.stateBytesMax ?? STATE_BYTES_MAX,
+      0,
+      STATE_BYTES_MAX,
+    );
+    this.#probes = requireRange('probes', options.probes ?? 4, 1, 100);
+    this.#timers = {
+      ...SOURCE_TIMERS,
+      ...(options.precopyLimitNs === undefined ? {} : { precopyNs: options.precopyLimitNs }),
+      ...options.timers,
+    };
+    for (const [name, ns] of Object.entries(this.#timers)) requireRange(`timers.${name}`, ns, TIMER_MIN_NS, NEVER_NS, false);
+    this.#policy =
+      options.policy ??
+      predictivePolicy({
+        ...(options.pauseTargetNs === undefined ? {} : { targetPauseNs: options.pauseTargetNs }),
+        ...(options.maxRounds === undefined ? {} : { roundsMax: options.maxRounds }),
+      });
+    this.#log = new RoundLog(options.pages);
+    this.#frames = new LateFrameBuffer(options.lateFramesMax, options.lateFrameBytesMax);
+  }
+
+  get phase(): SourcePhase {
+    return this.#phase;
+  }
+
+  nextWakeNs(): number {
+    return this.#deadlineNs;
+  }
+
+  step(nowNs: number, event: SourceEvent, out: SourceAction[]): void {
+    this.#nowNs = nowNs;
+    this.#out = out;
+    if (this.#phase === 'over') return;
+    switch (event.type) {
+      case 'start':
+        if (this.#phase === 'idle') this.#offer();
+        break;
+      case 'received':
+        this.#received(event.message);
+        break;
+      case 'harvested':
+        this.#harvested(event.dirty, event.dirtyPages);
+        break;
+      case 'round-sent':
+        this.#roundSent(event);
+        break;
+      case 'guest-paused':
+        if (this.#phase === 'pausing') this.#guestPaused();
+        break;
+      case 'state-saved':
+        if (this.#phase === 'saving') this.#stateSaved(event.state, event.stateHash);
+        break;
+      case 'recorded':
+        if (event.record === 'COMMIT') this.#commitRecorded();
+        else this.#endRecorded();
+        break;
+      case 'record-failed':
+        this.#recordFailed(event.record, event.text);
+        break;
+      case 'late-frame':
+        this.#lateFrame(event.bytes);
+        break;
+      case 'connection-lost':
+        if (this.#connected) {
+          this.#connected = false;
+          this.#fail('VMOTION_CONNECTION_LOST', event.text);
+        }
+        break;
+      case 'reconnected':
+        if (this.#phase === 'in-doubt') {
+          this.#connected = true;
+          this.#send({ type: 'ask', migrationId: this.#options.migrationId, storeId: this.#peerStoreId });
+        }
+        break;
+      case 'resolved':
+        if (this.#phase === 'in-doubt') this.#settle(event.verdict, event.text);
+        break;
+      case 'violation':
+        this.#violation(event.code, event.text);
+        break;
+      case 'cancel':
+        if (this.#beforeCommit()) this.#giveUp('VMOTION_CANCELLED', event.text);
+        else this.#note('VMOTION_CANCELLED', `too late to cancel: ${event.text}`);
+        break;
+      case 'woke':
+        if (nowNs >= this.#deadlineNs) this.#expired();
+        break;
+    }
+  }
+
+  // ── before the first round ──────────────────────────────────────────────────────────────────────
+
+  #offer(): void {
+    const { migrationId, guest, epoch, pages, streams, storeId } = this.#options;
+    this.#enter('offering', this.#timers.acceptNs);
+    this.#send({
+      type: 'offer',
+      version: PROTOCOL_VERSION,
+      migrationId,
+      guest,
+      epoch,
+      mode: 'pre-copy',
+      pages,
+      pageSize: 4096,
+      streams,
+      storeId,
+      stateBytesMax: this.#stateBytesMax,
+    });
+  }
+
+  #ping(): void {
+    this.#deadlineNs = this.#nowNs + this.#timers.pongNs;
+    this.#pingNs = this.#nowNs;
+    this.#send({ type: 'ping', seq: this.#rttsNs.length });
+  }
+
+  #pong(seq: number): void {
+    if (seq !== this.#rttsNs.length) return this.#unexpected('pong');
+    this.#rttsNs.push(this.#nowNs - this.#pingNs);
+    if (this.#rttsNs.length < this.#probes) return this.#ping();
+    this.#log.rttsMeasured(this.#rttsNs);
+    const { rttMinNs: minNs, rttMedianNs: medianNs } = this.#log;
+    const text = `round trip ${formatNs(minNs)} at least, ${formatNs(medianNs)} in the median`;
+    this.#do({ type: 'report', event: { type: 'rtt', atNs: this.#nowNs, minNs, medianNs, text } });
+    // The harvest before the first round starts the dirty log: what is written from here on is sent again.
+    this.#enter('tracking', this.#timers.localNs);
+    this.#do({ type: 'harvest' });
+  }
+
+  // ── rounds ──────────────────────────────────────────────────────────────────────────────────────
+
+  #beginRound(phase: 'round' | 'last-round' | 'final-flight', pages: PageSet): void {
+    this.#round++;
+    this.#sent = this.#doneAtPeer = false;
+    this.#log.began(this.#nowNs, this.#round);
+    if (phase === 'final-flight') this.#enter(phase, this.#timers.finalFlightNs);
+    else this.#enter(phase, this.#precopyEndNs - this.#nowNs);
+    if (phase === 'last-round') this.#send({ type: 'arm', round: this.#round });
+    if (phase !== 'final-flight') {
+      const count = pages.count();
+      const text = `round ${this.#round}: ${count} pages`;
+      this.#do({ type: 'report', event: { type: 'round-begin', atNs: this.#nowNs, round: this.#round, pages: count, text } });
+    }
+    this.#do({ type: 'send-pages', round: this.#round, pages, final: phase === 'final-flight' });
+  }
+
+  #roundSent(e: Extract<SourceEvent, { type: 'round-sent' }>): void {
+    const phase = this.#phase;
+    if (e.round !== this.#round || this.#sent) return;
+    if (phase !== 'round' && phase !== 'last-round' && phase !== 'final-flight') return;
+    this.#sent = true;
+    this.#sentPages = e.pages + e.zeroPages;
+    if (phase === 'final-flight') {
+      this.#setHash = e.setHash;
+      this.#instants.pagesSentNs = this.#nowNs;
+      this.#enter('committing', this.#timers.localNs);
+      this.#commitPending = true;
+      this.#do({ type: 'record', record: 'COMMIT' });
+      return;
+    }
+    this.#log.sent(e.pages, e.zeroPages, e.bytes);
+    this.#deadlineNs = this.#nowNs + this.#timers.roundDoneNs;
+    this.#roundMayEnd();
+  }
+
+  #roundDone(round: number, pages: number): void {
+    if (round !== this.#round || !this.#sent || this.#doneAtPeer) return this.#unexpected('round-done');
+    if (pages !== this.#sentPages) {
+      return this.#fail('VMOTION_ROUND_COUNT', `round ${round}: ${this.#sentPages} pages sent, ${pages} arrived`);
+    }
+    this.#doneAtPeer = true;
+    this.#log.done(this.#nowNs);
+    if (this.#phase === 'last-round') this.#deadlineNs = this.#nowNs + this.#timers.readyNs;
+    this.#roundMayEnd();
+  }
+
+  #roundMayEnd(): void {
+    if (!this.#sent || !this.#doneAtPeer) return;
+    if (this.#phase === 'round') {
+      this.#enter('harvesting', this.#timers.localNs);
+      this.#do({ type: 'harvest' });
+    } else if (this.#ready) {
+      this.#instants.pauseCalledNs = this.#nowNs;
+      this.#enter('pausing', this.#timers.localNs);
+      this.#do({ type: 'pause-guest' });
+    }
+  }
+
+  #harvested(dirty: PageSet, dirtyPages: number): void {
+    if (this.#phase === 'tracking') {
+      this.#log.armed(this.#nowNs);
+      this.#precopyEndNs = this.#nowNs + this.#timers.precopyNs;
+      this.#beginRound('round', PageSet.full(this.#options.pages));
+    } else if (this.#phase === 'harvesting') {
+      this.#decide(dirty, dirtyPages);
+    } else if (this.#phase === 'saving') {
+      this.#instants.harvestedNs = this.#nowNs;
+      this.#reportRound(dirtyPages, null);
+      this.#dirty = dirty;
+      this.#finalFlightMayBegin();
+    }
+  }
+
+  #decide(dirty: PageSet, dirtyPages: number): void {
+    const verdict = this.#reportRound(dirtyPages, this.#policy)!;
+    if (verdict.action === 'give-up') return this.#giveUp('VMOTION_NO_CONVERGENCE', verdict.reason);
+    if (this.#nowNs >= this.#precopyEndNs) return this.#precopyLimit();
+    // Two rounds are still to come after this one; the number of rounds is a field of 16 bits.
+    const last = verdict.action === 'switch' || this.#round >= ROUND_MAX - 2;
+    this.#beginRound(last ? 'last-round' : 'round', dirty);
+  }
+
+  #reportRound(dirtyPages: number, policy: ConvergencePolicy | null): ConvergenceVerdict | null {
+    const stats = this.#log.harvested(this.#nowNs, dirtyPages);
+    const verdict = policy?.decide(this.#log.history) ?? null;
+    const told = verdict ? { ...stats, predictedPauseNs: verdict.predictedPauseNs, etaNs: verdict.etaNs } : stats;
+    const text = verdict
+      ? `round ${stats.round}: ${dirtyPages} pages dirty; ${verdict.action}: ${verdict.reason}`
+      : `round ${stats.round}: ${dirtyPages} pages dirty at the pause`;
+    this.#do({ type: 'report', event: { type: 'round', atNs: this.#nowNs, stats: told, verdict, text } });
+    return verdict;
+  }
+
+  // ── the pause ───────────────────────────────────────────────────────────────────────────────────
+
+  #guestPaused(): void {
+    this.#instants.guestPausedNs = this.#nowNs;
+    this.#enter('saving', this.#timers.localNs);
+    this.#do({ type: 'harvest' });
+    this.#do({ type: 'save-state' });
+    this.#do({ type: 'forward-late-frames' });
+  }
+
+  #stateSaved(bytes: Uint8Array, hash: Hash64): void {
+    if (bytes.length > this.#stateBytesMax) {
+      return this.#giveUp('VMOTION_STATE_SIZE', `${bytes.length} bytes of state; ${this.#stateBytesMax} are allowed`);
+    }
+    this.#instants.stateSavedNs = this.#nowNs;
+    this.#state = { bytes, hash };
+    this.#finalFlightMayBegin();
+  }
+
+  #finalFlightMayBegin(): void {
+    if (this.#dirty !== null && this.#state !== null) this.#beginRound('final-flight', this.#dirty);
+  }
+
+  #commitRecorded(): void {
+    this.#commitPending = false;
+    if (this.#phase === 'withdrawing') return this.#recordEnd('returning');
+    if (this.#phase !== 'committing') return;
+    this.#instants.commitRecordedNs = this.#instants.finalSentNs = this.#nowNs;
+    this.#enter('committed', this.#timers.startedNs);
+    this.#send({
+      type: 'final',
+      migrationId: this.#options.migrationId,
+      epoch: this.#options.epoch,
+      round: this.#round,
+      pages: this.#sentPages,
+      state: this.#state!.bytes,
+      stateHash: this.#state!.hash,
+      setHash: this.#setHash,
+    });
+    this.#state = null;
+    // Frames held so far follow FINAL: before it they would only have delayed it.
+    for (const frame of this.#frames.frames) this.#forward(frame);
+  }
+
+  #lateFrame(bytes: Uint8Array): void {
+    if (bytes.length < ETHERNET_HEADER_BYTES || bytes.length > FRAME_BYTES_MAX) {
+      return this.#note('VMOTION_LIMIT', `a late frame of ${bytes.length} bytes is dropped`);
+    }
+    switch (this.#phase) {
+      case 'pausing':
+      case 'saving':
+      case 'final-flight':
+      case 'committing':
+        this.#frames.push(bytes);
+        break;
+      case 'committed':
+      case 'in-doubt': {
+        const copy = this.#frames.push(bytes);
+        if (copy !== null) this.#forward(copy);
+        break;
+      }
+      case 'ending':
+      case 'proving':
+        this.#forward(new Uint8Array(bytes));
+        break;
+      default: // the guest runs here, or the frame came too late to matter
+        break;
+    }
+  }
+
+  /** Group frames reach the destination by the bridge anyway; here they are kept for a NACK only. */
+  #forward(frame: Uint8Array): void {
+    if ((frame[0]! & 1) === 0) this.#send({ type: 'frame', bytes: frame });
+  }
+
+  // ── messages ────────────────────────────────────────────────────────────────────────────────────
+
+  #received(m: Message): void {
+    const phase = this.#phase;
+    switch (m.type) {
+      case 'accept':
+        if (phase !== 'offering') return this.#unexpected(m.type);
+        if (m.version.major !== PROTOCOL_VERSION.major || m.version.minor > PROTOCOL_VERSION.minor) {
+          const { major, minor } = m.version;
+          return this.#fail('VMOTION_VERSION', `the peer accepts with version ${major}.${minor}, which was not offered`);
+        }
+        this.#peerStoreId = m.storeId;
+        this.#enter('probing', this.#timers.pongNs);
+        return this.#ping();
+      case 'refuse':
+        if (phase !== 'offering') return this.#unexpected(m.type);
+        return this.#finish('refused', m.code, m.text);
+      case 'pong':
+        if (phase !== 'probing') return this.#unexpected(m.type);
+        return this.#pong(m.seq);
+      case 'round-done':
+        if (phase !== 'round' && phase !== 'last-round') return this.#unexpected(m.type);
+        return this.#roundDone(m.round, m.pages);
+      case 'ready':
+        if (phase !== 'last-round' || this.#ready) return this.#unexpected(m.type);
+        this.#ready = true;
+        return this.#roundMayEnd();
+      case 'started':
+        if (phase !== 'committed' && phase !== 'in-doubt') return this.#unexpected(m.type);
+        return this.#started(m);
+      case 'nack':
+        if (m.migrationId !== this.#options.migrationId) return this.#unexpected(m.type);
+        return this.#nacked(m.code, m.text);
+      case 'hashes':
+        if (phase !== 'ending' && phase !== 'proving') return this.#unexpected(m.type);
+        return this.#hashesCame(m);
+      case 'answer':
+        return this.#answered(m);
+      case 'abort': // a destination withdraws by NACK; after COMMIT only that counts
+        if (this.#beforeCommit()) return this.#giveUp(m.code, m.text, false);
+        return this.#note(m.code, `the peer aborts after COMMIT: ${m.text}`);
+      case 'reject':
+        return this.#note(m.code, m.text);
+      default:
+        return this.#unexpected(m.type);
+    }
+  }
+
+  #started(m: Started): void {
+    const { migrationId, epoch } = this.#options;
+    if (m.migrationId !== migrationId || m.epoch !== epoch) return this.#unexpected('started');
+    const parts = pausePartsOf(this.#instants, m.times);
+    const pauseNs = m.times.startedNs - this.#instants.pauseCalledNs;
+    this.#do({
+      type: 'report',
+      event: { type: 'pause', atNs: this.#nowNs, parts, text: `the guest stood for ${formatNs(pauseNs)}` },
+    });
+    this.#guestIsAway();
+  }
+
+  /** It runs at the destination: nothing kept for its return is needed any more. */
+  #guestIsAway(): void {
+    this.#reportFrames();
+    this.#frames.takeAll();
+    this.#recordEnd('ending');
+    this.#do({ type: 'release-guest' });
+  }
+
+  #hashesCame(m: Hashes): void {
+    if (m.firstPfn !== this.#hashedPages) {
+      return this.#note('VMOTION_PROOF_INCOMPLETE', `hashes of pfn ${m.firstPfn} came, ${this.#hashedPages} was due`);
+    }
+    this.#hashedPages += m.hashes.length / HASH_BYTES;
+    this.#proofMayEnd();
+  }
+
+  #proofMayEnd(): void {
+    if (this.#phase !== 'proving') return;
+    if (this.#hashedPages >= this.#options.pages) this.#complete();
+    else if (!this.#connected) this.#withoutProof();
+  }
+
+  #complete(): void {
+    this.#send({ type: 'ended', migrationId: this.#options.migrationId });
+    this.#finish('completed', this.#ending.code, this.#ending.text);
+  }
+
+  #withoutProof(): void {
+    if (this.#ending.code === 'VMOTION_OK') {
+      const text = `${this.#hashedPages} of ${this.#options.pages} page hashes came back`;
+      this.#ending = { code: 'VMOTION_PROOF_INCOMPLETE', text };
+    }
+    this.#complete();
+  }
+
+  // ── ways back ───────────────────────────────────────────────────────────────────────────────────
+
+  #nacked(code: string, text: string): void {
+    if (this.#beforeCommit()) return this.#giveUp(code, text, false);
+    if (this.#phase === 'committed' || this.#phase === 'in-doubt') return this.#returnGuest(code, text);
+    // Behind STARTED a NACK contradicts itself; while the guest returns it only says it again.
+    if (this.#phase !== 'returning' && this.#phase !== 'withdrawing') this.#unexpected('nack');
+  }
+
+  /** The destination will never start it: the guest is ours again. */
+  #returnGuest(code: string, text: string): void {
+    this.#ending = { code, text };
+    this.#resumeGuest();
+    this.#recordEnd('returning');
+  }
+
+  #resumeGuest(): void {
+    this.#reportFrames();
+    this.#do({ type: 'resume-guest' });
+    const frames = this.#frames.takeAll();
+    if (frames.length > 0) this.#do({ type: 'deliver-late-frames', frames });
+  }
+
+  #recordEnd(phase: 'ending' | 'returning'): void {
+    this.#enter(phase, NEVER_NS);
+    this.#do({ type: 'record', record: 'ENDED' });
+  }
+
+  #endRecorded(): void {
+    if (this.#phase === 'returning') {
+      this.#send({ type: 'ended', migrationId: this.#options.migrationId });
+      this.#finish('aborted', this.#ending.code, this.#ending.text);
+    } else if (this.#phase === 'ending') {
+      this.#enter('proving', this.#timers.proofNs);
+      // Settled by a word instead of STARTED: then no hashes follow.
+      if (this.#ending.code === 'VMOTION_RESOLVED') this.#complete();
+      else this.#proofMayEnd();
+    }
+  }
+
+  #recordFailed(record: 'COMMIT' | 'ENDED', text: string): void {
+    if (record === 'ENDED') {
+      // The outcome stands; a restarted host asks its peer once more, that is all.
+      this.#note('VMOTION_RECORD_FAILED', `ENDED was not recorded: ${text}`);
+      this.#endRecorded();
+      return;
+    }
+    this.#commitPending = false;
+    if (this.#phase === 'committing') {
+      this.#giveUp('VMOTION_RECORD_FAILED', `COMMIT was not recorded: ${text}`);
+    } else if (this.#phase === 'withdrawing') {
+      this.#finish('aborted', this.#ending.code, this.#ending.text);
+    }
+  }
+
+  #beforeCommit(): boolean {
+    switch (this.#phase) {
+      case 'committed':
+      case 'ending':
+      case 'proving':
+      case 'withdrawing':
+      case 'returning':
+      case 'in-doubt':
+      case 'over':
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  /** Back to the source; only before COMMIT. */
+  #giveUp(code: string, text: string, tellPeer = true): void {
+    const phase = this.#phase;
+    if (tellPeer && phase !== 'idle') this.#send({ type: 'abort', code, text });
+    if (phase === 'pausing' || phase === 'saving' || phase === 'final-flight' || phase === 'committing') {
+      this.#resumeGuest();
+    }
+    if (this.#commitPending) {
+      this.#ending = { code, text };
+      this.#enter('withdrawing', NEVER_NS);
+    } else {
+      this.#finish('aborted', code, text);
+    }
+  }
+
+  /** Something went wrong that ends the migration, each phase in its way. */
+  #fail(code: VmotionErrorCode | (string & {}), text: string): void {
+    if (this.#beforeCommit()) return this.#giveUp(code, text);
+    switch (this.#phase) {
+      case 'committed':
+        return this.#doubt(code, text);
+      case 'proving':
+        this.#note(code, text);
+        return this.#withoutProof();
+      default: // ending, withdrawing, returning wait for a record; a doubt stays one
+        this.#note(code, text);
+    }
+  }
+
+  #doubt(code: string, text: string): void {
+    this.#enter('in-doubt', NEVER_NS);
+    this.#do({ type: 'finished', outcome: 'in-doubt', code, text });
+  }
+
+  #answered(m: Answer): void {
+    if (this.#phase !== 'in-doubt' || m.migrationId !== this.#options.migrationId) return this.#unexpected('answer');
+    if (m.verdict === 'running' || m.verdict === 'never') this.#settle(m.verdict, 'the destination has answered');
+    else this.#note('VMOTION_RESOLVED', `the destination answers ${m.verdict}: still in doubt`);
+  }
+
+  #settle(verdict: 'running' | 'never', text: string): void {
+    if (verdict === 'never') return this.#returnGuest('VMOTION_RESOLVED', text);
+    this.#ending = { code: 'VMOTION_RESOLVED', text };
+    this.#guestIsAway();
+  }
+
+  #violation(code: string, text: string): void {
+    // A message of a later minor version: say so and go on (version rule, messages.ts).
+    if (code === 'VMOTION_MESSAGE_UNKNOWN') this.#send({ type: 'reject', code, text });
+    else this.#fail(code, text);
+  }
+
+  #unexpected(type: MessageType): void {
+    const text = `${type} came in phase ${this.#phase}`;
+    if (this.#beforeCommit()) this.#giveUp('VMOTION_MESSAGE_UNEXPECTED', text);
+    else this.#note('VMOTION_MESSAGE_UNEXPECTED', text);
+  }
+
+  #expired(): void {
+    switch (this.#phase) {
+      case 'offering':
+        return this.#fail('VMOTION_ACCEPT_TIMEOUT', 'the destination did not answer the offer');
+      case 'probing':
+        return this.#fail('VMOTION_PROBE_TIMEOUT', 'the destination did not answer a PING');
+      case 'round':
+      case 'last-round':
+        if (!this.#sent) return this.#precopyLimit();
+        if (!this.#doneAtPeer) return this.#fail('VMOTION_ROUND_STALLED', `round ${this.#round} did not arrive`);
+        return this.#fail('VMOTION_READY_TIMEOUT', 'the destination did not get ready');
+      case 'final-flight':
+        return this.#fail('VMOTION_FINAL_STALLED', 'the final flight did not leave');
+      case 'committed':
+        return this.#fail('VMOTION_STARTED_TIMEOUT', 'the destination did not answer FINAL');
+      case 'proving':
+        return this.#withoutProof();
+      default:
+        return this.#fail('VMOTION_LOCAL_TIMEOUT', `a local step took too long in phase ${this.#phase}`);
+    }
+  }
+
+  #precopyLimit(): void {
+    const text = `${formatNs(this.#timers.precopyNs)} of pre-copy are over after ${this.#round} rounds`;
+    this.#giveUp('VMOTION_PRECOPY_LIMIT', text);
+  }
+
+  // ── small parts ─────────────────────────────────────────────────────────────────────────────────
+
+  #enter(phase: SourcePhase, limitNs: number): void {
+    const from = this.#phase;
+    this.#phase = phase;
+    this.#deadlineNs = this.#nowNs + limitNs;
+    const text = `${from} → ${phase}`;
+    this.#do({ type: 'report', event: { type: 'phase', atNs: this.#nowNs, from, to: phase, text } });
+  }
+
+  #finish(outcome: SourceOutcome, code: string, text: string): void {
+    this.#enter('over', NEVER_NS);
+    this.#dirty = this.#state = null;
+    this.#do({ type: 'finished', outcome, code, text });
+  }
+
+  #reportFrames(): void {
+    const { counts } = this.#frames;
+    if (counts.in === 0) return;
+    const text = `${counts.in} late frames, ${counts.dropped} dropped`;
+    this.#do({ type: 'report', event: { type: 'late-frames', atNs: this.#nowNs, counts, duplicates: 0, text } });
+  }
+
+  #note(code: string, text: string): void {
+    this.#do({ type: 'report', event: { type: 'note', atNs: this.#nowNs, code, text } });
+  }
+
+  #send(message: Message): void {
+    if (this.#connected) this.#do({ type: 'send', message });
+  }
+
+  #do(action: SourceAction): void {
+    this.#out.push(action);
+  }
+}
+
+function requireId(name: string, id: string): void {
+  if (/^[0-9a-f]{32}$/.test(id)) return;
+  throw new ConfigError<VmotionErrorCode>('VMOTION_CONFIG_RANGE', `${name} ${JSON.stringify(id)} is not a name`, {
+    details: { name, id },
+    hint: 'give 32 lower-case hexadecimal digits, random ones',
+  });
+}

@@ -1,0 +1,36 @@
+/**
+ * One ordered, reliable byte stream between two hosts: the control channel and each page stream run over one.
+ * Kernel TCP where there is a kernel on both ends of the segment, our own stream over UDP elsewhere.
+ */
+import type { Chain } from './chain.js';
+
+export interface Link {
+  /**
+   * Sends what fits; the chain forgets what went.
+   * @returns false when the link is broken
+   */
+  send(chain: Chain): boolean;
+  /**
+   * Fills the chain's pieces with what has come.
+   * @returns bytes moved; 0 when nothing waits; -1 when the peer closed or the link broke
+   */
+  receive(chain: Chain): number;
+  /** Whether `send` may have room again; asked after each wake-up while something waits to be sent. */
+  writable(): boolean;
+  close(): void;
+}
+
+/** What a driver waits on, and how the links get their share of each wake-up. */
+export interface LinkPoller {
+  /** Opens a link to the peer's vMotion port. */
+  connect(): Link;
+  /** A link that a peer has opened, or null. */
+  accept(): Link | null;
+  /** To be called after every wake-up, before links are used. */
+  service(nowNs: number): void;
+  /** When `service` wants to be called at the latest; Infinity when no timer runs. */
+  nextWakeNs(): number;
+  /** Says which links have bytes waiting to be sent, so that the driver is woken when there is room. */
+  wantWrite(link: Link, want: boolean): void;
+  close(): void;
+}
