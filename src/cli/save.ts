@@ -2,8 +2,18 @@
  * Where the result file goes. The directory is made and tried before the run, so that a minute's work
  * is not lost to a missing permission; the file appears whole or not at all (write, sync, rename).
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmdirSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../core/index.js';
 import type { RunResult } from '../lab/result.js';
 
@@ -15,7 +25,7 @@ export interface ResultPlace {
   readonly file: string;
   /** Writes the file atomically. @throws ConfigError `CLI_OUT_WRITE` */
   save(result: RunResult): void;
-  /** Removes the directory if this run made it and nothing was saved. */
+  /** Removes what was made here; for a run that ends without a result. */
   abandon(): void;
 }
 
@@ -29,9 +39,9 @@ export function prepareResultPlace(outDir: string | null, startedAt: Date): Resu
   // The process id keeps two runs that share a directory from sharing a half-written file.
   const draft = join(dir, `.${FILE}.${process.pid}`);
   const made = attempt(dir, () => {
-    const first = mkdirSync(dir, { recursive: true });
+    const dirs = makeDirs(dir);
     closeSync(openSync(draft, 'w'));
-    return first !== undefined;
+    return dirs;
   });
   return {
     file,
@@ -39,7 +49,7 @@ export function prepareResultPlace(outDir: string | null, startedAt: Date): Resu
       attempt(dir, () => {
         const fd = openSync(draft, 'w');
         try {
-          writeSync(fd, `${JSON.stringify(result)}\n`);
+          writeFileSync(fd, `${JSON.stringify(result)}\n`);
           fsyncSync(fd);
         } finally {
           closeSync(fd);
@@ -48,14 +58,25 @@ export function prepareResultPlace(outDir: string | null, startedAt: Date): Resu
       }),
     abandon: () => {
       rmSync(draft, { force: true });
-      if (!made) return;
       try {
-        rmdirSync(dir);
+        for (const d of made.reverse()) rmdirSync(d);
       } catch {
-        // not empty: it holds the result, or something of someone else's
+        // not empty: someone else has put something there
       }
     },
   };
+}
+
+/**
+ * Makes a directory and those above it that are missing; returns the made ones, outermost first.
+ * (mkdir's own `recursive` never returns where a parent exists but takes no entries, such as /proc:
+ * seen with Node 20.)
+ */
+function makeDirs(dir: string): string[] {
+  const missing: string[] = [];
+  for (let d = resolve(dir); !existsSync(d); d = dirname(d)) missing.unshift(d);
+  for (const d of missing) mkdirSync(d);
+  return missing;
 }
 
 function attempt<T>(dir: string, body: () => T): T {

@@ -75,8 +75,8 @@ export function headerLength(frame: Frame): number {
 
 /**
  * The piece of a super-frame that stands for `packetCount` wire packets from `firstPacket` on: a smaller
- * super-frame, or an ordinary frame when it is one packet. Fresh bytes; the frame
- * itself, uncopied, when the piece is all of it.
+ * super-frame, or an ordinary frame when it is one packet. Fresh bytes without headroom; the frame itself,
+ * uncopied, when the piece is all of it.
  * @throws LonghaulError `L2_CUT_RANGE` when the run is not within the frame's packets
  */
 export function cut(frame: Frame, firstPacket: number, packetCount: number): Frame {

@@ -1,8 +1,8 @@
 /**
  * The stations of the experiment and their addresses, fixed so that captures of two runs can be compared.
  *
- *   10.80.0.0/24  vMotion (vmk):   host a .1   host b .2
- *   10.80.1.0/24  guest network:   client a .11   client b .12   guest .100 (or as the experiment says)
+ *   10.80.1.0/24  vMotion (vmk):   host a .1   host b .2
+ *   10.80.0.0/24  guest network:   clients .101, .102, …   guest .10, or as the experiment says
  *
  * All of them share one stretched L2 segment. MAC addresses are locally administered, 02:4c:48 ("LH").
  */
@@ -19,8 +19,8 @@ export interface Station {
 }
 
 const OUI = 0x024c48 * 0x1000000;
-const VMK_NET = 0x0a500000;
-const CLIENT_NET = 0x0a500100;
+const VMK_NET = 0x0a500100;
+const CLIENT_NET = 0x0a500000;
 
 /** Port of the vMotion listener, as ESX has it. */
 export const VMOTION_PORT = 8000;
@@ -32,6 +32,6 @@ export function hostStation(site: SiteName): Station {
 
 /** @param index of the client within the experiment */
 export function clientStation(site: SiteName, index: number): Station {
-  const n = 11 + index;
+  const n = 101 + index;
   return { name: `client-${site}${index}`, site, role: 'client', mac: OUI + 0x100 + n, ip: CLIENT_NET + n, prefix: 24 };
 }

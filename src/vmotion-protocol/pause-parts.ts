@@ -37,13 +37,15 @@ export interface PauseParts {
 export function pausePartsOf(source: PauseInstants, destination: StartedTimes): PauseParts {
   // State may be saved before the harvest is done: then its part is what the harvest did not hide.
   const savedNs = Math.max(source.harvestedNs, source.stateSavedNs);
+  // FINAL may have arrived before the thread that sent it was scheduled again to stamp the instant.
+  const finalSentNs = Math.min(source.finalSentNs, destination.finalReceivedNs);
   return {
     stopNs: source.guestPausedNs - source.pauseCalledNs,
     harvestNs: source.harvestedNs - source.guestPausedNs,
     saveStateNs: savedNs - source.harvestedNs,
     recordCommitNs: source.commitRecordedNs - source.pagesSentNs,
-    sendNs: source.pagesSentNs - savedNs + (source.finalSentNs - source.commitRecordedNs),
-    propagateNs: destination.finalReceivedNs - source.finalSentNs,
+    sendNs: source.pagesSentNs - savedNs + (finalSentNs - source.commitRecordedNs),
+    propagateNs: destination.finalReceivedNs - finalSentNs,
     applyNs: destination.appliedNs - destination.finalReceivedNs,
     verifyNs: destination.verifiedNs - destination.appliedNs,
     recordRunningNs: destination.recordedNs - destination.verifiedNs,

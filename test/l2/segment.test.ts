@@ -218,7 +218,7 @@ test('cutting in any two places and then into packets is the same as cutting int
         [a, b],
         [b, packets],
       ].flatMap(([from, to]) => (to! > from! ? [cut(whole, from!, to! - from!)] : []));
-      for (const piece of pieces) assert.is(piece.start, whole.start, 'headroom is kept');
+      for (const piece of pieces) assert.ok(piece === whole || piece.data.length === piece.length, 'no headroom');
       assert.equal(pieces.flatMap(toWirePackets), toWirePackets(whole));
       assert.equal(whole.data, original, 'the frame itself is not written to');
     }),

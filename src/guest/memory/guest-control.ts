@@ -4,10 +4,13 @@
  *
  *   command, written by the host            state, written by the guest's thread
  *
- *              RUN ◄──────► PAUSE                 PARKED ──RUN──► RUNNING
- *               │   ARMED ◄──┘│                     ▲  └──STOP──┐   │ │
- *               │     │       │                     └──PAUSE────┼───┘ └─STOP─┐
- *               └─────┴─ STOP ┘                                 └─► STOPPED ◄┘
+ *        RUN ◄─────► PAUSE ◄─────► ARMED           PARKED ──RUN──► STARTING ──first write──► RUNNING
+ *         └────────────┼────────────┘                 ▲               │                        │
+ *                    STOP                             └─────PAUSE─────┴──────────PAUSE─────────┘
+ *                                                          STOP from anywhere: STOPPED
+ *
+ *   The guest says STARTING and then looks at the command once more before it writes: a host that took RUN back
+ *   and sees PARKED can rely on it.
  *
  *   ARMED is PAUSE with the guest's thread at the start line: it spins on the command instead of sleeping, for
  *   50 ms at most, so that RUN takes effect within microseconds.
@@ -28,6 +31,7 @@ export const ARMED = 4;
 export const PARKED = 0;
 export const RUNNING = 1;
 export const STOPPED = 2;
+export const STARTING = 3;
 
 /** Word indexes. The two ends of the ring stand on cache lines of their own. */
 export const COMMAND = 0;
@@ -145,7 +149,7 @@ export class GuestControl {
     return this.#wait(STOPPED, timeoutMs);
   }
 
-  /** The state now: PARKED, RUNNING or STOPPED. */
+  /** The state now: PARKED, STARTING, RUNNING or STOPPED. */
   get state(): number {
     return Atomics.load(this.block.words, STATE);
   }

@@ -55,6 +55,7 @@ import {
   RUN,
   RUNNING,
   SEND_DROPS,
+  STARTING,
   STATE,
   STOP,
   STOPPED,
@@ -175,8 +176,9 @@ class GuestLoop {
       this.#figures[PARKED_AT_NS] = now;
     }
     this.#enter(PARKED);
-    const command = this.#awaitCommand();
-    if (command !== RUN) return;
+    if (this.#awaitCommand() !== RUN) return;
+    Atomics.store(this.#words, STATE, STARTING);
+    if (Atomics.load(this.#words, COMMAND) !== RUN) return;
     // The guest is said to run when a write of its has been made: a page that had to be fetched first counts.
     this.#header.instructions++;
     const startedNs = nowNs();

@@ -1,4 +1,12 @@
-export { ControlBlock, GuestControl, type NicFigures, PARKED, RUNNING, STOPPED } from './guest-control.js';
+export {
+  ControlBlock,
+  GuestControl,
+  type NicFigures,
+  PARKED,
+  RUNNING,
+  STARTING,
+  STOPPED,
+} from './guest-control.js';
 export { type GuestLoopOptions, runGuestLoop } from './guest-loop.js';
 export { attachGuestMemory, createGuestMemory } from './guest-memory.js';
 export { MAX_FRAME } from './inject-ring.js';

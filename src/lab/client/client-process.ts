@@ -6,6 +6,7 @@
  *
  * It also measures the round trip between the sites before the first move (`probe`).
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EchoLedger, SERVICE_PORT, ServiceLedger, slotPagesOf } from '../../guest/index.js';
 import { messageOf } from '../../core/index.js';
 import { dieWithParent, nowNs } from '../../sys/index.js';
@@ -18,6 +19,8 @@ const SESSION_ECHO_ID = 0x4c01;
 const PROBE_ECHO_ID = 0x4c02;
 /** How long an answer to the last probe may take. */
 const PROBE_PATIENCE_MS = 1000;
+/** An answer that takes longer than this is lost. */
+const OVERDUE_NS = 500_000_000;
 
 dieWithParent();
 
@@ -26,6 +29,8 @@ let orders: ClientOrders | null = null;
 let icmp: EchoLedger | null = null;
 let service: ServiceLedger | null = null;
 const stops: (() => void)[] = [];
+/** While an account is taken. */
+let quiet = false;
 let onProbeEcho: ((atNs: number, seq: number) => void) | null = null;
 
 function reply(message: ClientReply): void {
@@ -45,7 +50,7 @@ function every(intervalNs: number, send: (nowNs: number) => void): () => void {
       const now = nowNs();
       // A process that was not scheduled for long sends at most a few at once, as a real client would.
       if (now - nextNs > 10 * intervalNs) nextNs = now - intervalNs;
-      for (; nextNs <= now; nextNs += intervalNs) send(nowNs());
+      for (; nextNs <= now; nextNs += intervalNs) if (!quiet) send(nowNs());
     },
     Math.max(1, Math.floor(intervalNs / 2e6)),
   );
@@ -116,6 +121,17 @@ function probe(ip: number, count: number, intervalNs: number): Promise<ProbeResu
   });
 }
 
+/**
+ * Stops asking until every request is answered, or its answer is overdue: an account that is taken while answers
+ * are on their way would call them lost.
+ */
+async function quiesce(): Promise<void> {
+  quiet = true;
+  const deadlineNs = nowNs() + OVERDUE_NS;
+  const outstanding = (): number => (icmp?.stats().lost ?? 0) + (service?.stats().lost ?? 0);
+  for (let before = outstanding(); before > 0 && nowNs() < deadlineNs; before = outstanding()) await sleep(2);
+}
+
 async function handle(request: ClientRequest): Promise<void> {
   switch (request.type) {
     case 'begin':
@@ -128,9 +144,11 @@ async function handle(request: ClientRequest): Promise<void> {
       icmp?.mark(request.what);
       return reply({ type: 'marked' });
     case 'account':
+      await quiesce();
       reply({ type: 'accounted', icmp: icmp?.stats() ?? null, service: service?.stats() ?? null });
       icmp?.reset();
       service?.reset();
+      quiet = false;
       return;
     case 'end':
       for (const stop of stops) stop();

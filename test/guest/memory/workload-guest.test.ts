@@ -250,6 +250,26 @@ test('the start line: armed, taken off, armed for too long; each time it runs wh
   });
 });
 
+test('a resume taken back at any instant leaves a guest that is seen to stand, and stands', async () => {
+  await withBench({}, ({ guest }) => {
+    const { control, header } = guest;
+    let ran = 0;
+    for (let i = 0; i < 400; i++) {
+      control.spinAtStart(i % 2 === 0);
+      const before = header.instructions;
+      control.resume();
+      for (const untilNs = nowNs() + (i % 40) * 1000; nowNs() < untilNs; );
+      control.pause();
+      assert.is(control.waitParked(WAIT_MS), true);
+      const parked = header.instructions;
+      for (const untilNs = nowNs() + 20_000; nowNs() < untilNs; );
+      assert.is(header.instructions, parked, 'no step after it was seen to stand');
+      if (parked > before) ran++;
+    }
+    assert.ok(ran > 0);
+  });
+});
+
 test('an attentive guest goes on serving, and a pause or 50 ms end it', async () => {
   await withBench({}, async (b) => {
     b.guest.resume(WAIT_MS);
