@@ -24,6 +24,7 @@ export function doctorText(probes: readonly Probe[], colour = false): string {
     return [...head, ...wrap(probe.cost, WIDTH, '         costs  '), ...remedy];
   });
   const lacks = probes.filter((probe) => !probe.ok).length;
-  const verdict = lacks === 0 ? 'nothing is missing' : `${lacks} of ${probes.length} missing; see what each costs`;
+  const verdict =
+    lacks === 0 ? 'nothing is missing' : `${lacks} of ${probes.length} missing; see what each costs`;
   return [p.bold('What this machine offers'), ...lines, '', verdict].join('\n');
 }

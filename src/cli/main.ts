@@ -18,6 +18,8 @@ const { stdout, stderr, env } = process;
 
 const commands: Commands = {
   run: async (file, typed) => {
+    // Before anything is made: an unprivileged user's command starts over inside a user namespace.
+    if (typed.attach !== 'loopback') (await import('../lab/user-namespace.js')).enterUserNamespace();
     const interrupt = new AbortController();
     // A second Ctrl-C changes nothing: cleaning up is bounded, and leaving half of it would not be.
     process.on('SIGINT', () => interrupt.abort());
@@ -28,10 +30,12 @@ const commands: Commands = {
       env,
       startedAt: new Date(),
       signal: interrupt.signal,
-      runExperiment: async (experiment, hooks) => (await import('../lab/run.js')).runExperiment(experiment, hooks),
+      runExperiment: async (experiment, hooks) =>
+        (await import('../lab/run.js')).runExperiment(experiment, hooks),
     });
   },
   doctor: async (json) => {
+    (await import('../lab/user-namespace.js')).enterUserNamespace();
     const probes = await (await import('../lab/doctor.js')).probeMachine();
     stdout.write(`${json ? JSON.stringify(probes) : doctorText(probes, coloured(stdout, env))}\n`);
     return EXIT_OK;

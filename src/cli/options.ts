@@ -3,7 +3,7 @@
  * laid over the file as the text it was typed as. So ranges, defaults and refusals live in one
  * place, `lab/experiment-keys.ts`; here is only what a terminal adds.
  */
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Override } from '../lab/experiment-file.js';
 
 interface KeyOption {
@@ -17,7 +17,11 @@ interface KeyOption {
 const KEY_OPTIONS: readonly KeyOption[] = [
   { flags: '--profile <name>', path: ['fiber', 'profile'], text: 'fiber by name (default: metro-80km)' },
   { flags: '--distance <length>', path: ['fiber', 'distance'], text: 'length of fiber, 5 µs a km: 80km' },
-  { flags: '--one-way <time>', path: ['fiber', 'one-way'], text: 'one-way delay, in place of a distance: 400us' },
+  {
+    flags: '--one-way <time>',
+    path: ['fiber', 'one-way'],
+    text: 'one-way delay, in place of a distance: 400us',
+  },
   { flags: '--rate <rate>', path: ['fiber', 'rate'], text: 'rate of the link: 10Gbit, unlimited' },
   { flags: '--loss <chance>', path: ['fiber', 'loss'], text: 'chance that a packet is lost: 0.01%' },
   { flags: '--queue <size>', path: ['fiber', 'queue'], text: 'queue in front of the rate: 4MiB' },
@@ -29,19 +33,39 @@ const KEY_OPTIONS: readonly KeyOption[] = [
     path: ['guest', 'dirty'],
     text: 'what the guest writes: idle, or sweep, uniform, zipf with a rate (default: uniform:50MB/s)',
   },
-  { flags: '--hot-set <size>', path: ['guest', 'hot-set'], text: 'range that it writes (default: all memory)' },
-  { flags: '--streams <n>', path: ['migration', 'streams'], text: 'TCP streams for pages, 1..16 (default: 1)' },
+  {
+    flags: '--hot-set <size>',
+    path: ['guest', 'hot-set'],
+    text: 'range that it writes (default: all memory)',
+  },
+  {
+    flags: '--streams <n>',
+    path: ['migration', 'streams'],
+    text: 'TCP streams for pages, 1..16 (default: 1)',
+  },
   {
     flags: '--pause-target <time>',
     path: ['migration', 'pause-target'],
     text: 'switch over when the predicted pause is at most this (default: 1ms)',
   },
-  { flags: '--max-rounds <n>', path: ['migration', 'max-rounds'], text: 'pre-copy rounds at most (default: 30)' },
+  {
+    flags: '--max-rounds <n>',
+    path: ['migration', 'max-rounds'],
+    text: 'pre-copy rounds at most (default: 30)',
+  },
   { flags: '--qos <order>', path: ['migration', 'qos'], text: 'guest-first or none (default: guest-first)' },
-  { flags: '--repeat <n>', path: ['migration', 'repeat'], text: 'moves there and back, 0..1000 (default: 1)' },
+  {
+    flags: '--repeat <n>',
+    path: ['migration', 'repeat'],
+    text: 'moves there and back, 0..1000 (default: 1)',
+  },
   { flags: '--seed <n>', path: ['seed'], text: 'seed of every random draw (default: 1)' },
   { flags: '--spin <when>', path: ['spin'], text: 'deadline, always or never (default: deadline)' },
-  { flags: '--keep', path: ['keep'], text: 'leave both sites standing until Ctrl-C and name their namespaces' },
+  {
+    flags: '--keep',
+    path: ['keep'],
+    text: 'leave both sites standing until Ctrl-C and name their namespaces',
+  },
   { flags: '--out <dir>', path: ['out'], text: 'where result.json goes (default: results/TIME)' },
   {
     flags: '--test-corrupt-page <pfn>',

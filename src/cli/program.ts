@@ -106,7 +106,11 @@ export async function runProgram(
 
 /** commander's complaint in this project's form: one line, with the remedy behind a semicolon. */
 function oneLine(text: string): string {
-  const words = text.trim().replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace(/\s*\(Did you mean/, '; (did you mean');
+  const words = text
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\s*\(Did you mean/, '; (did you mean');
   const suggestion = /; \(did you mean (?:one of )?(.+?)\?\)$/.exec(words);
   const remedy = suggestion ? `did you mean ${suggestion[1]}?` : 'longhaul --help shows what may be typed';
   return `longhaul: CLI_USAGE: ${suggestion ? words.slice(0, suggestion.index) : words}; ${remedy}\n`;

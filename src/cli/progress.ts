@@ -60,12 +60,14 @@ export function linesOf(event: RunEvent, quiet = false): string[] {
       return [event.phase === 'setup' || event.phase === 'probe' ? text : `${moveName(event)} ${text}`];
     }
     case 'rtt':
-      return [`round trip p50 ${formatNs(event.rtt.p50Ns)}, p99 ${formatNs(event.rtt.p99Ns)}, ${event.rtt.count} probes`];
+      return [
+        `round trip p50 ${formatNs(event.rtt.p50Ns)}, p99 ${formatNs(event.rtt.p99Ns)}, ${event.rtt.count} probes`,
+      ];
     case 'round':
       return [
         `move ${event.migration + 1} round ${event.round}: ${event.pagesSent} of ${event.pagesTotal} pages, ` +
-          `${formatBytes(event.bytes)} at ${formatBps(event.throughputBps)}, ` +
-          `pause would be ${formatNs(event.predictedPauseNs)}${etaText(event.etaNs)}`,
+          `${formatBytes(event.bytes)} at ${formatBps(event.throughputBps)}` +
+          `${predictionText(event.predictedPauseNs)}${etaText(event.etaNs)}`,
       ];
     case 'migration': {
       const { result: m } = event;
@@ -86,8 +88,12 @@ function moveName(event: { migration: number; from: string; to: string }): strin
   return `move ${event.migration + 1} (${event.from}→${event.to})`;
 }
 
+function predictionText(pauseNs: number): string {
+  return Number.isFinite(pauseNs) ? `, pause would be ${formatNs(pauseNs)}` : '';
+}
+
 function etaText(etaNs: number): string {
-  if (!Number.isFinite(etaNs)) return ', does not converge';
+  if (!Number.isFinite(etaNs)) return ', not converging';
   return etaNs > 0 ? `, ETA ${formatNs(etaNs)}` : '';
 }
 
@@ -112,7 +118,7 @@ class BarProgress implements Progress {
     this.#bar = new SingleBar({
       stream,
       format: BAR,
-      barsize: 24,
+      barsize: 12,
       barCompleteChar: '█',
       barIncompleteChar: '░',
       hideCursor: true,

@@ -54,7 +54,9 @@ export async function run(
     told = true;
     progress.stop();
     place.save(result);
-    stdout.write(`${json ? JSON.stringify(result) : summarize(result, { colour: coloured(stdout, context.env) })}\n`);
+    stdout.write(
+      `${json ? JSON.stringify(result) : summarize(result, { colour: coloured(stdout, context.env) })}\n`,
+    );
     stderr.write(`${json ? '' : '\n'}result in ${place.file}\n`);
   };
 

@@ -61,7 +61,14 @@ function integer(min: number, max: number, description: string) {
 }
 
 /** A quantity, or a word that stands for a value outside its range. */
-function quantityOr<T>(word: string, meaning: T, parse: RangedParser, lo: string, hi: string, description: string) {
+function quantityOr<T>(
+  word: string,
+  meaning: T,
+  parse: RangedParser,
+  lo: string,
+  hi: string,
+  description: string,
+) {
   const range = { min: parse(lo, 'range'), max: parse(hi, 'range'), text: `${lo}..${hi} or ${word}` };
   return read(
     (value, option): number | T =>
@@ -94,7 +101,8 @@ const lane = {
   distance: quantity(parseDistance, '0km', '40000km', 'Length of fiber; gives the one-way delay').optional(),
   'one-way': quantity(parseDuration, '0s', '10s', 'One-way delay, in place of a distance').optional(),
   'refractive-index': read(
-    (value, option) => parseDecimal(value, option, 1, 2, 'leave it out for 5 µs a kilometre, an index of 1.499'),
+    (value, option) =>
+      parseDecimal(value, option, 1, 2, 'leave it out for 5 µs a kilometre, an index of 1.499'),
     'Of the glass, with a distance (1..2)',
   ).optional(),
   rate: quantityOr(
@@ -105,7 +113,7 @@ const lane = {
     '1Tbit',
     'Rate of the link',
   ).optional(),
-  queue: quantity(parseSize, '2KiB', '1GiB', "Drop-tail queue of each class in front of the rate").optional(),
+  queue: quantity(parseSize, '2KiB', '1GiB', 'Drop-tail queue of each class in front of the rate').optional(),
   loss: read(parseProbability, 'Chance that a wire packet is lost (0%..100%)').optional(),
 };
 const direction = z.strictObject(lane).optional();
@@ -138,8 +146,15 @@ export const EXPERIMENT_KEYS = z
       .strictObject({
         memory: quantity(parseSize, '1MiB', '4GiB', 'Memory of the guest').prefault('256MiB'),
         fill: z.enum(FILLS).default('mix').describe('What the memory holds at first'),
-        dirty: read(parseDirty, 'What the guest writes: MODEL[:RATE]').prefault(`uniform:${DEFAULT_DIRTY_RATE}`),
-        'hot-set': quantity(parseSize, '4KiB', '4GiB', 'Range that is written; all memory by default').optional(),
+        dirty: read(parseDirty, 'What the guest writes: MODEL[:RATE]').prefault(
+          `uniform:${DEFAULT_DIRTY_RATE}`,
+        ),
+        'hot-set': quantity(
+          parseSize,
+          '4KiB',
+          '4GiB',
+          'Range that is written; all memory by default',
+        ).optional(),
         skew: read(
           (value, option) =>
             parseDecimal(value, option, 0, 4, '0 is even, 1 the usual zipf, 4 hardly leaves the first pages'),
@@ -189,7 +204,9 @@ export const EXPERIMENT_KEYS = z
           'Pre-copy stops when the predicted pause is at most this',
         ).prefault('1ms'),
         'max-rounds': integer(1, 1000, 'Pre-copy rounds at most').prefault(30),
-        limit: quantity(parseDuration, '1s', '24h', 'Pre-copy at most; then the guest stays').prefault('2min'),
+        limit: quantity(parseDuration, '1s', '24h', 'Pre-copy at most; then the guest stays').prefault(
+          '2min',
+        ),
         qos: z.enum(QOS).default('guest-first').describe('Which frames go first at the fiber'),
         'start-after': quantity(parseDuration, '0s', '1h', 'Time before the first move').prefault('500ms'),
         between: quantity(parseDuration, '0s', '1h', 'Time between two moves').prefault('500ms'),
@@ -199,7 +216,10 @@ export const EXPERIMENT_KEYS = z
     background: z
       .array(
         z.strictObject({
-          direction: z.enum([...DIRECTIONS, 'both']).default('both').describe('Which way it goes'),
+          direction: z
+            .enum([...DIRECTIONS, 'both'])
+            .default('both')
+            .describe('Which way it goes'),
           rate: quantity(parseRate, '1kbit', '100Gbit', 'Offered rate on the wire'),
           frame: quantity(parseSize, '60B', '9014B', 'Frame length without FCS').prefault('1514B'),
         }),
@@ -224,7 +244,13 @@ export type ExperimentInput = z.input<typeof EXPERIMENT_KEYS>;
 /** The same, read: numbers in base units, defaults filled in; not yet resolved against profiles. */
 export type ExperimentKeys = z.output<typeof EXPERIMENT_KEYS>;
 
-function parseDecimal(value: string | number, option: string, min: number, max: number, hint: string): number {
+function parseDecimal(
+  value: string | number,
+  option: string,
+  min: number,
+  max: number,
+  hint: string,
+): number {
   const n = typeof value === 'number' ? value : value.trim() === '' ? Number.NaN : Number(value);
   if (n >= min && n <= max) return n;
   throw new ConfigError<KeyErrorCode>(

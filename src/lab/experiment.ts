@@ -54,7 +54,9 @@ export const CLIENT_SCHEMA = z.object({
 export const EXPERIMENT_SCHEMA = z.object({
   name: z.string().describe('What people call it'),
   seed: count('Seed of every random draw'),
-  attach: z.enum(ATTACHES).describe('How hosts and clients hang on the fabric; auto takes the best available'),
+  attach: z
+    .enum(ATTACHES)
+    .describe('How hosts and clients hang on the fabric; auto takes the best available'),
   fiber: z.object({
     profile: z.string().describe('The named profile it began from'),
     spans: z

@@ -9,7 +9,10 @@ import { RESULT_SCHEMA, RESULT_VERSION } from './result.js';
 /** File name under `schemas/` → schema. The committed files are these, and a test says so. */
 export function jsonSchemas(): Readonly<Record<string, object>> {
   return {
-    'experiment.schema.json': { title: 'longhaul experiment', ...z.toJSONSchema(EXPERIMENT_KEYS, { io: 'input' }) },
+    'experiment.schema.json': {
+      title: 'longhaul experiment',
+      ...z.toJSONSchema(EXPERIMENT_KEYS, { io: 'input' }),
+    },
     // The input side: readers ignore fields that a later minor change adds.
     'result.schema.json': { title: RESULT_VERSION, ...z.toJSONSchema(RESULT_SCHEMA, { io: 'input' }) },
   };

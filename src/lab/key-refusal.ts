@@ -39,7 +39,8 @@ export function refusalOf(issue: z.core.$ZodIssue, raw: unknown, locate: Locate)
     }
     case 'invalid_value': {
       const values = issue.values.map(String);
-      if (value === undefined) return refuse('LAB_KEY_MISSING', `${name} is missing`, `choose ${values.join(' or ')}`);
+      if (value === undefined)
+        return refuse('LAB_KEY_MISSING', `${name} is missing`, `choose ${values.join(' or ')}`);
       const meant = typeof value === 'string' ? nearest(value, values) : null;
       const text = `${name} ${JSON.stringify(value)} is not one of ${values.join(', ')}`;
       return refuse('LAB_KEY_VALUE', text, meant ? `did you mean ${meant}?` : 'choose one of them');
@@ -52,7 +53,8 @@ export function refusalOf(issue: z.core.$ZodIssue, raw: unknown, locate: Locate)
     }
     default: {
       if (value === undefined) return refuse('LAB_KEY_MISSING', `${name} is missing`, 'say what it is');
-      const wanted = issue.code === 'invalid_type' ? (KINDS[issue.expected] ?? issue.expected) : 'text with a unit';
+      const wanted =
+        issue.code === 'invalid_type' ? (KINDS[issue.expected] ?? issue.expected) : 'text with a unit';
       return refuse('LAB_KEY_VALUE', `${name} is ${kindOf(value)}, not ${wanted}`, `write ${wanted} here`);
     }
   }

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
 import { Fabric, type FabricSnapshot } from '../fabric/index.js';
-import type { FiberSettings } from '../fiber/index.js';
 import { fiberWarnings } from '../fiber/index.js';
 import { HOST_PROCESS, type HostReport, type HostRequest, type SourceReport } from '../host/index.js';
 import { parseIpv4, parseMac } from '../l2/index.js';
@@ -17,7 +16,8 @@ import { type AttachedStation, attachStation, type ChosenAttach, LOOPBACK_VMK_MT
 import { startBackground } from './background.js';
 import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, ProbeResult } from './client/protocol.js';
-import type { Experiment, LaneConfig, Site } from './experiment.js';
+import type { Experiment, Site } from './experiment.js';
+import { fiberSettingsOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
 import { clientResult, migrationResult } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
@@ -32,17 +32,6 @@ const ROUND_TRIP_SLACK_MS = 100;
 
 type Host = Child<HostRequest, HostReport>;
 type Client = Child<ClientRequest, ClientReply>;
-
-function laneOf(lane: LaneConfig): FiberSettings['spans'][number]['aToB'] {
-  return {
-    oneWayNs: lane.oneWayNs,
-    rateBps: lane.rateBps ?? Number.POSITIVE_INFINITY,
-    queueBytes: lane.queueBytes,
-    queueFrames: Number.POSITIVE_INFINITY,
-    lossProb: lane.lossProb,
-    link: 'up',
-  };
-}
 
 export class Lab {
   readonly notes: string[] = [];
@@ -72,11 +61,8 @@ export class Lab {
 
   /** Makes everything: afterwards the guest runs at site A and the clients are attached, silent. */
   async build(): Promise<void> {
-    const { fiber, migration, spin, background } = this.#experiment;
-    const settings: FiberSettings = {
-      profile: fiber.profile,
-      spans: fiber.spans.map((s) => ({ aToB: laneOf(s.aToB), bToA: laneOf(s.bToA) })),
-    };
+    const { migration, spin, background } = this.#experiment;
+    const settings = fiberSettingsOf(this.#experiment);
     for (const warning of fiberWarnings(settings)) this.#note(warning);
     this.#fabric = new Fabric({
       fiber: settings,

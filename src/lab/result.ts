@@ -125,7 +125,9 @@ const MIGRATION_SCHEMA = z.object({
   to: site('Destination'),
   outcome: z
     .enum(['completed', 'stayed', 'in-doubt', 'lost'])
-    .describe('Runs at the destination; went on at the source; stands paused until resolved; gone with its host'),
+    .describe(
+      'Runs at the destination; went on at the source; stands paused until resolved; gone with its host',
+    ),
   guestAt: site('Where the guest runs afterwards').nullable(),
   reason: z.object({ code: z.string(), text: z.string() }).nullable().describe('Why, unless it completed'),
   startNs: ns('Instant of the offer'),
@@ -137,16 +139,22 @@ const MIGRATION_SCHEMA = z.object({
   pagesSent: count('Pages sent with content, over all rounds and the final flight'),
   zeroPages: count('Pages sent as a number only'),
   pagesInPause: count('Pages that travelled while the guest stood'),
-  bytesOnWire: count('Bytes of vMotion traffic offered to the fiber towards the destination, with all overhead'),
+  bytesOnWire: count(
+    'Bytes of vMotion traffic offered to the fiber towards the destination, with all overhead',
+  ),
   throughputBps: z
     .number()
     .nonnegative()
-    .describe('8 · bytesOnWire over the time the rounds took, bits per second: comparable to the rate of the link'),
+    .describe(
+      '8 · bytesOnWire over the time the rounds took, bits per second: comparable to the rate of the link',
+    ),
   framesForwarded: count('Frames for the guest that reached the source after the pause and were sent on'),
   memoryIdentical: z
     .boolean()
     .nullable()
-    .describe('Whether every page read back at the destination hashes as at the source; null when not compared'),
+    .describe(
+      'Whether every page read back at the destination hashes as at the source; null when not compared',
+    ),
   clients: z.array(CLIENT_SCHEMA).describe('What each session saw of this move'),
 });
 

@@ -23,7 +23,13 @@ export interface KeptSite {
 export type RunEvent =
   | { readonly type: 'attach'; readonly attach: 'netns' | 'loopback'; readonly why: string }
   | { readonly type: 'note'; readonly text: string }
-  | { readonly type: 'phase'; readonly migration: number; readonly phase: Phase; readonly from: Site; readonly to: Site }
+  | {
+      readonly type: 'phase';
+      readonly migration: number;
+      readonly phase: Phase;
+      readonly from: Site;
+      readonly to: Site;
+    }
   | { readonly type: 'rtt'; readonly rtt: RttResult }
   /** At most a few tens a second, while a round is sent. */
   | {
@@ -47,7 +53,12 @@ export type RunEvent =
       /** Until the switchover; `Infinity` when the rounds do not converge. */
       readonly etaNs: number;
     }
-  | { readonly type: 'migration'; readonly migration: number; readonly of: number; readonly result: MigrationResult }
+  | {
+      readonly type: 'migration';
+      readonly migration: number;
+      readonly of: number;
+      readonly result: MigrationResult;
+    }
   /** `--keep`: the moves are done and the sites stand until the run's signal is aborted. */
   | { readonly type: 'kept'; readonly sites: readonly KeptSite[]; readonly result: RunResult }
   | { readonly type: 'clean-up' };

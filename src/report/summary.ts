@@ -74,7 +74,9 @@ function roundTrip({ rtt }: RunResult, p: Paint): string[] {
   if (rtt === null) return [];
   return [
     p.bold('Round trip through the fiber') +
-      p.dim(` (ICMP by ${rtt.method}, ${rtt.count} probes, ${rtt.lost} lost, target ${formatNs(rtt.targetNs)})`),
+      p.dim(
+        ` (ICMP by ${rtt.method}, ${rtt.count} probes, ${rtt.lost} lost, target ${formatNs(rtt.targetNs)})`,
+      ),
     `  p50 ${formatNs(rtt.p50Ns)}   p99 ${formatNs(rtt.p99Ns)}   min ${formatNs(rtt.minNs)}   max ${formatNs(rtt.maxNs)}`,
   ];
 }
@@ -163,7 +165,8 @@ function trust(r: RunResult, p: Paint): string[] {
   }
   if (r.memoryPeaks.length > 0) {
     const peaks = r.memoryPeaks.map(
-      (m) => `${m.process} ${formatBytes(m.peakBytes)}${m.limitBytes === null ? '' : ` of ${formatBytes(m.limitBytes)}`}`,
+      (m) =>
+        `${m.process} ${formatBytes(m.peakBytes)}${m.limitBytes === null ? '' : ` of ${formatBytes(m.limitBytes)}`}`,
     );
     lines.push(...wrap(peaks.join(', '), WIDTH, '  memory  '));
   }

@@ -42,7 +42,8 @@ function moveVerdicts({ migrations }: RunResult): Verdict[] {
   const completed = migrations.filter((m) => m.outcome === 'completed');
   const stopped = migrations.find((m) => m.outcome !== 'completed');
   if (stopped !== undefined) {
-    const where = stopped.guestAt === null ? 'the guest runs nowhere' : `the guest runs at ${stopped.guestAt}`;
+    const where =
+      stopped.guestAt === null ? 'the guest runs nowhere' : `the guest runs at ${stopped.guestAt}`;
     const why = stopped.reason === null ? '' : `: ${stopped.reason.code}: ${stopped.reason.text}`;
     const text = `move ${stopped.index + 1} (${stopped.from}→${stopped.to}) ended ${stopped.outcome}, ${where}${why}`;
     verdicts.push({ level: 'fail', text });
@@ -64,7 +65,9 @@ function moveVerdicts({ migrations }: RunResult): Verdict[] {
 }
 
 function pauseVerdict({ migrations, experiment }: RunResult): Verdict[] {
-  const pauses = migrations.flatMap((m) => (m.outcome === 'completed' && m.pauseNs !== null ? [m.pauseNs] : []));
+  const pauses = migrations.flatMap((m) =>
+    m.outcome === 'completed' && m.pauseNs !== null ? [m.pauseNs] : [],
+  );
   if (pauses.length === 0) return [];
   const targetNs = experiment.migration.pauseTargetNs;
   const pauseNs = median(pauses);
@@ -85,13 +88,17 @@ function clientVerdicts({ migrations }: RunResult): Verdict[] {
   const duplicated = sum('duplicated');
   const gap = formatNs(Math.max(...clients.map((c) => c.longestGapNs)));
   const verdicts: Verdict[] = [];
-  if (wrong > 0) verdicts.push({ level: 'fail', text: `${answers(wrong)} wrong: the guest's memory was not intact` });
+  if (wrong > 0)
+    verdicts.push({ level: 'fail', text: `${answers(wrong)} wrong: the guest's memory was not intact` });
   if (resets > 0) verdicts.push({ level: 'fail', text: `${resets} sessions were forgotten by the guest` });
   if (lost + duplicated > 0) {
     const text = `${answers(lost)} lost, ${duplicated} repeated; longest gap ${gap}`;
     verdicts.push({ level: 'miss', text });
   } else if (wrong + resets === 0) {
-    verdicts.push({ level: 'pass', text: `sessions kept: no answer lost, repeated or wrong; longest gap ${gap}` });
+    verdicts.push({
+      level: 'pass',
+      text: `sessions kept: no answer lost, repeated or wrong; longest gap ${gap}`,
+    });
   }
   return verdicts;
 }

@@ -5,6 +5,7 @@ import { errno, libc } from './libc.js';
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
 const PRIO_PROCESS = 0;
+const F_SETFD = 2;
 
 /** Makes the kernel end this process when the thread that started it ends, even by SIGKILL. prctl(2) */
 export function dieWithParent(): void {
@@ -18,6 +19,8 @@ export function setThreadNice(nice: number): boolean {
 
 /** Replaces this process by another program with the same PID, descriptors 0–2 and terminal. execv(3) */
 export function replaceProcess(path: string, argv: readonly string[]): never {
+  // Node marks the descriptors it was started with close-on-exec, so that children get only what it gives them.
+  for (const fd of [0, 1, 2]) libc.fcntl(fd, F_SETFD, 0);
   libc.execv(path, [...argv, null]);
   throw sysError(`exec ${path}`, errno());
 }

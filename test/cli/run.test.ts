@@ -36,17 +36,21 @@ async function go(
   const stderr = fakeStream();
   let experiment: Experiment | null = null;
   let error: unknown = null;
-  const code = await run(undefined, { out: dir, ...typed }, {
-    stdout: stdout.stream,
-    stderr: stderr.stream,
-    env: {},
-    startedAt: new Date(0),
-    signal: interrupt.signal,
-    runExperiment: (e, hooks) => {
-      experiment = e;
-      return body(e, hooks);
+  const code = await run(
+    undefined,
+    { out: dir, ...typed },
+    {
+      stdout: stdout.stream,
+      stderr: stderr.stream,
+      env: {},
+      startedAt: new Date(0),
+      signal: interrupt.signal,
+      runExperiment: (e, hooks) => {
+        experiment = e;
+        return body(e, hooks);
+      },
     },
-  }).catch((e: unknown) => {
+  ).catch((e: unknown) => {
     error = e;
     return null;
   });
@@ -135,7 +139,10 @@ test('--keep: the result is told once, while the sites stand', async () => {
   );
   assert.is(r.code, 130);
   assert.is(r.out.split('Verdict').length, 2);
-  assert.match(r.err, /result in .*\nboth sites stand until Ctrl-C:\n {2}site a {2}10\.80\.0\.1 {2}\/proc\/42\/ns\/net\n/);
+  assert.match(
+    r.err,
+    /result in .*\nboth sites stand until Ctrl-C:\n {2}site a {2}10\.80\.0\.1 {2}\/proc\/42\/ns\/net\n/,
+  );
   assert.ok(existsSync(join(r.dir, 'result.json')));
 });
 

@@ -31,20 +31,33 @@ test('a refusal names the option, the models or the range, and the remedy', () =
     'LAB_DIRTY_MODEL: --dirty "unifrom:50MB/s" names no dirty model; the models are idle, sweep, uniform, zipf; did you mean uniform?',
   );
   assert.match(line('idle:5MB/s'), 'write idle alone');
-  for (const bad of ['uniform:50MB', 'uniform:fast', 'uniform:-1MB/s', 'uniform:21GB/s', 'sweep:9e9pages/s', 'zipf:1MB/s:2']) {
+  for (const bad of [
+    'uniform:50MB',
+    'uniform:fast',
+    'uniform:-1MB/s',
+    'uniform:21GB/s',
+    'sweep:9e9pages/s',
+    'zipf:1MB/s:2',
+  ]) {
     assert.match(line(bad), '0..20GB/s');
   }
 });
 
 test('any text is a model with a rate or a ConfigError', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.string().map((s) => `zipf:${s}`)), (text) => {
-      try {
-        return parseDirty(text, '--dirty').pagesPerS >= 0;
-      } catch (e) {
-        return e instanceof ConfigError;
-      }
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.string().map((s) => `zipf:${s}`),
+      ),
+      (text) => {
+        try {
+          return parseDirty(text, '--dirty').pagesPerS >= 0;
+        } catch (e) {
+          return e instanceof ConfigError;
+        }
+      },
+    ),
   );
 });
 

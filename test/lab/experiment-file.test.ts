@@ -25,7 +25,11 @@ function lineOf(body: () => unknown): string {
 const refusal = (text: string, overrides: Override[] = []) =>
   lineOf(() => parseExperiment({ name: 'x.yaml', text }, overrides));
 const memory = (value: unknown): Override => ({ option: '--memory', path: ['guest', 'memory'], value });
-const fiber = (key: string, value: unknown): Override => ({ option: `--${key}`, path: ['fiber', key], value });
+const fiber = (key: string, value: unknown): Override => ({
+  option: `--${key}`,
+  path: ['fiber', key],
+  value,
+});
 
 test('a refusal names file, line, column, key, what is allowed and the remedy', () => {
   assert.is(
@@ -52,7 +56,10 @@ test('an unknown key is pointed at, with the nearest known one', () => {
     refusal('guest:\n  fill: mix\n  memroy: 1GiB\n'),
     /^LAB_KEY_UNKNOWN: x\.yaml:3:3: guest\.memroy is no key; allowed here: memory, fill, .*; did you mean memory\?$/,
   );
-  assert.match(refusal('fiber:\n  spans:\n    - distence: 1km\n'), 'x.yaml:3:7: fiber.spans[0].distence is no key');
+  assert.match(
+    refusal('fiber:\n  spans:\n    - distence: 1km\n'),
+    'x.yaml:3:7: fiber.spans[0].distence is no key',
+  );
   assert.match(refusal('fiber:\n  spans:\n    - distence: 1km\n'), 'did you mean distance?');
   assert.not.match(refusal('tset-hooks: {}\n'), 'did you mean test-hooks');
 });
@@ -83,11 +90,17 @@ test('keys that contradict each other are refused where they stand', () => {
     refusal('fiber:\n  spans:\n    - b-a: {distance: 1km, one-way: 1ms}\n'),
     'x.yaml:3:37: fiber.spans[0].b-a.one-way',
   );
-  assert.match(refusal('fiber: {profile: metro-80m}\n'), 'x.yaml:1:18: fiber.profile "metro-80m" is no profile');
+  assert.match(
+    refusal('fiber: {profile: metro-80m}\n'),
+    'x.yaml:1:18: fiber.profile "metro-80m" is no profile',
+  );
   assert.match(refusal('fiber: {profile: metro-80m}\n'), 'did you mean metro-80km?');
   assert.match(refusal('fiber: {profile: toString}\n'), 'is no profile');
   assert.match(refusal('guest: {memory: 1000001B}\n'), 'CORE_UNIT_RANGE');
-  assert.match(refusal('guest: {memory: 2000001B}\n'), 'x.yaml:1:17: guest.memory 2000001 bytes are not whole pages');
+  assert.match(
+    refusal('guest: {memory: 2000001B}\n'),
+    'x.yaml:1:17: guest.memory 2000001 bytes are not whole pages',
+  );
   assert.match(refusal('guest: {hot-set: 1GiB}\n'), 'guest.hot-set is larger than the guest');
   assert.match(refusal('test-hooks: {corrupt-page: 65536}\n'), 'choose one in 0..65535');
   assert.match(refusal('guest: {mac: "01:00:5e:00:00:01"}\n'), 'is not a unicast MAC address');
@@ -104,11 +117,15 @@ test('an option stands over the file and is refused under its own name', () => {
     'CORE_UNIT_SYNTAX: --memory "64 pages" is not a size in bytes (allowed: 1MiB..4GiB); ' +
       'write it like 256MiB; units: b, kb, mb, gb, kib, mib, gib',
   );
-  assert.match(refusal('seed: 1\n', [fiber('profile', 'metro')]), /^LAB_PROFILE: --profile "metro" is no profile/);
+  assert.match(
+    refusal('seed: 1\n', [fiber('profile', 'metro')]),
+    /^LAB_PROFILE: --profile "metro" is no profile/,
+  );
 });
 
 test('a fiber option holds for every span and direction', () => {
-  const text = 'fiber:\n  one-way: 9ms\n  spans:\n    - distance: 1km\n    - {loss: 1%, b-a: {one-way: 7ms, loss: 2%}}\n';
+  const text =
+    'fiber:\n  one-way: 9ms\n  spans:\n    - distance: 1km\n    - {loss: 1%, b-a: {one-way: 7ms, loss: 2%}}\n';
   const e = parseExperiment({ name: 'x.yaml', text }, [fiber('distance', '10km'), fiber('loss', '0.5%')]);
   for (const { aToB, bToA } of e.fiber.spans) {
     assert.equal([aToB.oneWayNs, bToA.oneWayNs], [50_000, 50_000]);
@@ -126,7 +143,10 @@ test('a profile option replaces the fiber of the file, whatever order it is type
 });
 
 test('two options for one delay contradict each other', () => {
-  assert.match(refusal('', [fiber('distance', '1km'), fiber('one-way', '1ms')]), /^LAB_CONFLICT: --one-way says/);
+  assert.match(
+    refusal('', [fiber('distance', '1km'), fiber('one-way', '1ms')]),
+    /^LAB_CONFLICT: --one-way says/,
+  );
 });
 
 test('a refractive index without a distance, and an alias without its anchor', () => {
@@ -135,7 +155,10 @@ test('a refractive index without a distance, and an alias without its anchor', (
     /^FIBER_INDEX_UNUSED: x\.yaml:1:8: fiber cannot be: .*; give the distance/,
   );
   assert.match(refusal('guest: *nobody\n'), /^LAB_FILE_YAML: x\.yaml: not YAML: Unresolved alias; /);
-  const glass = parseExperiment({ name: 'x.yaml', text: 'fiber: {distance: 80km, refractive-index: 1.467}\n' });
+  const glass = parseExperiment({
+    name: 'x.yaml',
+    text: 'fiber: {distance: 80km, refractive-index: 1.467}\n',
+  });
   assert.is(glass.fiber.spans[0]!.aToB.oneWayNs, 391_471);
 });
 
@@ -168,18 +191,43 @@ test('metro-80km.yaml shows every key of its sections', () => {
 
 test('any text is an experiment or one ConfigError', () => {
   const value = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.constant([]), fc.constant({}));
-  const key = fc.constantFrom('guest', 'fiber', 'clients', 'migration', 'probe', 'seed', 'keep', '__proto__', 'zz');
-  const inner = fc.constantFrom('memory', 'dirty', 'spans', 'distance', 'count', 'a-b', 'constructor', 'repeat');
+  const key = fc.constantFrom(
+    'guest',
+    'fiber',
+    'clients',
+    'migration',
+    'probe',
+    'seed',
+    'keep',
+    '__proto__',
+    'zz',
+  );
+  const inner = fc.constantFrom(
+    'memory',
+    'dirty',
+    'spans',
+    'distance',
+    'count',
+    'a-b',
+    'constructor',
+    'repeat',
+  );
   const tree = fc.dictionary(key, fc.oneof(value, fc.dictionary(inner, value)));
   fc.assert(
-    fc.property(fc.oneof(fc.string(), tree.map((t) => JSON.stringify(t))), (text) => {
-      try {
-        parseExperiment({ name: 'x.yaml', text });
-      } catch (e) {
-        assert.instance(e, ConfigError);
-        assert.not.match((e as ConfigError).line(), '\n');
-      }
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        tree.map((t) => JSON.stringify(t)),
+      ),
+      (text) => {
+        try {
+          parseExperiment({ name: 'x.yaml', text });
+        } catch (e) {
+          assert.instance(e, ConfigError);
+          assert.not.match((e as ConfigError).line(), '\n');
+        }
+      },
+    ),
     { numRuns: 500 },
   );
 });

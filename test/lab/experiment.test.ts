@@ -68,15 +68,22 @@ test('the nearest level that speaks of a lane is heard', () => {
 });
 
 test('the fiber’s machines take it as it was resolved', () => {
-  const settings = fiberSettingsOf(experimentFrom({ fiber: { rate: 'unlimited', 'b-a': { rate: '1Gbit' } } }));
+  const settings = fiberSettingsOf(
+    experimentFrom({ fiber: { rate: 'unlimited', 'b-a': { rate: '1Gbit' } } }),
+  );
   const { aToB, bToA } = settings.spans[0]!;
   assert.is(aToB.rateBps, Number.POSITIVE_INFINITY);
   assert.is(bToA.rateBps, 1e9);
-  assert.equal(settings, resolveFiber({ rateBps: Number.POSITIVE_INFINITY, perDirection: { 'b-a': { rateBps: 1e9 } } }));
+  assert.equal(
+    settings,
+    resolveFiber({ rateBps: Number.POSITIVE_INFINITY, perDirection: { 'b-a': { rateBps: 1e9 } } }),
+  );
 });
 
 test('background in both directions is two streams', () => {
-  const e = experimentFrom({ background: [{ rate: '1Gbit' }, { direction: 'b-a', rate: '2Mbit', frame: '100B' }] });
+  const e = experimentFrom({
+    background: [{ rate: '1Gbit' }, { direction: 'b-a', rate: '2Mbit', frame: '100B' }],
+  });
   assert.equal(e.background, [
     { direction: 'a-b', rateBps: 1e9, frameBytes: 1514 },
     { direction: 'b-a', rateBps: 1e9, frameBytes: 1514 },

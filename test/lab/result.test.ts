@@ -34,7 +34,8 @@ test('fields that a later version adds are ignored, a missing one is named', () 
 
 test('another version or another file is refused as such', () => {
   assert.match(lineOf({ ...sampleResult(), schema: 'longhaul/result/2' }), 'says schema "longhaul/result/2"');
-  for (const other of [{}, null, [], 5, 'text']) assert.match(lineOf(other), 'LAB_RESULT_VERSION: r.json says schema nothing');
+  for (const other of [{}, null, [], 5, 'text'])
+    assert.match(lineOf(other), 'LAB_RESULT_VERSION: r.json says schema nothing');
 });
 
 test('the pause is the sum of its parts, in the order of the switchover', () => {
@@ -59,7 +60,9 @@ test('every figure names its unit or is a count, and is described', () => {
   const walk = (schema: Record<string, unknown>, path: string): void => {
     for (const option of (schema.anyOf as Record<string, unknown>[] | undefined) ?? []) walk(option, path);
     if (schema.items) walk(schema.items as Record<string, unknown>, `${path}[]`);
-    for (const [key, child] of Object.entries((schema.properties ?? {}) as Record<string, Record<string, unknown>>)) {
+    for (const [key, child] of Object.entries(
+      (schema.properties ?? {}) as Record<string, Record<string, unknown>>,
+    )) {
       const options = (child.anyOf as Record<string, unknown>[] | undefined) ?? [child];
       if (options.some((o) => o.type === 'number')) {
         if (!/(Ns|Bps|PerS|Prob|skew)$/.test(key)) bare.push(`${path}.${key}`);

@@ -18,10 +18,14 @@ test('nearest rank by hand', () => {
 
 test('a quantile was observed, and at least that share is not above it', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer(), { minLength: 1 }), fc.double({ min: 0, max: 1, noNaN: true }), (values, q) => {
-      const v = quantile(sorted(values), q);
-      return values.includes(v) && values.filter((x) => x <= v).length >= q * values.length - 1e-9;
-    }),
+    fc.property(
+      fc.array(fc.integer(), { minLength: 1 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (values, q) => {
+        const v = quantile(sorted(values), q);
+        return values.includes(v) && values.filter((x) => x <= v).length >= q * values.length - 1e-9;
+      },
+    ),
   );
 });
 

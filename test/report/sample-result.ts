@@ -98,7 +98,13 @@ export function sampleResult(moves = 1, change: Partial<RunResult> = {}): RunRes
     packetsHeld: 0,
     queuePeakBytes: 900_000,
   };
-  const bridge = { framesIn: 40_000, framesForwarded: 39_998, framesFlooded: 12, drops: { 'same-port': 2 }, macMoves: 1 };
+  const bridge = {
+    framesIn: 40_000,
+    framesForwarded: 39_998,
+    framesFlooded: 12,
+    drops: { 'same-port': 2 },
+    macMoves: 1,
+  };
   return {
     schema: 'longhaul/result/1',
     label: 'measured',

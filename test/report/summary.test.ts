@@ -56,7 +56,12 @@ Verdict
 
 test('twenty moves: the first, the last, any that did not complete, and medians', () => {
   const result = sampleResult(20);
-  result.migrations[12] = sampleMigration(12, { outcome: 'stayed', guestAt: 'a', pauseNs: null, pauseParts: null });
+  result.migrations[12] = sampleMigration(12, {
+    outcome: 'stayed',
+    guestAt: 'a',
+    pauseNs: null,
+    pauseParts: null,
+  });
   const text = summarize(result);
   const rows = text.split('\n').filter((l) => /^ +\d+ {2}[ab]→[ab]/.test(l));
   assert.equal(
