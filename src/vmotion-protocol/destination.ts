@@ -79,6 +79,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
   #reason: Reason = { code: 'VMOTION_OK', text: '' };
   #sourceAborted = false;
   #finished = false;
+  #started = false;
   #times = { finalReceivedNs: 0, appliedNs: 0, verifiedNs: 0, recordedNs: 0, startedNs: 0 };
 
   /** @throws ConfigError VMOTION_CONFIG_RANGE */
@@ -295,6 +296,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
   }
 
   #guestStarted(atNs: number): void {
+    this.#started = true;
     this.#times.startedNs = atNs;
     const { migrationId, epoch } = this.#offer!;
     this.#enter('running', this.#timers.endedNs);
@@ -312,7 +314,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     if (this.#decision === 'NEVER' || this.#phase === 'renouncing') return;
     const isGroup = (bytes[0]! & 1) !== 0;
     if (!isGroup && !this.#filter.accept(this.#nowNs, path, bytes)) return;
-    if (this.#times.startedNs > 0) this.#do({ type: 'inject-frame', bytes: new Uint8Array(bytes) });
+    if (this.#started) this.#do({ type: 'inject-frame', bytes: new Uint8Array(bytes) });
     else if (this.#ready) this.#frames.push(bytes);
   }
 
@@ -360,9 +362,11 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
 
   /** The source keeps the guest. Sent before COMMIT only; should it come later, NEVER is still safe while undecided. */
   #aborted({ code, text }: Reason): void {
-    this.#sourceAborted = true;
-    if (this.#undecided()) this.#renounce({ code, text });
-    else this.#note(code, `the source aborts too late: ${text}`);
+    if (this.#phase === 'idle' || this.#phase === 'preparing') return this.#leave(code, text);
+    if (this.#undecided()) {
+      this.#sourceAborted = true;
+      this.#renounce({ code, text });
+    } else this.#note(code, `the source aborts too late: ${text}`);
   }
 
   #asked(m: Ask): void {
@@ -376,6 +380,12 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
   /** Whether NEVER may still be decided. */
   #undecided(): boolean {
     return this.#phase === 'receiving' || this.#phase === 'verifying' || this.#phase === 'loading';
+  }
+
+  /** Not accepted yet: there is nothing to renounce. */
+  #leave(code: string, text: string): void {
+    if (this.#phase === 'preparing') this.#do({ type: 'discard' });
+    this.#finish('aborted', code, text);
   }
 
   /** NEVER: on record first, then NACK. */
@@ -415,10 +425,8 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     const reason: Reason = { code: 'VMOTION_CONNECTION_LOST', text };
     switch (this.#phase) {
       case 'idle':
-        return this.#finish('aborted', reason.code, text);
-      case 'preparing': // not accepted: there is nothing to renounce
-        this.#do({ type: 'discard' });
-        return this.#finish('aborted', reason.code, text);
+      case 'preparing':
+        return this.#leave(reason.code, text);
       case 'receiving':
         return this.#renounce(reason);
       case 'running':

@@ -55,9 +55,6 @@ export type VmotionErrorCode =
   | 'VMOTION_STARTED_TIMEOUT'
   | 'VMOTION_PROOF_INCOMPLETE'
   | 'VMOTION_ENDED_TIMEOUT'
-  // reliable stream over datagrams
-  | 'VMOTION_STREAM_RESET'
-  | 'VMOTION_STREAM_TIMEOUT'
   // all went well
   | 'VMOTION_OK';
 

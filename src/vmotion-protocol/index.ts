@@ -14,3 +14,4 @@ export * from './source-contract.js';
 export type { TimelineEvent } from './timeline.js';
 export { Destination } from './destination.js';
 export * from './destination-contract.js';
+export { ReliableStream, type ReliableStreamOptions, type StreamState } from './reliable-stream.js';

@@ -151,7 +151,11 @@ test('a bridge never wakes, and waking does nothing', () => {
 
 test('the event object may be reused: an action does not change with it', () => {
   const { bridge } = site();
-  const event: BridgeFrameReceived = { type: 'frame-received', port: GUEST_PORT, frame: frame(GUEST, CLIENT) };
+  const event: BridgeFrameReceived = {
+    type: 'frame-received',
+    port: GUEST_PORT,
+    frame: frame(GUEST, CLIENT),
+  };
   const out: BridgeAction[] = [];
   bridge.step(0, event, out);
   const first = event.frame;
@@ -159,7 +163,10 @@ test('the event object may be reused: an action does not change with it', () => 
   event.port = CLIENT_PORT;
   bridge.step(1, event, out);
   assert.is(out[0]!.frame, first);
-  assert.equal(out.map((a) => a.type === 'forward' && a.port), [STRETCH_PORT, CLIENT_PORT, GUEST_PORT]);
+  assert.equal(
+    out.map((a) => a.type === 'forward' && a.port),
+    [STRETCH_PORT, CLIENT_PORT, GUEST_PORT],
+  );
 });
 
 test('whatever comes in goes out or is dropped once: the sums close after every frame', () => {

@@ -130,7 +130,8 @@ test('segmentation of anything, with any offload state, neither throws nor makes
 
 test('a MAC flood fills the table and no more: every frame is forwarded all the same', () => {
   const bridge = new Bridge({ capacity: 100 });
-  for (const port of [0, 1]) bridge.step(0, { type: 'port-added', port, name: `p${port}`, role: 'client' }, []);
+  for (const port of [0, 1])
+    bridge.step(0, { type: 'port-added', port, name: `p${port}`, role: 'client' }, []);
   const rng = new Rng('flood');
   for (let i = 0; i < 20_000; i++) {
     const b = new Uint8Array(60);

@@ -62,7 +62,12 @@ test('addresses of a port that goes are forgotten, and only those', () => {
 });
 
 test('behaves as a Map with ages, through learning, aging, forgetting and wrap-around', () => {
-  const anyOp = fc.record({ mac: fc.nat(40), port: fc.nat(3), stepNs: fc.nat(400_000), forget: fc.boolean() });
+  const anyOp = fc.record({
+    mac: fc.nat(40),
+    port: fc.nat(3),
+    stepNs: fc.nat(400_000),
+    forget: fc.boolean(),
+  });
   fc.assert(
     fc.property(fc.array(anyOp, { maxLength: 300 }), (ops) => {
       const agingNs = 10_000_000;

@@ -74,7 +74,15 @@ export function dissect(packet: Uint8Array): Dissected {
   if (protocol === 17) {
     if (view.getUint16(at + 4) !== transport.length) fail('UDP length');
     if (view.getUint16(at + 6) === 0) fail('absent UDP checksum');
-    return { version: type === 0x0800 ? 4 : 6, protocol, ipId, transport, payload: transport.subarray(8), seq: 0, flags: 0 };
+    return {
+      version: type === 0x0800 ? 4 : 6,
+      protocol,
+      ipId,
+      transport,
+      payload: transport.subarray(8),
+      seq: 0,
+      flags: 0,
+    };
   }
   const payload = transport.subarray((transport[12]! >> 4) * 4);
   const version = type === 0x0800 ? 4 : 6;

@@ -58,7 +58,14 @@ const goldenFrame = (): Frame => ({
   data: GOLDEN,
   start: 0,
   length: GOLDEN.length,
-  offload: { flags: CSUM_NEEDED, gsoType: GSO_TCPV4 | GSO_ECN, hdrLen: 0, gsoSize: 4, csumStart: 34, csumOffset: 16 },
+  offload: {
+    flags: CSUM_NEEDED,
+    gsoType: GSO_TCPV4 | GSO_ECN,
+    hdrLen: 0,
+    gsoSize: 4,
+    csumStart: 34,
+    csumOffset: 16,
+  },
 });
 
 test('a golden TSO frame and its wire packets', () => {
@@ -169,7 +176,10 @@ function build(shape: Shape): Frame {
     b.fill(1, l4 + 20, headers);
   }
   const csumOffset = udp ? 6 : 16;
-  view.setUint16(l4 + csumOffset, naiveSum(addresses, Uint8Array.of(0, protocol, l4Bytes >> 8, l4Bytes & 255)));
+  view.setUint16(
+    l4 + csumOffset,
+    naiveSum(addresses, Uint8Array.of(0, protocol, l4Bytes >> 8, l4Bytes & 255)),
+  );
   b.set(shape.payload, headers);
   const gsoType = udp ? GSO_UDP_L4 : v6 ? GSO_TCPV6 : GSO_TCPV4;
   return {
@@ -218,7 +228,8 @@ test('cutting in any two places and then into packets is the same as cutting int
         [a, b],
         [b, packets],
       ].flatMap(([from, to]) => (to! > from! ? [cut(whole, from!, to! - from!)] : []));
-      for (const piece of pieces) assert.ok(piece === whole || piece.data.length === piece.length, 'no headroom');
+      for (const piece of pieces)
+        assert.ok(piece === whole || piece.data.length === piece.length, 'no headroom');
       assert.equal(pieces.flatMap(toWirePackets), toWirePackets(whole));
       assert.equal(whole.data, original, 'the frame itself is not written to');
     }),
@@ -315,7 +326,15 @@ test('checksum offsets outside the frame change nothing', () => {
 });
 
 test('a UDP checksum that comes out as zero is sent as ones', () => {
-  const shape = { kind: 'udp4', payload: new Uint8Array(2), gsoSize: 0, headroom: 0, optionWords: 0, tagged: false, flags: 0 };
+  const shape = {
+    kind: 'udp4',
+    payload: new Uint8Array(2),
+    gsoSize: 0,
+    headroom: 0,
+    optionWords: 0,
+    tagged: false,
+    flags: 0,
+  };
   const plain = bytesOf(completeChecksum(build(shape as Shape)));
   const mangled = bytesOf(completeChecksum(build({ ...shape, payload: plain.slice(40, 42) } as Shape)));
   assert.equal(mangled.subarray(40, 42), hex('ff ff'));

@@ -273,8 +273,17 @@ test('every frame that is not taken is dropped for one reason', () => {
     ['runt', good.subarray(0, 13)],
     ['other-mac', spoilt(5, 9)],
     ['other-ethertype', spoilt(12, 0x86)],
-    ['bad-arp', arpFrame(US.mac, PEER.mac, { operation: 1, senderMac: 0x01005e000001, senderIp: 1, targetMac: 0, targetIp: 2 })],
-    ['bad-ip', spoilt(14, 0x46)],
+    [
+      'bad-arp',
+      arpFrame(US.mac, PEER.mac, {
+        operation: 1,
+        senderMac: 0x01005e000001,
+        senderIp: 1,
+        targetMac: 0,
+        targetIp: 2,
+      }),
+    ],
+    ['bad-ip', spoilt(14, 0x65)],
     ['ip-checksum', spoilt(22, 1)],
     ['other-ip', rewritten(33, 9)],
     ['fragment', rewritten(20, 0x20)],
@@ -289,7 +298,9 @@ test('every frame that is not taken is dropped for one reason', () => {
     const before = machine.counters().drops;
     assert.equal(frame(0, bytes), [], reason);
     const after = machine.counters().drops;
-    const changed = Object.keys(after).filter((k) => after[k as keyof typeof after] !== before[k as keyof typeof before]);
+    const changed = Object.keys(after).filter(
+      (k) => after[k as keyof typeof after] !== before[k as keyof typeof before],
+    );
     assert.equal(changed, [reason]);
   }
   assert.equal(
@@ -301,7 +312,12 @@ test('every frame that is not taken is dropped for one reason', () => {
 
 test('says when a datagram of ours could not be delivered', () => {
   const { frame, machine } = station();
-  const ours = udpFrame({ ...fromPeer, srcMac: US.mac, dstMac: PEER.mac, srcIp: US.ip, dstIp: PEER.ip }, 4000, 5000, text('x'));
+  const ours = udpFrame(
+    { ...fromPeer, srcMac: US.mac, dstMac: PEER.mac, srcIp: US.ip, dstIp: PEER.ip },
+    4000,
+    5000,
+    text('x'),
+  );
   const quote = ours.subarray(14, 42);
   const message = Uint8Array.of(3, 3, 0, 0, 0, 0, 0, 0, ...quote);
   let sum = 0;
@@ -343,7 +359,11 @@ test('a flood of senders neither grows the table without bound nor loses the acc
   }
   assert.is(machine.counters().arp, 3000);
   assert.is(udp(3000, 'x', { ip: parseIpv4('10.1.0.0') + 2999, port: 1 }).length, 1);
-  assert.match(udp(3000, 'x', { ip: parseIpv4('10.1.0.0'), port: 1 })[0]!, 'who-has 10.1.0.0', 'the oldest was forgotten');
+  assert.match(
+    udp(3000, 'x', { ip: parseIpv4('10.1.0.0'), port: 1 })[0]!,
+    'who-has 10.1.0.0',
+    'the oldest was forgotten',
+  );
 });
 
 test.run();

@@ -5,8 +5,9 @@
  * ends that have an event loop use `node:dgram` (see `NioUdpLink`). There is no virtio header on this wire:
  * super-frames are cut and pending checksums filled in before they leave.
  */
-import { closeFd, ECONNREFUSED, EAGAIN, EINTR, errno, libc, receiveBytes } from '../../sys/index.js';
+
 import { CSUM_NEEDED } from '../../core/index.js';
+import { closeFd, EAGAIN, ECONNREFUSED, EINTR, errno, libc, receiveBytes } from '../../sys/index.js';
 import { toWirePackets } from '../index.js';
 import { type FramePool, MAX_FRAME_BYTES, type PooledFrame } from './frame-pool.js';
 import type { FramePort, FrameSink, SendResult } from './port.js';
@@ -76,4 +77,3 @@ export class NioUdpPort implements FramePort {
     return e === EMSGSIZE ? 'too-long' : 'gone';
   }
 }
-

@@ -4,17 +4,7 @@
  * A frame is read into a slot of the largest size; a short one moves to a small slot, so that memory follows
  * the bytes in flight and not their number. The copy (≤ 10 KiB) costs less than holding 64 KiB for it.
  */
-import {
-  closeFd,
-  EAGAIN,
-  EINTR,
-  EIO,
-  ENETDOWN,
-  ENXIO,
-  errno,
-  libc,
-  VNET_HDR_SIZE,
-} from '../../sys/index.js';
+import { closeFd, EAGAIN, EINTR, EIO, ENETDOWN, ENXIO, errno, libc, VNET_HDR_SIZE } from '../../sys/index.js';
 import { type FramePool, MAX_FRAME_BYTES, type PooledFrame } from './frame-pool.js';
 import type { FramePort, FrameSink, SendResult } from './port.js';
 
@@ -90,4 +80,3 @@ export class VnetPort implements FramePort {
     closeFd(this.fd);
   }
 }
-

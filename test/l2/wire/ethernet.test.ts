@@ -61,7 +61,13 @@ test('text and number are the same address', () => {
 });
 
 test('a bad address is refused with the option, the form and the code', () => {
-  for (const bad of ['', '52:54:00:12:34', '52:54:00:12:34:5g', '52:54-00:12:34:56', '52:54:00:12:34:56:78']) {
+  for (const bad of [
+    '',
+    '52:54:00:12:34',
+    '52:54:00:12:34:5g',
+    '52:54-00:12:34:56',
+    '52:54:00:12:34:56:78',
+  ]) {
     try {
       parseMac(bad, '--guest-mac');
       assert.unreachable(bad);

@@ -65,7 +65,11 @@ test('one flipped bit anywhere in a UDP datagram is refused', () => {
     assert.not(decodeUdp(b, 34, end, A, B).ok, `bit ${bit}`);
     b[bit >> 3]! ^= 1 << (bit & 7);
   }
-  assert.equal(decodeUdp(b, 34, end, A, B + 1), { ok: false, code: 'checksum', at: 40 }, 'the pseudo-header counts');
+  assert.equal(
+    decodeUdp(b, 34, end, A, B + 1),
+    { ok: false, code: 'checksum', at: 40 },
+    'the pseudo-header counts',
+  );
 });
 
 test('a UDP checksum of zero means there is none; a computed zero goes out as ones', () => {

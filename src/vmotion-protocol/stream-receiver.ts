@@ -1,0 +1,153 @@
+/**
+ * The receiving half of a reliable stream: a ring of bytes, and the ranges that came ahead of a hole.
+ *
+ *   0 ────── read ─────────── next ── hole ──┬── range 0 ──┬── hole ──┬── range 1 ──┐ … read + capacity
+ *             │ ready to read  │             start         end
+ *
+ * Bytes are copied once to their place in the ring, in whatever order they come. Ranges are few (at most
+ * `RANGES_MAX`); a segment that would make one more is dropped and comes again.
+ */
+import { ByteRing } from './byte-ring.js';
+
+const RANGES_MAX = 64;
+const NOT_KNOWN = -1;
+
+export class StreamReceiver {
+  readonly #ring: ByteRing;
+  readonly #mss: number;
+  #read = 0;
+  #next = 0;
+  /** Offset of the FIN, one behind the last byte. */
+  #finAt = NOT_KNOWN;
+  /** Sorted, disjoint, all beyond `#next`. */
+  readonly #starts = new Float64Array(RANGES_MAX);
+  readonly #ends = new Float64Array(RANGES_MAX);
+  #ranges = 0;
+  #latestRange = 0;
+  /** The right edge last told to the peer. */
+  #toldLimit = 0;
+  /** Segments that brought nothing new, and such that did not fit. */
+  duplicates = 0;
+  dropped = 0;
+
+  constructor(capacityMin: number, mss: number) {
+    this.#ring = new ByteRing(capacityMin);
+    this.#mss = mss;
+  }
+
+  /** The next offset expected: what is acknowledged. */
+  get ack(): number {
+    return this.#next;
+  }
+
+  get ranges(): number {
+    return this.#ranges;
+  }
+
+  /** The i-th range to tell: the one that grew last comes first (RFC 2018, section 4), the others ascend. */
+  rangeStart(i: number): number {
+    return this.#starts[this.#told(i)]!;
+  }
+
+  rangeEnd(i: number): number {
+    return this.#ends[this.#told(i)]!;
+  }
+
+  get readable(): number {
+    return (this.ended ? this.#next - 1 : this.#next) - this.#read;
+  }
+
+  /** Every byte and the FIN have come. */
+  get ended(): boolean {
+    return this.#finAt !== NOT_KNOWN && this.#next > this.#finAt;
+  }
+
+  /** The window to tell now; remembers that it was told. */
+  tellWindow(): number {
+    this.#toldLimit = this.#read + this.#ring.capacity;
+    return Math.max(0, this.#toldLimit - this.#next);
+  }
+
+  /** Whether the peer should hear that room has come: it was told next to none, and there is plenty. */
+  get windowNews(): boolean {
+    return this.#toldLimit - this.#next < 2 * this.#mss && this.#read + this.#ring.capacity - this.#toldLimit >= this.#ring.capacity / 2;
+  }
+
+  /** Copies what is ready into `into`. @returns bytes copied */
+  read(into: Uint8Array): number {
+    const n = Math.min(into.length, this.readable);
+    if (n > 0) this.#ring.get(this.#read, into, 0, n);
+    this.#read += n;
+    return n;
+  }
+
+  /** A segment: payload bytes[at …at+length) for stream offset `seq`, with FIN behind it or not. */
+  segment(seq: number, bytes: Uint8Array, at: number, length: number, fin: boolean): void {
+    const end = seq + length;
+    if (fin && this.#finAt === NOT_KNOWN && end >= this.#next && end <= this.#read + this.#ring.capacity) this.#finAt = end;
+    // Bytes behind the FIN are none: a peer that sends them is wrong, and they are not taken.
+    const beyond = this.#finAt !== NOT_KNOWN && end > this.#finAt;
+    if (length > 0 && (beyond || end > this.#read + this.#ring.capacity)) {
+      this.dropped++;
+    } else if (length > 0 && end <= this.#next) {
+      this.duplicates++;
+    } else if (length > 0) {
+      const skip = Math.max(0, this.#next - seq);
+      if (this.#ranges === 0 && seq <= this.#next) {
+        this.#ring.put(seq + skip, bytes, at + skip, length - skip);
+        this.#next = end;
+      } else if (this.#insert(seq + skip, end)) {
+        this.#ring.put(seq + skip, bytes, at + skip, length - skip);
+      }
+    }
+    if (this.#next === this.#finAt) this.#next++;
+  }
+
+  /** Adds a range, joins it with those it touches, and moves `#next` over what became contiguous. */
+  #insert(start: number, end: number): boolean {
+    const starts = this.#starts;
+    const ends = this.#ends;
+    let first = 0;
+    while (first < this.#ranges && ends[first]! < start) first++;
+    let last = first;
+    while (last < this.#ranges && starts[last]! <= end) last++;
+    if (first === last) {
+      if (start > this.#next) {
+        if (this.#ranges === RANGES_MAX) {
+          this.dropped++;
+          return false;
+        }
+        starts.copyWithin(first + 1, first, this.#ranges);
+        ends.copyWithin(first + 1, first, this.#ranges);
+        starts[first] = start;
+        ends[first] = end;
+        this.#ranges++;
+        this.#latestRange = first;
+        return true;
+      }
+      this.#next = end; // fills a part of the first hole
+      return true;
+    }
+    if (starts[first]! <= start && ends[first]! >= end) this.duplicates++;
+    const joinedStart = Math.min(start, starts[first]!);
+    const joinedEnd = Math.max(end, ends[last - 1]!);
+    const keep = joinedStart > this.#next ? 1 : 0;
+    if (keep) {
+      starts[first] = joinedStart;
+      ends[first] = joinedEnd;
+      this.#latestRange = first;
+    } else {
+      this.#next = joinedEnd;
+      this.#latestRange = 0;
+    }
+    starts.copyWithin(first + keep, last, this.#ranges);
+    ends.copyWithin(first + keep, last, this.#ranges);
+    this.#ranges -= last - first - keep;
+    return true;
+  }
+
+  #told(i: number): number {
+    if (i === 0) return this.#latestRange;
+    return i <= this.#latestRange ? i - 1 : i;
+  }
+}
