@@ -91,26 +91,30 @@ export class Engine {
   /** Runs until a `stop` request. `takeRequests` is asked whenever the doorbell rang. */
   run(takeRequests: () => FabricRequest[]): void {
     sharpenTimers();
-    const spin = this.#settings.spin;
-    while (!this.#stopping) {
-      const wakeNs = this.#fiber.nextWakeNs();
-      let timeoutNs = Number.POSITIVE_INFINITY;
-      if (wakeNs !== Number.POSITIVE_INFINITY) {
-        timeoutNs = Math.max(0, wakeNs - nowNs() - (spin === 'deadline' ? SPIN_BEFORE_NS : 0));
-      }
-      const ready = this.#polls.wait(spin === 'always' ? 0 : timeoutNs);
-      this.#release();
-      if (ready === 0) continue;
-      if (this.#polls.ready(this.#bellSlot) !== 0) {
-        this.#bell.quiet();
-        for (const request of takeRequests()) this.#handle(request);
-      }
-      for (let id = 1; id < this.#ports.length; id++) {
-        const attached = this.#ports[id];
-        if (attached && this.#polls.ready(attached.slot) !== 0) this.#takeIn(attached);
-      }
-    }
+    while (!this.#stopping) this.turn(takeRequests);
     for (const attached of this.#ports) if (attached) this.#detach(attached);
+  }
+
+  /** One turn of the loop: waits, lets out what is due, takes in what has come. */
+  turn(takeRequests: () => FabricRequest[]): void {
+    const { spin } = this.#settings;
+    const wakeNs = this.#fiber.nextWakeNs();
+    let timeoutNs = Number.POSITIVE_INFINITY;
+    if (spin === 'always') timeoutNs = 0;
+    else if (wakeNs !== Number.POSITIVE_INFINITY) {
+      timeoutNs = Math.max(0, wakeNs - nowNs() - (spin === 'deadline' ? SPIN_BEFORE_NS : 0));
+    }
+    const ready = this.#polls.wait(timeoutNs);
+    this.#release();
+    if (ready === 0) return;
+    if (this.#polls.ready(this.#bellSlot) !== 0) {
+      this.#bell.quiet();
+      for (const request of takeRequests()) this.handle(request);
+    }
+    for (let id = 1; id < this.#ports.length; id++) {
+      const attached = this.#ports[id];
+      if (attached && this.#polls.ready(attached.slot) !== 0) this.#takeIn(attached);
+    }
   }
 
   #takeIn(attached: Attached): void {
@@ -251,7 +255,8 @@ export class Engine {
     this.#entryRateBps.b = bottleneckBps(this.#fiber.settings, 'b-a');
   }
 
-  #handle(request: FabricRequest): void {
+  /** Carries out one request and answers it. */
+  handle(request: FabricRequest): void {
     try {
       switch (request.type) {
         case 'add-port':

@@ -2,6 +2,7 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { setThreadNice } from '../sys/index.js';
 import { Engine } from './engine.js';
+import { warmUp } from './warm-up.js';
 import type { FabricReply, FabricRequest, FabricSettings } from './messages.js';
 
 interface ThreadData {
@@ -12,6 +13,7 @@ interface ThreadData {
 
 const { settings, bellFd, port } = workerData as ThreadData;
 setThreadNice(-10);
+warmUp(settings.seed);
 
 function takeRequests(): FabricRequest[] {
   const requests: FabricRequest[] = [];

@@ -15,7 +15,7 @@ import { ConfigError, type Frame, type Machine, type Woke } from '../core/index.
 import type { L2ErrorCode } from './errors.js';
 import { MacTable, type MacTableCounters, type MacTableOptions } from './mac-table.js';
 import { readU48 } from './wire/bytes.js';
-import { ETH_DST, ETH_HEADER_BYTES, ETH_SRC, isGroupMac, isLinkLocalMac } from './wire/ethernet.js';
+import { ETH_DST, ETH_HEADER_BYTES, ETH_SRC, isGroupMacAt, isLinkLocalMac } from './wire/ethernet.js';
 
 /** What a port leads to; `stretch` is the side of the fiber. */
 export type PortRole = 'guest' | 'vmk' | 'client' | 'stretch';
@@ -154,14 +154,16 @@ export class Bridge implements Machine<BridgeEvent, BridgeAction> {
 
   /** Forwards the frame, or says why not. */
   #relay(nowNs: number, ingress: Port, frame: Frame, out: BridgeAction[]): BridgeDropReason | null {
+    const { data, start } = frame;
     if (frame.length < ETH_HEADER_BYTES) return 'runt';
-    const src = readU48(frame.data, frame.start + ETH_SRC);
-    if (isGroupMac(src)) return 'source-multicast';
-    this.macs.learn(nowNs, src, ingress.number);
+    if (isGroupMacAt(data, start + ETH_SRC)) return 'source-multicast';
+    this.macs.learnAt(nowNs, data, start + ETH_SRC, ingress.number);
 
-    const dst = readU48(frame.data, frame.start + ETH_DST);
-    if (isGroupMac(dst)) return isLinkLocalMac(dst) ? 'link-local' : this.#flood(ingress, frame, out);
-    const known = this.macs.lookup(nowNs, dst);
+    if (isGroupMacAt(data, start + ETH_DST)) {
+      const reserved = isLinkLocalMac(readU48(data, start + ETH_DST));
+      return reserved ? 'link-local' : this.#flood(ingress, frame, out);
+    }
+    const known = this.macs.lookupAt(nowNs, data, start + ETH_DST);
     const egress = known < 0 ? undefined : this.#byNumber[known];
     if (egress === undefined) return this.#flood(ingress, frame, out);
     if (egress === ingress) return 'same-port';

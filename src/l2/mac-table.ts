@@ -2,10 +2,13 @@
  * The bridge's filtering database: which port a MAC address was last heard on, and when.
  *
  *   slot:   0       1       2       3      …        open addressing with linear probing over
- *   macs  [ empty | mac   | mac   | empty |   ]     typed arrays, at most half full; an entry is
- *   ports [       | 2     | 1     |       |   ]     removed by shifting its followers back, so
- *   heard [       | ns    | ns    |       |   ]     there are no tombstones
+ *   high  [       | 16 bit| 16 bit|       |   ]     typed arrays, at most half full; an entry is
+ *   low   [       | 32 bit| 32 bit|       |   ]     removed by shifting its followers back, so
+ *   ports [ EMPTY | 2     | 1     | EMPTY |   ]     there are no tombstones
+ *   heard [       | ns    | ns    |       |   ]
  *
+ * An address is kept and compared as two integers: passed around as one 48-bit number it would be boxed, an
+ * allocation for each address of each frame.
  * Entries age lazily: an expired one is not found, and each new address lets a hand sweep a few slots, so a
  * flood of addresses costs a bounded number of steps each and never an allocation. A full table learns
  * nothing new and says so (frames to those addresses are flooded, as from any full bridge).
@@ -14,6 +17,7 @@
  */
 import { ConfigError, NS_PER_S } from '../core/index.js';
 import type { L2ErrorCode } from './errors.js';
+import { readU16, readU32 } from './wire/bytes.js';
 
 export const DEFAULT_MAC_AGING_NS = 300 * NS_PER_S;
 export const DEFAULT_MAC_CAPACITY = 8192;
@@ -21,7 +25,10 @@ const MIN_AGING_NS = NS_PER_S / 1000;
 const MAX_AGING_NS = 1_000_000 * NS_PER_S;
 const MAX_CAPACITY = 2 ** 20;
 
+/** In place of a port number: nothing here. */
 const EMPTY = -1;
+/** What the upper 16 bits of an address count. */
+const HIGH_UNIT = 0x1_0000_0000;
 /** Slots swept for expired entries per new address: at half load, more than one entry leaves for each that comes. */
 const SWEEP_SLOTS = 8;
 /** A chain longer than this means chosen addresses, not chance (at half load the mean is under two). */
@@ -64,7 +71,8 @@ export interface MacEntry {
 export class MacTable {
   readonly agingNs: number;
   readonly capacity: number;
-  readonly #macs: Float64Array;
+  readonly #high: Int32Array;
+  readonly #low: Int32Array;
   readonly #heardNs: Float64Array;
   readonly #ports: Int32Array;
   readonly #mask: number;
@@ -91,45 +99,41 @@ export class MacTable {
     }
     const slots = 2 ** Math.ceil(Math.log2(this.capacity * 2));
     this.#mask = slots - 1;
-    this.#macs = new Float64Array(slots).fill(EMPTY);
+    this.#high = new Int32Array(slots);
+    this.#low = new Int32Array(slots);
     this.#heardNs = new Float64Array(slots);
-    this.#ports = new Int32Array(slots);
+    this.#ports = new Int32Array(slots).fill(EMPTY);
   }
 
   /**
-   * Notes that `mac` was heard on `port`. A move takes effect at once: that is what makes an announcement
-   * after a switchover work. Allocates nothing.
+   * Notes that `mac` was heard on `port` (≥ 0). A move takes effect at once: that is what makes an
+   * announcement after a switchover work.
    * @returns one of `LEARN_KNOWN`, `LEARN_NEW`, `LEARN_MOVED`, `LEARN_FULL`
    */
   learn(nowNs: number, mac: number, port: number): number {
-    const slot = this.#find(mac);
-    if (slot >= 0) {
-      const fresh = nowNs - this.#heardNs[slot]! <= this.agingNs;
-      this.#heardNs[slot] = nowNs;
-      if (fresh && this.#ports[slot] === port) return LEARN_KNOWN;
-      this.#ports[slot] = port;
-      if (!fresh) {
-        this.#aged++;
-        this.#learned++;
-        return LEARN_NEW;
-      }
-      this.#moved++;
-      return LEARN_MOVED;
-    }
-    return this.#insert(nowNs, mac, port);
+    return this.#learn(nowNs, highOf(mac), lowOf(mac), port);
+  }
+
+  /** `learn` for the address in the six bytes at `at`. Allocates nothing. */
+  learnAt(nowNs: number, b: Uint8Array, at: number, port: number): number {
+    return this.#learn(nowNs, readU16(b, at), readU32(b, at + 2) | 0, port);
   }
 
   /** The port `mac` was last heard on; -1 when it is unknown or has aged out. Changes nothing. */
   lookup(nowNs: number, mac: number): number {
-    const slot = this.#find(mac);
-    return slot >= 0 && nowNs - this.#heardNs[slot]! <= this.agingNs ? this.#ports[slot]! : -1;
+    return this.#lookup(nowNs, highOf(mac), lowOf(mac));
+  }
+
+  /** `lookup` for the address in the six bytes at `at`. Allocates nothing. */
+  lookupAt(nowNs: number, b: Uint8Array, at: number): number {
+    return this.#lookup(nowNs, readU16(b, at), readU32(b, at + 2) | 0);
   }
 
   /** Removes every address heard on `port`. O(capacity). */
   forgetPort(port: number): void {
     for (let slot = 0; slot <= this.#mask; slot++) {
       // Removal shifts a follower into this slot: look at it again.
-      while (this.#macs[slot] !== EMPTY && this.#ports[slot] === port) {
+      while (port !== EMPTY && this.#ports[slot] === port) {
         this.#remove(slot);
         this.#forgotten++;
       }
@@ -141,8 +145,9 @@ export class MacTable {
     const found: MacEntry[] = [];
     for (let slot = 0; slot <= this.#mask; slot++) {
       const heardNs = this.#heardNs[slot]!;
-      if (this.#macs[slot] === EMPTY || nowNs - heardNs > this.agingNs) continue;
-      found.push({ mac: this.#macs[slot]!, port: this.#ports[slot]!, heardNs });
+      if (this.#ports[slot] === EMPTY || nowNs - heardNs > this.agingNs) continue;
+      const mac = this.#high[slot]! * HIGH_UNIT + (this.#low[slot]! >>> 0);
+      found.push({ mac, port: this.#ports[slot]!, heardNs });
     }
     return found.sort((a, b) => a.mac - b.mac);
   }
@@ -158,23 +163,42 @@ export class MacTable {
     };
   }
 
-  #find(mac: number): number {
-    const macs = this.#macs;
-    let slot = this.#home(mac);
+  #learn(nowNs: number, high: number, low: number, port: number): number {
+    const slot = this.#find(high, low);
+    if (slot < 0) return this.#insert(nowNs, high, low, port);
+    const fresh = nowNs - this.#heardNs[slot]! <= this.agingNs;
+    this.#heardNs[slot] = nowNs;
+    if (fresh && this.#ports[slot] === port) return LEARN_KNOWN;
+    this.#ports[slot] = port;
+    if (fresh) {
+      this.#moved++;
+      return LEARN_MOVED;
+    }
+    this.#aged++;
+    this.#learned++;
+    return LEARN_NEW;
+  }
+
+  #lookup(nowNs: number, high: number, low: number): number {
+    const slot = this.#find(high, low);
+    return slot >= 0 && nowNs - this.#heardNs[slot]! <= this.agingNs ? this.#ports[slot]! : -1;
+  }
+
+  #find(high: number, low: number): number {
+    let slot = this.#home(high, low);
     for (let probes = 0; probes < MAX_PROBES; probes++) {
-      const held = macs[slot]!;
-      if (held === mac) return slot;
-      if (held === EMPTY) return -1;
+      if (this.#ports[slot] === EMPTY) return -1;
+      if (this.#low[slot] === low && this.#high[slot] === high) return slot;
       slot = (slot + 1) & this.#mask;
     }
     return -1;
   }
 
-  #insert(nowNs: number, mac: number, port: number): number {
+  #insert(nowNs: number, high: number, low: number, port: number): number {
     this.#sweep(nowNs);
-    let slot = this.#home(mac);
+    let slot = this.#home(high, low);
     let probes = 0;
-    while (this.#macs[slot] !== EMPTY && probes < MAX_PROBES) {
+    while (this.#ports[slot] !== EMPTY && probes < MAX_PROBES) {
       slot = (slot + 1) & this.#mask;
       probes++;
     }
@@ -182,7 +206,8 @@ export class MacTable {
       this.#refused++;
       return LEARN_FULL;
     }
-    this.#macs[slot] = mac;
+    this.#high[slot] = high;
+    this.#low[slot] = low;
     this.#heardNs[slot] = nowNs;
     this.#ports[slot] = port;
     this.#size++;
@@ -192,7 +217,7 @@ export class MacTable {
 
   #sweep(nowNs: number): void {
     for (let n = 0; n < SWEEP_SLOTS; n++) {
-      if (this.#macs[this.#hand] !== EMPTY && nowNs - this.#heardNs[this.#hand]! > this.agingNs) {
+      if (this.#ports[this.#hand] !== EMPTY && nowNs - this.#heardNs[this.#hand]! > this.agingNs) {
         this.#remove(this.#hand);
         this.#aged++;
       } else {
@@ -204,24 +229,34 @@ export class MacTable {
   /** Empties a slot and closes the gap: a follower moves back unless that would put it before its home. */
   #remove(slot: number): void {
     let gap = slot;
-    for (let next = (gap + 1) & this.#mask; this.#macs[next] !== EMPTY; next = (next + 1) & this.#mask) {
-      const fromHome = (next - this.#home(this.#macs[next]!)) & this.#mask;
+    for (let next = (gap + 1) & this.#mask; this.#ports[next] !== EMPTY; next = (next + 1) & this.#mask) {
+      const fromHome = (next - this.#home(this.#high[next]!, this.#low[next]!)) & this.#mask;
       if (fromHome < ((next - gap) & this.#mask)) continue;
-      this.#macs[gap] = this.#macs[next]!;
+      this.#high[gap] = this.#high[next]!;
+      this.#low[gap] = this.#low[next]!;
       this.#heardNs[gap] = this.#heardNs[next]!;
       this.#ports[gap] = this.#ports[next]!;
       gap = next;
     }
-    this.#macs[gap] = EMPTY;
+    this.#ports[gap] = EMPTY;
     this.#size--;
   }
 
-  /** Where the search for `mac` begins: both halves mixed, since vendors count in the low bytes. */
-  #home(mac: number): number {
-    let h = Math.imul(mac >>> 0, 0x9e3779b1) ^ Math.imul((mac / 0x1_0000_0000) >>> 0, 0x85ebca6b);
+  /** Where the search for an address begins: both halves mixed, since vendors count in the low bytes. */
+  #home(high: number, low: number): number {
+    let h = Math.imul(low, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
     return (h ^ (h >>> 13)) & this.#mask;
   }
+}
+
+function highOf(mac: number): number {
+  return Math.floor(mac / HIGH_UNIT);
+}
+
+/** The low 32 bits, signed as an `Int32Array` holds them. */
+function lowOf(mac: number): number {
+  return mac | 0;
 }
 
 function rangeError(message: string, hint: string): ConfigError<L2ErrorCode> {

@@ -40,7 +40,7 @@ export interface ReliableStreamOptions {
   readonly mss: number;
   /** Segments in flight at most, 2..65,536; default 256. */
   readonly maxWindowSegments?: number;
-  /** Bytes held each way; default twice the window, at least 64 KiB. Rounded up to a power of two. */
+  /** Bytes held each way; default twice the window; at least 64 KiB and 4 mss. Rounded up to a power of two. */
   readonly bufferBytes?: number;
   /** Quiet for so long: ask whether the peer is there. `Infinity`: never ask. Default 1 s. */
   readonly keepaliveNs?: number;
@@ -85,7 +85,7 @@ export class ReliableStream {
     const bufferBytes = requireRange(
       'bufferBytes',
       options.bufferBytes ?? Math.min(BUFFER_BYTES_MAX, Math.max(PEER_WINDOW_FIRST_BYTES, 2 * window * mss)),
-      PEER_WINDOW_FIRST_BYTES,
+      Math.max(PEER_WINDOW_FIRST_BYTES, 4 * mss),
       BUFFER_BYTES_MAX,
     );
     this.#keepaliveNs = requireRange('keepaliveNs', options.keepaliveNs ?? NS_PER_S, 1, Infinity, false);

@@ -84,8 +84,10 @@ export class StreamReceiver {
   /** A segment: payload bytes[at …at+length) for stream offset `seq`, with FIN behind it or not. */
   segment(seq: number, bytes: Uint8Array, at: number, length: number, fin: boolean): void {
     const end = seq + length;
-    if (fin && this.#finAt === NOT_KNOWN && end >= this.#next && end <= this.#read + this.#ring.capacity) this.#finAt = end;
-    // Bytes behind the FIN are none: a peer that sends them is wrong, and they are not taken.
+    if (fin && this.#finAt === NOT_KNOWN && end >= this.#furthest() && end <= this.#read + this.#ring.capacity) {
+      this.#finAt = end;
+    }
+    // There are no bytes behind the FIN: a peer that sends some is wrong, and they are not taken.
     const beyond = this.#finAt !== NOT_KNOWN && end > this.#finAt;
     if (length > 0 && (beyond || end > this.#read + this.#ring.capacity)) {
       this.dropped++;
@@ -144,6 +146,11 @@ export class StreamReceiver {
     ends.copyWithin(first + keep, last, this.#ranges);
     this.#ranges -= last - first - keep;
     return true;
+  }
+
+  /** The end of the last byte that has come. */
+  #furthest(): number {
+    return this.#ranges > 0 ? this.#ends[this.#ranges - 1]! : this.#next;
   }
 
   #told(i: number): number {

@@ -14,7 +14,24 @@ test('an address is known on the port it was last heard on', () => {
   assert.is(table.lookup(2, 0x525400000001), 3);
   assert.is(table.learn(3, 0x525400000001, 0), LEARN_MOVED);
   assert.is(table.lookup(3, 0x525400000001), 0);
+  assert.is(table.lookupAt(3, Uint8Array.of(0xff, 0x52, 0x54, 0, 0, 0, 1), 1), 0, 'read where it lies');
+  assert.equal(table.entries(4), [{ mac: 0x525400000001, port: 0, heardNs: 3 }]);
   assert.equal(table.counters(), { size: 1, learned: 1, moved: 1, aged: 0, forgotten: 0, refused: 0 });
+});
+
+test('addresses that differ in one bit are different, at either end', () => {
+  const table = new MacTable();
+  table.learn(0, 0xfeffffffffff, 1);
+  table.learn(0, 0x7effffffffff, 2);
+  table.learn(0, 0xfefffffffffe, 3);
+  assert.equal(
+    table.entries(0).map((e) => [e.mac, e.port]),
+    [
+      [0x7effffffffff, 2],
+      [0xfefffffffffe, 3],
+      [0xfeffffffffff, 1],
+    ],
+  );
 });
 
 test('an address ages out 300 s after it was last heard, not after it was learned', () => {

@@ -90,6 +90,11 @@ export function isGroupMac(mac: number): boolean {
   return Math.floor(mac / GROUP_BIT) % 2 === 1;
 }
 
+/** `isGroupMac` for the address in the six bytes at `at`. */
+export function isGroupMacAt(b: Uint8Array, at: number): boolean {
+  return (b[at]! & 1) === 1;
+}
+
 /** True for 01-80-C2-00-00-00..0F. */
 export function isLinkLocalMac(mac: number): boolean {
   return mac >= LINK_LOCAL_FIRST && mac <= LINK_LOCAL_FIRST + 0x0f;
