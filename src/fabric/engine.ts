@@ -156,7 +156,8 @@ export class Engine {
       if (action.port === STRETCH) this.#offer(site, port, frame, atNs);
       else this.#transmit(action.port, frame);
     }
-    actions.length = first;
+    // pop keeps the array's store, which `length = 0` would give back and allocate anew for every frame.
+    while (actions.length > first) actions.pop();
   }
 
   #transmit(port: number, frame: PooledFrame): void {
@@ -246,7 +247,7 @@ export class Engine {
       }
       this.#pool.release(frame);
     }
-    actions.length = 0;
+    while (actions.length > 0) actions.pop();
   }
 
   /** The slowest span decides how long a super-frame is on the wire. */

@@ -22,7 +22,8 @@ export class Fabric {
   readonly #thread: Worker;
   readonly #waiting = new Map<number, { resolve(r: FabricReply): void; reject(e: Error): void }>();
   #nextId = 1;
-  #ended: Promise<void>;
+  readonly #ended: Promise<void>;
+  #failure: Error | null = null;
 
   constructor(options: FabricOptions) {
     const { onPortGone, onFailure, ...settings } = options;
@@ -42,6 +43,7 @@ export class Fabric {
     });
     this.#ended = new Promise((resolve) => this.#thread.once('exit', () => resolve()));
     this.#thread.on('error', (error) => {
+      this.#failure = error;
       for (const w of this.#waiting.values()) w.reject(error);
       this.#waiting.clear();
       onFailure?.(error);
@@ -77,6 +79,7 @@ export class Fabric {
   }
 
   #ask(request: Without<FabricRequest, 'id'>): Promise<FabricReply> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });

@@ -9,7 +9,7 @@
 import { WOKE } from '../core/index.js';
 import { EndStation, type StationAction } from '../l2/index.js';
 import { connectUdp, type Endpoint, nowNs, POLLIN, type PollSet, receiveBytes, sendBytes } from '../sys/index.js';
-import { ReliableStream } from '../vmotion-protocol/index.js';
+import { ReliableStream, type ReliableStreamOptions } from '../vmotion-protocol/index.js';
 import { type Chain, type Link, type LinkPoller, newRegion } from '../vmotion-protocol/transport/index.js';
 import type { VmkAttach } from './ipc.js';
 
@@ -24,6 +24,9 @@ const BATCH = 64;
  * a processor (4 MiB asked, at least 208 KiB had), at 9 KB a segment with the kernel's overhead.
  */
 const WINDOW_SEGMENTS = 32;
+/** A peer that was killed says nothing: it is asked after half a second and given up after three. */
+const KEEPALIVE_NS = 500_000_000;
+const SILENCE_NS = 3_000_000_000;
 
 type DatagramAttach = Extract<VmkAttach, { kind: 'datagram' }>;
 
@@ -49,7 +52,7 @@ class DatagramLink implements Link {
       if (n > 0) chain.drop(n);
       if (n < length) break;
     }
-    this.#owner.flush(this);
+    this.#owner.flushLink(this, nowNs());
     return true;
   }
 
@@ -73,7 +76,7 @@ class DatagramLink implements Link {
 
   close(): void {
     this.stream.close();
-    this.#owner.flush(this);
+    this.#owner.flushLink(this, nowNs());
   }
 }
 
@@ -84,9 +87,10 @@ export class DatagramLinks implements LinkPoller {
   readonly #station: EndStation;
   readonly #actions: StationAction[] = [];
   readonly #frame = newRegion(FRAME_BYTES);
+  readonly #transmit = newRegion(FRAME_BYTES);
   readonly #local: Endpoint;
   readonly #peer: Endpoint;
-  readonly #mss: number;
+  readonly #options: ReliableStreamOptions;
   readonly #links = new Set<DatagramLink>();
   readonly #accepted: DatagramLink[] = [];
   #nextPort: number;
@@ -100,16 +104,21 @@ export class DatagramLinks implements LinkPoller {
     this.#station = new EndStation({ mac: attach.mac, ip: local.ip, mtu: attach.mtu });
     this.#local = local;
     this.#peer = peer;
-    this.#mss = attach.mtu - HEADERS - ReliableStream.HEADER_BYTES;
+    this.#options = {
+      mss: attach.mtu - HEADERS - ReliableStream.HEADER_BYTES,
+      maxWindowSegments: WINDOW_SEGMENTS,
+      keepaliveNs: KEEPALIVE_NS,
+      silenceNs: SILENCE_NS,
+    };
     this.#nextPort = local.port + 1;
   }
 
   connect(): Link {
     const localPort = this.#nextPort++;
-    const stream = ReliableStream.open({ connectionId: this.#nextConnection++, mss: this.#mss, maxWindowSegments: WINDOW_SEGMENTS });
+    const stream = ReliableStream.open({ ...this.#options, connectionId: this.#nextConnection++ });
     const link = new DatagramLink(this, stream, localPort, this.#peer.port);
     this.#links.add(link);
-    this.flush(link);
+    this.flushLink(link, nowNs());
     return link;
   }
 
@@ -117,7 +126,7 @@ export class DatagramLinks implements LinkPoller {
     return this.#accepted.shift() ?? null;
   }
 
-  service(atNs: number): void {
+  takeIn(atNs: number): void {
     for (let i = 0; i < BATCH; i++) {
       const n = receiveBytes(this.#fd, this.#frame.address, FRAME_BYTES);
       if (n < 0) break;
@@ -128,8 +137,11 @@ export class DatagramLinks implements LinkPoller {
       this.#station.step(atNs, WOKE, this.#actions);
       this.#carryOut(atNs);
     }
+  }
+
+  flush(atNs: number): void {
     for (const link of this.#links) {
-      this.flush(link);
+      this.flushLink(link, atNs);
       if (link.stream.state === 'closed' || link.stream.state === 'broken') this.#links.delete(link);
     }
   }
@@ -147,8 +159,7 @@ export class DatagramLinks implements LinkPoller {
   }
 
   /** Sends what the link's stream has to send now. */
-  flush(link: DatagramLink): void {
-    const now = nowNs();
+  flushLink(link: DatagramLink, now: number): void {
     link.stream.flush(now, (payload) => {
       const to = { ip: this.#peer.ip, port: link.peerPort };
       this.#station.step(now, { type: 'udp-requested', to, fromPort: link.localPort, payload }, this.#actions);
@@ -160,8 +171,8 @@ export class DatagramLinks implements LinkPoller {
     for (let i = 0; i < this.#actions.length; i++) {
       const action = this.#actions[i]!;
       if (action.type === 'send') {
-        this.#frame.bytes.set(action.bytes);
-        sendBytes(this.#fd, this.#frame.address, action.bytes.length);
+        this.#transmit.bytes.set(action.bytes);
+        sendBytes(this.#fd, this.#transmit.address, action.bytes.length);
       } else if (action.type === 'udp-received') {
         this.#deliver(atNs, action.from.port, action.toPort, action.payload);
       }
@@ -176,7 +187,7 @@ export class DatagramLinks implements LinkPoller {
       return;
     }
     if (toPort !== this.#local.port || !ReliableStream.isOpening(payload)) return;
-    const stream = ReliableStream.accept({ mss: this.#mss, maxWindowSegments: WINDOW_SEGMENTS });
+    const stream = ReliableStream.accept(this.#options);
     const link = new DatagramLink(this, stream, toPort, fromPort);
     stream.receive(atNs, payload);
     this.#links.add(link);

@@ -70,7 +70,7 @@ export class Endpoint {
       );
       polls.setEvents(this.#nicSlot, this.#source?.watchesNic ? POLLIN : 0);
       polls.wait(wakeNs === Number.POSITIVE_INFINITY ? wakeNs : Math.max(0, wakeNs - nowNs()));
-      poller.service(nowNs());
+      poller.takeIn(nowNs());
       if (polls.ready(this.#bellSlot) !== 0) {
         bell.quiet();
         for (const request of this.#parts.takeRequests()) this.#handle(request);
@@ -81,7 +81,7 @@ export class Endpoint {
       this.#destination?.service();
       if (this.#source?.finished) this.#source = null;
       if (this.#destination?.done) this.#destination = null;
-      poller.service(nowNs());
+      poller.flush(nowNs());
     }
   }
 

@@ -191,6 +191,11 @@ export class Lab {
     return this.#sourceDied(context, startNs, rounds, committed, destinationOutcome);
   }
 
+  /** Whether the guest can be moved again. */
+  get hostsAlive(): boolean {
+    return this.#hosts.a?.alive === true && this.#hosts.b?.alive === true;
+  }
+
   async snapshot(): Promise<FabricSnapshot> {
     return this.#fabric!.snapshot();
   }

@@ -58,7 +58,7 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
       const result: MigrationResult = await orAbort(lab.migrate(index, at, to, SETTLE_MS));
       migrations.push(result);
       onEvent({ type: 'migration', migration: index, of: experiment.migration.repeat, result });
-      if (result.guestAt === null) break;
+      if (result.guestAt === null || !lab.hostsAlive) break;
       at = result.guestAt;
       if (index + 1 < experiment.migration.repeat) await orAbort(sleep(experiment.migration.betweenNs / 1e6));
     }

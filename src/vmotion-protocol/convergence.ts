@@ -10,7 +10,8 @@
  *
  *   pause = overhead + one way + D(t_last + RTT) · page / throughput,   t_last = dirty now · page / throughput
  *
- * since that round carries what is dirty now, and its ROUND_DONE takes one RTT.
+ * since that round carries what is dirty now, and its ROUND_DONE takes one RTT. While β is unknown (after one round, or
+ * two of the same length) the pause is predicted with β = 0, which never promises too much, and the ETA with β = 1.
  * Left out: slowing the guest, and going over to post-copy (they are further actions of a policy).
  */
 import { NS_PER_MS, NS_PER_S, PAGE_SIZE } from '../core/index.js';
@@ -95,9 +96,9 @@ export function predictivePolicy(options: PredictivePolicyOptions = {}): Converg
   const improvement = requireRange('improvement', options.improvement ?? 0.1, 0, 1, false);
 
   const decide = (history: ConvergenceHistory): ConvergenceVerdict => {
-    const model = modelOf(history);
+    const model = modelOf(history, HOT_SET);
     const predictedPauseNs = pauseAfter(model, model.dirtyPages, overheadNs);
-    const etaNs = forecast(model, { targetPauseNs, overheadNs, roundsMax: roundsMax - history.rounds.length });
+    const etaNs = forecast(modelOf(history, FRESH_PAGES), { targetPauseNs, overheadNs, roundsMax: roundsMax - history.rounds.length });
     const base = { predictedPauseNs, etaNs, confidence: confidenceOf(history) };
     if (predictedPauseNs <= targetPauseNs) return { ...base, action: 'switch', reason: 'the target is met' };
     const stalled = hasStalled(history, overheadNs, stallRounds, improvement);
@@ -122,14 +123,17 @@ interface Model {
   readonly rttNs: number;
 }
 
-function modelOf({ rounds, rttNs, pages }: ConvergenceHistory): Model {
+/** The exponents to assume while the rounds do not tell. */
+const HOT_SET = 0;
+const FRESH_PAGES = 1;
+
+function modelOf({ rounds, rttNs, pages }: ConvergenceHistory, exponentUnknown: number): Model {
   const last = rounds[rounds.length - 1]!;
   const before = rounds[rounds.length - 2];
   const intervalNs = intervalOf(last);
-  let exponent = 1;
+  let exponent = exponentUnknown;
   if (before !== undefined && last.dirtyPages > 0 && before.dirtyPages > 0) {
     const spread = Math.log(intervalOf(before) / intervalNs);
-    // Two intervals of much the same length tell nothing about the exponent: stay with the linear law.
     if (Math.abs(spread) > 0.1) exponent = clamp(Math.log(before.dirtyPages / last.dirtyPages) / spread, 0, 1);
   }
   // A round of a few pages measures latency, not the rate: trust the round that moved the most.
@@ -140,9 +144,8 @@ function modelOf({ rounds, rttNs, pages }: ConvergenceHistory): Model {
 }
 
 function intervalOf(r: RoundStats): number {
-  return r.dirtyRatePagesPerS > 0
-    ? (r.dirtyPages / r.dirtyRatePagesPerS) * NS_PER_S
-    : Math.max(1, r.endNs - r.startNs);
+  const ns = r.dirtyRatePagesPerS > 0 ? (r.dirtyPages / r.dirtyRatePagesPerS) * NS_PER_S : r.endNs - r.startNs;
+  return Math.max(1, ns);
 }
 
 /** Distinct pages the guest dirties in `ns`. */
@@ -180,7 +183,7 @@ function hasStalled(h: ConvergenceHistory, overheadNs: number, stallRounds: numb
   const n = h.rounds.length;
   if (n <= stallRounds) return false;
   const predictions = h.rounds.map((_, i) => {
-    const m = modelOf({ ...h, rounds: h.rounds.slice(0, i + 1) });
+    const m = modelOf({ ...h, rounds: h.rounds.slice(0, i + 1) }, HOT_SET);
     return pauseAfter(m, m.dirtyPages, overheadNs);
   });
   const best = Math.min(...predictions.slice(0, n - stallRounds));
@@ -191,7 +194,7 @@ function hasStalled(h: ConvergenceHistory, overheadNs: number, stallRounds: numb
 function confidenceOf(h: ConvergenceHistory): number {
   const n = h.rounds.length;
   if (n < 2) return 0;
-  const m = modelOf({ ...h, rounds: h.rounds.slice(0, n - 1) });
+  const m = modelOf({ ...h, rounds: h.rounds.slice(0, n - 1) }, FRESH_PAGES);
   const predicted = dirtiedIn(m, intervalOf(h.rounds[n - 1]!)) + 1;
   const seen = h.rounds[n - 1]!.dirtyPages + 1;
   return Math.min(predicted, seen) / Math.max(predicted, seen);

@@ -189,6 +189,7 @@ export class ReliableStream {
     if (this.#state === 'opening') {
       this.#state = 'open';
       this.#probeDue = false;
+      if (!this.#sender.outstanding) this.#rtoNs = Number.POSITIVE_INFINITY;
     }
     const sender = this.#sender;
     const receiver = this.#receiver;

@@ -102,8 +102,8 @@ test('golden bytes of a PING and of an ACCEPT', () => {
   assert.is(
     Buffer.from(encodeMessage({ type: 'ping', seq: 70 })).toString('hex'),
     [
-      '00000010', // length 16
-      '82', // map of 2
+      '00000012', // length 18
+      'de0002', // map of 2
       'a474797065', // "type"
       'a470696e67', // "ping"
       'a3736571', // "seq"
@@ -115,7 +115,7 @@ test('golden bytes of a PING and of an ACCEPT', () => {
       encodeMessage({ type: 'accept', version: { major: 1, minor: 0 }, storeId: '000102030405060708090a0b0c0d0e0f' }),
     ).toString('hex'),
     [
-      '0000004a', // length 74
+      '00000042', // length 66
       'de0003', // map of 3
       'a474797065a6616363657074', // type: "accept"
       'a776657273696f6e', // "version"

@@ -26,9 +26,11 @@ export interface LinkPoller {
   connect(): Link;
   /** A link that a peer has opened, or null. */
   accept(): Link | null;
-  /** To be called after every wake-up, before links are used. */
-  service(nowNs: number): void;
-  /** When `service` wants to be called at the latest; Infinity when no timer runs. */
+  /** Takes in what has come; to be called after every wake-up, before links are used. */
+  takeIn(nowNs: number): void;
+  /** Sends what the links owe (acknowledgements, window updates); to be called after they were used. */
+  flush(nowNs: number): void;
+  /** When `takeIn` wants to be called at the latest; Infinity when no timer runs. */
   nextWakeNs(): number;
   /** Says which links have bytes waiting to be sent, so that the driver is woken when there is room. */
   wantWrite(link: Link, want: boolean): void;

@@ -117,7 +117,9 @@ export class TcpLinks implements LinkPoller {
     return fd === -1 ? null : new TcpLink(fd, this.#polls, this.#iov);
   }
 
-  service(): void {}
+  takeIn(): void {}
+
+  flush(): void {}
 
   nextWakeNs(): number {
     return Number.POSITIVE_INFINITY;

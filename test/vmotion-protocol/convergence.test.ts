@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { ConfigError } from '../../src/core/index.js';
+import { type ConvergenceHistory, predictivePolicy, type RoundStats } from '../../src/vmotion-protocol/index.js';
+import { suite } from '../suite.js';
+
+const test = suite('vmotion-protocol/convergence');
+const MS = 1_000_000;
+const PAGES = 65_536;
+/** 4096 bytes in 4.096 µs: a page takes 4.096 µs. */
+const RATE_BPS = 8e9;
+const PAGE_NS = 4096;
+const RTT_NS = 800_000;
+
+/** Plays rounds of a guest that dirties `dirtied(ns)` distinct pages in `ns`, until the policy stops. */
+function play(dirtied: (ns: number) => number, policy = predictivePolicy(), pages = PAGES) {
+  const rounds: RoundStats[] = [];
+  const verdicts = [];
+  let nowNs = 0;
+  let dirty = pages;
+  for (let round = 1; round <= 100; round++) {
+    const startNs = nowNs;
+    const movingNs = dirty * PAGE_NS;
+    nowNs += movingNs + RTT_NS;
+    const pagesSent = dirty;
+    dirty = Math.min(pages, Math.round(dirtied(nowNs - startNs)));
+    rounds.push({
+      round,
+      startNs,
+      endNs: nowNs,
+      dirtyPages: dirty,
+      pagesSent,
+      zeroPages: 0,
+      bytes: pagesSent * 4096,
+      throughputBps: (pagesSent * 4096 * 8e9) / Math.max(1, movingNs),
+      dirtyRatePagesPerS: (dirty * 1e9) / (nowNs - startNs),
+    });
+    const v = policy.decide({ rounds, rttNs: RTT_NS, pages });
+    verdicts.push(v);
+    if (v.action !== 'continue') break;
+  }
+  return { rounds, verdicts, last: verdicts[verdicts.length - 1]! };
+}
+
+const oneRound = (dirtyPages: number, over: Partial<RoundStats> = {}): ConvergenceHistory => ({
+  rounds: [
+    {
+      round: 1,
+      startNs: 0,
+      endNs: 100 * MS,
+      dirtyPages,
+      pagesSent: PAGES,
+      zeroPages: 0,
+      bytes: PAGES * 4096,
+      throughputBps: RATE_BPS,
+      dirtyRatePagesPerS: dirtyPages * 10,
+      ...over,
+    },
+  ],
+  rttNs: RTT_NS,
+  pages: PAGES,
+});
+
+test('the analytic case: overhead, one way, and the pages of the last round at the rate', () => {
+  const policy = predictivePolicy({ overheadNs: 300_000, targetPauseNs: 2 * MS });
+  const first = oneRound(10_000).rounds[0]!;
+  const second = { ...first, round: 2, dirtyPages: 1000, dirtyRatePagesPerS: 100_000 }; // in 10 ms; before in 100 ms
+  const v = policy.decide({ rounds: [first, second], rttNs: RTT_NS, pages: PAGES });
+  // Ten times the pages in ten times the time: β = 1. The last round: 1000 pages · 4.096 µs + 0.8 ms = 4.896 ms;
+  // at 100,000 pages/s 489.6 pages are dirtied in it.
+  assert.is(v.predictedPauseNs, Math.round(300_000 + 400_000 + 489.6 * 4096));
+  assert.is(v.action, 'continue');
+  const relaxed = predictivePolicy({ overheadNs: 300_000, targetPauseNs: 3 * MS });
+  assert.is(relaxed.decide({ rounds: [first, second], rttNs: RTT_NS, pages: PAGES }).action, 'switch');
+  assert.is(
+    relaxed.decide({ rounds: [first, second], rttNs: RTT_NS, pages: PAGES }).etaNs,
+    4_896_000 + v.predictedPauseNs,
+  );
+});
+
+test('after one round the pause is predicted as if all that is dirty were a hot set: no promise is too good', () => {
+  const v = predictivePolicy({ overheadNs: 300_000 }).decide(oneRound(1000));
+  assert.is(v.predictedPauseNs, 300_000 + 400_000 + 1000 * 4096);
+  assert.is(v.confidence, 0);
+});
+
+test('an idle guest is switched after the first round', () => {
+  const v = predictivePolicy().decide(oneRound(0, { dirtyRatePagesPerS: 0 }));
+  assert.is(v.action, 'switch');
+  assert.is(v.predictedPauseNs, 500_000 + 400_000);
+});
+
+test('a guest that dirties slower than the link sends converges to the target', () => {
+  const { last, rounds } = play((ns) => (ns * 50_000) / 1e9); // a fifth of the link
+  assert.is(last.action, 'switch');
+  assert.is(last.reason, 'the target is met');
+  assert.ok(last.predictedPauseNs <= 5 * MS);
+  assert.ok(rounds.length < 10, `${rounds.length} rounds`);
+});
+
+test('a hot set is recognised: after a few rounds that bring nothing the switch comes', () => {
+  const hot = 8000; // 33 ms of pages, rewritten all the time
+  const { last, rounds } = play((ns) => Math.min(hot, ns / 1000));
+  assert.is(last.action, 'switch');
+  assert.match(last.reason, 'did not shorten');
+  assert.ok(rounds.length <= 7, `${rounds.length} rounds`);
+  assert.ok(Math.abs(last.predictedPauseNs - hot * PAGE_NS) < 2 * MS, 'the prediction is the hot set');
+});
+
+test('a pause longer than the limit is not made', () => {
+  const policy = predictivePolicy({ pauseMaxNs: 10 * MS });
+  const { last } = play((ns) => Math.min(20_000, ns), policy);
+  assert.is(last.action, 'give-up');
+  assert.ok(last.predictedPauseNs > 10 * MS);
+});
+
+test('a guest faster than the link: the verdict comes early, and says that it is out of reach', () => {
+  const { verdicts, last } = play((ns) => (ns * 400_000) / 1e9);
+  assert.is(verdicts[0]!.etaNs, Infinity);
+  assert.is(last.action, 'switch');
+});
+
+test('the ETA of a steady guest comes true', () => {
+  const { verdicts, rounds } = play((ns) => (ns * 80_000) / 1e9);
+  const startOfLastRoundNs = rounds[rounds.length - 1]!.endNs;
+  const lastRoundAndPauseNs = verdicts[verdicts.length - 1]!.etaNs;
+  const first = verdicts[0]!;
+  const cameNs = startOfLastRoundNs - rounds[0]!.endNs + lastRoundAndPauseNs;
+  assert.ok(Math.abs(first.etaNs - cameNs) < 0.05 * cameNs, `${first.etaNs} predicted, ${cameNs} came`);
+});
+
+test('confidence is high when the model held, low when the guest changed its ways', () => {
+  const steady = play((ns) => (ns * 80_000) / 1e9);
+  assert.ok(steady.last.confidence > 0.9, String(steady.last.confidence));
+  let n = 0;
+  const wild = play((ns) => (ns * (n++ % 2 === 0 ? 200_000 : 2000)) / 1e9, predictivePolicy({ targetPauseNs: 0 }));
+  assert.ok(wild.last.confidence < 0.5, String(wild.last.confidence));
+});
+
+test('a round of a few pages does not spoil the rate', () => {
+  const big = oneRound(5000).rounds[0]!;
+  const tiny: RoundStats = { ...big, round: 2, bytes: 4096, pagesSent: 1, throughputBps: 1e6, dirtyPages: 10 };
+  const policy = predictivePolicy();
+  assert.ok(policy.decide({ ...oneRound(0), rounds: [big, tiny] }).predictedPauseNs < 2 * MS);
+});
+
+test('a policy is pure and always decides: no figure makes it throw or predict nonsense', () => {
+  const figure = fc.double({ min: 0, max: 1e12, noNaN: true });
+  const stats: fc.Arbitrary<RoundStats> = fc.record({
+    round: fc.nat(100),
+    startNs: fc.nat(1e9),
+    endNs: fc.integer({ min: 1e9, max: 2e9 }),
+    dirtyPages: fc.nat(PAGES),
+    pagesSent: fc.nat(PAGES),
+    zeroPages: fc.nat(PAGES),
+    bytes: fc.nat(2 ** 31 - 1),
+    throughputBps: figure,
+    dirtyRatePagesPerS: figure,
+  });
+  fc.assert(
+    fc.property(fc.array(stats, { minLength: 1, maxLength: 35 }), fc.nat(1e9), (rounds, rttNs) => {
+      const policy = predictivePolicy();
+      const v = policy.decide({ rounds, rttNs, pages: PAGES });
+      assert.equal(policy.decide({ rounds, rttNs, pages: PAGES }), v);
+      assert.ok(v.predictedPauseNs >= 0 && v.etaNs >= 0 && v.confidence >= 0 && v.confidence <= 1);
+      if (rounds.length >= 30) assert.is.not(v.action, 'continue');
+    }),
+  );
+});
+
+test('options out of range are refused with what is allowed', () => {
+  for (const options of [{ roundsMax: 0 }, { improvement: 2 }, { targetPauseNs: -1 }, { stallRounds: 0.5 }]) {
+    assert.throws(() => predictivePolicy(options), (e: unknown) => e instanceof ConfigError && e.code === 'VMOTION_CONFIG_RANGE');
+  }
+});
+
+test.run();
