@@ -102,6 +102,7 @@ export abstract class SessionBook {
     this.#longestGapNs = 0;
     this.#longestGapStartNs = 0;
     this.#phase = 'before';
+    this.#lastAnswerNs = Number.NaN; // silence between two accounts is nobody's gap
     this.#rttNs.before.clear();
     this.#rttNs.after.clear();
   }

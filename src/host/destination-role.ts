@@ -6,8 +6,7 @@
  */
 import { WOKE } from '../core/index.js';
 import type { WorkloadGuest } from '../guest/memory/index.js';
-import { announcementRounds } from '../l2/index.js';
-import { nowNs, receiveBytes, sendBytes } from '../sys/index.js';
+import { nowNs, receiveBytes } from '../sys/index.js';
 import {
   Destination,
   type DestinationAction,
@@ -15,6 +14,7 @@ import {
   type Message,
 } from '../vmotion-protocol/index.js';
 import { type Link, type LinkPoller, newRegion, PageReceiver, regionOf } from '../vmotion-protocol/transport/index.js';
+import type { Announcements } from './announcements.js';
 import type { ControlChannel } from './control-channel.js';
 import type { HostReport } from './ipc.js';
 import type { PageTable } from './page-table.js';
@@ -29,8 +29,7 @@ const HASHES_PAGES = 4096;
 export interface DestinationParts {
   readonly guest: WorkloadGuest;
   readonly guestName: string;
-  readonly guestMac: number;
-  readonly guestIp: number;
+  readonly announcements: Announcements;
   readonly nicFd: number;
   readonly table: PageTable;
   readonly records: RecordStore;
@@ -52,8 +51,6 @@ export class DestinationRole {
   readonly #receiver: PageReceiver;
   readonly #frame = newRegion(FRAME_BYTES);
   readonly migrationId: string;
-  #announcements: { readonly atNs: number; readonly frames: readonly Uint8Array[] }[] = [];
-  #announcedNs = 0;
   #hashesFrom = -1;
   #epoch = 0;
   #lost = false;
@@ -76,14 +73,9 @@ export class DestinationRole {
   }
 
   nextWakeNs(): number {
-    if (this.finished && this.#announcements.length === 0) return Number.POSITIVE_INFINITY;
+    if (this.finished) return Number.POSITIVE_INFINITY;
     if (this.#receiver.eager || (this.#hashesFrom >= 0 && this.#control.backlog === 0)) return 0;
-    return Math.min(this.#machine.nextWakeNs(), this.#announcements[0]?.atNs ?? Number.POSITIVE_INFINITY);
-  }
-
-  /** Whether nothing is left to do, announcements included. */
-  get done(): boolean {
-    return this.finished && this.#announcements.length === 0;
+    return this.#machine.nextWakeNs();
   }
 
   addStream(link: Link, stream: number): void {
@@ -91,7 +83,6 @@ export class DestinationRole {
   }
 
   service(): void {
-    this.#announceDue();
     if (this.finished) return;
     if (!this.#lost) {
       const trouble = this.#control.flush()
@@ -182,15 +173,9 @@ export class DestinationRole {
         this.#parts.onRunning(this.#epoch);
         this.#step({ type: 'guest-started', atNs: guest.control.firstInstructionNs });
         break;
-      case 'announce': {
-        const now = nowNs();
-        this.#announcements = announcementRounds({ mac: this.#parts.guestMac, ip: this.#parts.guestIp }).map((round) => ({
-          atNs: now + round.afterNs,
-          frames: round.frames,
-        }));
-        this.#announceDue();
+      case 'announce':
+        this.#parts.announcements.start();
         break;
-      }
       case 'inject-frame':
         guest.control.inject(action.bytes);
         break;
@@ -224,22 +209,12 @@ export class DestinationRole {
     this.#hashesFrom = this.#hashesFrom + count < pages ? this.#hashesFrom + count : -1;
   }
 
-  #announceDue(): void {
-    const now = nowNs();
-    while (this.#announcements.length > 0 && this.#announcements[0]!.atNs <= now) {
-      for (const frame of this.#announcements.shift()!.frames) {
-        this.#frame.bytes.set(frame);
-        sendBytes(this.#parts.nicFd, this.#frame.address, frame.length);
-      }
-      if (this.#announcedNs === 0) this.#announcedNs = nowNs();
-    }
-  }
-
   #finish(outcome: string, code: string, text: string): void {
     this.finished = true;
     this.#control.flush();
     this.#control.close();
     this.#receiver.close();
-    this.#parts.report({ type: 'destination-finished', outcome, code, text, announcedNs: this.#announcedNs });
+    const announcedNs = this.#parts.announcements.firstSentNs;
+    this.#parts.report({ type: 'destination-finished', outcome, code, text, announcedNs });
   }
 }

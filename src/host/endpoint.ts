@@ -11,6 +11,7 @@
 import { MADV_DONTNEED, nowNs, POLLIN, PollSet, sharpenTimers, check, libc, type Doorbell } from '../sys/index.js';
 import type { WorkloadGuest } from '../guest/memory/index.js';
 import { Chain, decodePreamble, type Link, type LinkPoller, newRegion, PREAMBLE_BYTES } from '../vmotion-protocol/transport/index.js';
+import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
@@ -45,6 +46,7 @@ export class Endpoint {
   readonly #parts: EndpointParts;
   readonly #nicSlot: number;
   readonly #bellSlot: number;
+  readonly #announcements: Announcements;
   #strangers: Stranger[] = [];
   #source: SourceRole | null = null;
   #destination: DestinationRole | null = null;
@@ -56,6 +58,7 @@ export class Endpoint {
     this.#bellSlot = parts.polls.add(parts.bell.fd, POLLIN);
     this.#nicSlot = parts.polls.add(parts.orders.nicFd, 0);
     this.#guestHere = parts.orders.boots;
+    this.#announcements = new Announcements(parts.orders.guest, parts.orders.nicFd);
   }
 
   run(): void {
@@ -64,6 +67,7 @@ export class Endpoint {
     while (!this.#stopping) {
       const wakeNs = Math.min(
         poller.nextWakeNs(),
+        this.#announcements.nextWakeNs(),
         this.#source?.nextWakeNs() ?? Number.POSITIVE_INFINITY,
         this.#destination?.nextWakeNs() ?? Number.POSITIVE_INFINITY,
         this.#strangers.length > 0 ? this.#strangers[0]!.sinceNs + PREAMBLE_LIMIT_NS : Number.POSITIVE_INFINITY,
@@ -77,10 +81,11 @@ export class Endpoint {
       }
       for (let link = poller.accept(); link !== null; link = poller.accept()) this.#meet(link);
       if (this.#strangers.length > 0) this.#hear();
+      this.#announcements.service();
       this.#source?.service();
       this.#destination?.service();
       if (this.#source?.finished) this.#source = null;
-      if (this.#destination?.done) this.#destination = null;
+      if (this.#destination?.finished) this.#destination = null;
       poller.flush(nowNs());
     }
   }
@@ -101,6 +106,7 @@ export class Endpoint {
           records,
           poller,
           report,
+          onPaused: () => this.#announcements.cancel(),
           onReleased: () => {
             this.#guestHere = false;
             this.#dropMemory();
@@ -152,12 +158,11 @@ export class Endpoint {
       return;
     }
     const { guest, table, records, poller, report, orders } = this.#parts;
-    if (this.#destination !== null && !this.#destination.finished) return link.close();
+    if (this.#destination !== null) return link.close();
     this.#destination = new DestinationRole(new ControlChannel(link, poller), id, {
       guest,
       guestName: orders.guest.name,
-      guestMac: orders.guest.mac,
-      guestIp: orders.guest.ip,
+      announcements: this.#announcements,
       nicFd: orders.nicFd,
       table,
       records,

@@ -38,6 +38,8 @@ export interface SourceParts {
   readonly records: RecordStore;
   readonly poller: LinkPoller;
   readonly report: (report: HostReport) => void;
+  /** The guest stands here, to start elsewhere. */
+  readonly onPaused: () => void;
   /** The guest has moved: its memory here belongs to nobody any more. */
   readonly onReleased: () => void;
 }
@@ -238,6 +240,7 @@ export class SourceRole {
         this.#held = [];
         this.#times.pauseCalledNs = nowNs();
         guest.control.pause();
+        this.#parts.onPaused();
         if (!guest.control.waitParked(PARK_LIMIT_MS)) {
           this.#step({ type: 'cancel', text: 'the guest does not stand still' });
           break;
