@@ -2,8 +2,9 @@
  * longhaul as a library: describe an experiment, run it, read its result. README.md has an example, and
  * `examples/library.ts` a complete one. The machines are exported too, for programs that drive them themselves.
  */
-export { ConfigError, EnvironmentError, LonghaulError } from './core/index.js';
+
 export type { Machine } from './core/index.js';
+export { ConfigError, EnvironmentError, LonghaulError } from './core/index.js';
 export { Fiber, type FiberSettings, PROFILES, resolveFiber } from './fiber/index.js';
 export { Bridge, EndStation } from './l2/index.js';
 export type { Experiment } from './lab/experiment.js';

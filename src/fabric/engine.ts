@@ -20,10 +20,26 @@ import {
   packetWireBytes,
   wireBytesOf,
 } from '../fiber/index.js';
-import { Bridge, type BridgeAction, type BridgeFrameReceived, cut, cutAround, headerLength, packetsOf } from '../l2/index.js';
+import {
+  Bridge,
+  type BridgeAction,
+  type BridgeFrameReceived,
+  cut,
+  cutAround,
+  headerLength,
+  packetsOf,
+} from '../l2/index.js';
 import { FramePool, type FramePort, NioUdpPort, type PooledFrame, VnetPort } from '../l2/ports/index.js';
 import { Doorbell, nowNs, POLLERR, POLLHUP, POLLIN, POLLNVAL, PollSet, sharpenTimers } from '../sys/index.js';
-import type { FabricReply, FabricRequest, FabricSettings, FabricSnapshot, PortCounters, PortSpec, SiteName } from './messages.js';
+import type {
+  FabricReply,
+  FabricRequest,
+  FabricSettings,
+  FabricSnapshot,
+  PortCounters,
+  PortSpec,
+  SiteName,
+} from './messages.js';
 
 /** How long before a release the thread stops sleeping. A wake-up from ppoll takes up to this long here. */
 const SPIN_BEFORE_NS = 60_000;
@@ -52,7 +68,11 @@ export class Engine {
   readonly #fiber: Fiber;
   readonly #ports: (Attached | undefined)[] = [undefined];
   readonly #retired: PortCounters[] = [];
-  readonly #lateness: Histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 60e9, numberOfSignificantValueDigits: 3 });
+  readonly #lateness: Histogram = build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 60e9,
+    numberOfSignificantValueDigits: 3,
+  });
   readonly #reply: (reply: FabricReply) => void;
   readonly #received: BridgeFrameReceived;
   readonly #offered: FiberFrameOffered;
@@ -72,7 +92,11 @@ export class Engine {
     this.#bridges = { a: new Bridge(), b: new Bridge() };
     this.#fiber = new Fiber(settings.fiber, new Rng(settings.seed));
     for (const site of ['a', 'b'] as const) {
-      this.#bridges[site].step(nowNs(), { type: 'port-added', port: STRETCH, name: 'stretch', role: 'stretch' }, []);
+      this.#bridges[site].step(
+        nowNs(),
+        { type: 'port-added', port: STRETCH, name: 'stretch', role: 'stretch' },
+        [],
+      );
     }
     const none = frameOf(new Uint8Array(0));
     this.#received = { type: 'frame-received', port: 0, frame: none };
@@ -184,7 +208,8 @@ export class Engine {
   #offer(site: SiteName, port: number, frame: PooledFrame, atNs: number): void {
     const packets = packetsOf(frame);
     if (packets > 1) {
-      const packetNs = (packetWireBytes(headerLength(frame) + frame.offload.gsoSize) * 8e9) / this.#entryRateBps[site];
+      const packetNs =
+        (packetWireBytes(headerLength(frame) + frame.offload.gsoSize) * 8e9) / this.#entryRateBps[site];
       const most = Math.max(1, Math.floor(MAX_SERIALISATION_NS / packetNs));
       if (packets > most) {
         this.#cutAtEntry++;
@@ -269,7 +294,11 @@ export class Engine {
           break;
         }
         case 'change-fiber':
-          this.#fiber.step(nowNs(), { type: 'changed', direction: request.direction, set: request.set }, this.#fiberActions);
+          this.#fiber.step(
+            nowNs(),
+            { type: 'changed', direction: request.direction, set: request.set },
+            this.#fiberActions,
+          );
           this.#carryOut();
           this.#learnRate();
           break;
@@ -282,13 +311,21 @@ export class Engine {
       }
       this.#reply({ type: 'done', id: request.id });
     } catch (e) {
-      this.#reply({ type: 'failed', id: request.id, code: (e as LonghaulError).code ?? 'FABRIC_FAILED', text: messageOf(e) });
+      this.#reply({
+        type: 'failed',
+        id: request.id,
+        code: (e as LonghaulError).code ?? 'FABRIC_FAILED',
+        text: messageOf(e),
+      });
     }
   }
 
   #attach(spec: PortSpec): void {
     const id = this.#ports.length;
-    const port = spec.kind === 'nio-udp' ? new NioUdpPort(spec.name, spec.fd, this.#pool) : new VnetPort(spec.name, spec.fd);
+    const port =
+      spec.kind === 'nio-udp'
+        ? new NioUdpPort(spec.name, spec.fd, this.#pool)
+        : new VnetPort(spec.name, spec.fd);
     const counters: PortCounters = {
       name: spec.name,
       site: spec.site,
@@ -303,7 +340,11 @@ export class Engine {
       gone: 0,
     };
     this.#ports.push({ id, spec, port, slot: this.#polls.add(spec.fd, POLLIN), counters });
-    this.#bridges[spec.site].step(nowNs(), { type: 'port-added', port: id, name: spec.name, role: spec.role }, []);
+    this.#bridges[spec.site].step(
+      nowNs(),
+      { type: 'port-added', port: id, name: spec.name, role: spec.role },
+      [],
+    );
   }
 
   #detach(attached: Attached): void {
@@ -322,7 +363,9 @@ export class Engine {
   #snapshot(): FabricSnapshot {
     const h = this.#lateness;
     return {
-      ports: [...this.#retired, ...this.#ports.flatMap((p) => (p ? [p.counters] : []))].map((c) => ({ ...c })),
+      ports: [...this.#retired, ...this.#ports.flatMap((p) => (p ? [p.counters] : []))].map((c) => ({
+        ...c,
+      })),
       bridges: { a: this.#bridges.a.counters(), b: this.#bridges.b.counters() },
       fiber: this.#fiber.counters(),
       lateness: {
@@ -338,4 +381,3 @@ export class Engine {
     };
   }
 }
-

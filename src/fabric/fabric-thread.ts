@@ -2,8 +2,8 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { setThreadNice } from '../sys/index.js';
 import { Engine } from './engine.js';
-import { warmUp } from './warm-up.js';
 import type { FabricReply, FabricRequest, FabricSettings } from './messages.js';
+import { warmUp } from './warm-up.js';
 
 interface ThreadData {
   readonly settings: FabricSettings;
@@ -17,7 +17,8 @@ warmUp(settings.seed);
 
 function takeRequests(): FabricRequest[] {
   const requests: FabricRequest[] = [];
-  for (let m = receiveMessageOnPort(port); m !== undefined; m = receiveMessageOnPort(port)) requests.push(m.message);
+  for (let m = receiveMessageOnPort(port); m !== undefined; m = receiveMessageOnPort(port))
+    requests.push(m.message);
   return requests;
 }
 

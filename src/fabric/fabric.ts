@@ -66,7 +66,8 @@ export class Fabric {
 
   async snapshot(): Promise<FabricSnapshot> {
     const reply = await this.#ask({ type: 'snapshot' });
-    if (reply.type !== 'snapshot') throw new LonghaulError('FABRIC_REPLY', 'the fabric answered something else');
+    if (reply.type !== 'snapshot')
+      throw new LonghaulError('FABRIC_REPLY', 'the fabric answered something else');
     return reply.snapshot;
   }
 

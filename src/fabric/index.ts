@@ -1,2 +1,11 @@
 export { Fabric, type FabricOptions } from './fabric.js';
-export type { FabricSettings, FabricSnapshot, Lateness, PortCounters, PortRole, PortSpec, SiteName, SpinMode } from './messages.js';
+export type {
+  FabricSettings,
+  FabricSnapshot,
+  Lateness,
+  PortCounters,
+  PortRole,
+  PortSpec,
+  SiteName,
+  SpinMode,
+} from './messages.js';

@@ -2,8 +2,9 @@
  * What the lab and the fabric's thread say to each other. Requests go one way with a doorbell (the thread sleeps
  * in ppoll, not in libuv), answers come back as ordinary messages.
  */
-import type { BridgeCounters } from '../l2/index.js';
+
 import type { FiberCounters, FiberSettings, LaneSettings } from '../fiber/index.js';
+import type { BridgeCounters } from '../l2/index.js';
 import type { PortKind } from '../l2/ports/index.js';
 
 export type SiteName = 'a' | 'b';

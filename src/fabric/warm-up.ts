@@ -22,7 +22,11 @@ export function warmUp(seed: string): void {
   const ends = (['a', 'b'] as const).map((site) => {
     const pair = openNioUdpPair(BUFFER_BYTES);
     connectUdp(pair.farFd, { ip: LOOPBACK, port: pair.fabricPort });
-    engine.handle({ type: 'add-port', id: 0, port: { name: site, site, role: 'client', kind: 'nio-udp', fd: pair.fabricFd } });
+    engine.handle({
+      type: 'add-port',
+      id: 0,
+      port: { name: site, site, role: 'client', kind: 'nio-udp', fd: pair.fabricFd },
+    });
     return pair.farFd;
   });
   const frames = [frame(1, 2), frame(2, 1)];

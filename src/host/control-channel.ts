@@ -1,5 +1,5 @@
 /** Control messages over a link: framing on the way out, any split on the way in, bounded both ways. */
-import { type Message, encodeMessage, MessageReader } from '../vmotion-protocol/index.js';
+import { encodeMessage, type Message, MessageReader } from '../vmotion-protocol/index.js';
 import { Chain, type Link, type LinkPoller, newRegion } from '../vmotion-protocol/transport/index.js';
 
 const RECEIVE_BYTES = 64 * 1024;

@@ -8,7 +8,15 @@
  */
 import { WOKE } from '../core/index.js';
 import { EndStation, type StationAction } from '../l2/index.js';
-import { connectUdp, type Endpoint, nowNs, POLLIN, type PollSet, receiveBytes, sendBytes } from '../sys/index.js';
+import {
+  connectUdp,
+  type Endpoint,
+  nowNs,
+  POLLIN,
+  type PollSet,
+  receiveBytes,
+  sendBytes,
+} from '../sys/index.js';
 import { ReliableStream, type ReliableStreamOptions } from '../vmotion-protocol/index.js';
 import { type Chain, type Link, type LinkPoller, newRegion } from '../vmotion-protocol/transport/index.js';
 import type { VmkAttach } from './ipc.js';
@@ -130,7 +138,11 @@ export class DatagramLinks implements LinkPoller {
     for (let i = 0; i < BATCH; i++) {
       const n = receiveBytes(this.#fd, this.#frame.address, FRAME_BYTES);
       if (n < 0) break;
-      this.#station.step(atNs, { type: 'frame-received', bytes: this.#frame.bytes.subarray(0, n) }, this.#actions);
+      this.#station.step(
+        atNs,
+        { type: 'frame-received', bytes: this.#frame.bytes.subarray(0, n) },
+        this.#actions,
+      );
       this.#carryOut(atNs);
     }
     if (this.#station.nextWakeNs() <= atNs) {
@@ -162,7 +174,11 @@ export class DatagramLinks implements LinkPoller {
   flushLink(link: DatagramLink, now: number): void {
     link.stream.flush(now, (payload) => {
       const to = { ip: this.#peer.ip, port: link.peerPort };
-      this.#station.step(now, { type: 'udp-requested', to, fromPort: link.localPort, payload }, this.#actions);
+      this.#station.step(
+        now,
+        { type: 'udp-requested', to, fromPort: link.localPort, payload },
+        this.#actions,
+      );
       this.#carryOut(now);
     });
   }

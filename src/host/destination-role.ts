@@ -13,7 +13,13 @@ import {
   type DestinationEvent,
   type Message,
 } from '../vmotion-protocol/index.js';
-import { type Link, type LinkPoller, newRegion, PageReceiver, regionOf } from '../vmotion-protocol/transport/index.js';
+import {
+  type Link,
+  type LinkPoller,
+  newRegion,
+  PageReceiver,
+  regionOf,
+} from '../vmotion-protocol/transport/index.js';
 import type { Announcements } from './announcements.js';
 import type { ControlChannel } from './control-channel.js';
 import type { HostReport } from './ipc.js';
@@ -100,7 +106,11 @@ export class DestinationRole {
     if (this.#lost) return;
     this.#lost = true;
     this.#hashesFrom = -1;
-    this.#step(code === 'VMOTION_CONNECTION_LOST' ? { type: 'connection-lost', text } : { type: 'violation', code, text });
+    this.#step(
+      code === 'VMOTION_CONNECTION_LOST'
+        ? { type: 'connection-lost', text }
+        : { type: 'violation', code, text },
+    );
   }
 
   #received(message: Message): void {
@@ -142,7 +152,9 @@ export class DestinationRole {
         const state = hashOfState(action.state);
         const stateOk = state.lo === action.stateHash.lo && state.hi === action.stateHash.hi;
         const memoryOk = table.setHash.equals(action.setHash);
-        const text = memoryOk ? 'the device state differs from its digest' : 'the memory differs from its digest';
+        const text = memoryOk
+          ? 'the device state differs from its digest'
+          : 'the memory differs from its digest';
         this.#step({ type: 'verified', ok: stateOk && memoryOk, text: stateOk && memoryOk ? '' : text });
         break;
       }

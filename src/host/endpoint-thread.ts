@@ -30,7 +30,8 @@ function report(r: HostReport): void {
 
 function takeRequests(): HostRequest[] {
   const requests: HostRequest[] = [];
-  for (let m = receiveMessageOnPort(port); m !== undefined; m = receiveMessageOnPort(port)) requests.push(m.message);
+  for (let m = receiveMessageOnPort(port); m !== undefined; m = receiveMessageOnPort(port))
+    requests.push(m.message);
   return requests;
 }
 
@@ -62,8 +63,21 @@ try {
   const local = { ip: orders.vmkIp, port: orders.vmotionPort };
   const peer = { ip: orders.peerIp, port: orders.vmotionPort };
   if (orders.vmk.kind === 'tcp') enterNetns(orders.vmk.netnsFd);
-  const poller = orders.vmk.kind === 'tcp' ? new TcpLinks(polls, local, peer) : new (await import('./datagram-links.js')).DatagramLinks(polls, orders.vmk, local, peer);
-  const endpoint = new Endpoint({ orders, guest, table, records, polls, poller, bell: new Doorbell(bellFd), takeRequests, report });
+  const poller =
+    orders.vmk.kind === 'tcp'
+      ? new TcpLinks(polls, local, peer)
+      : new (await import('./datagram-links.js')).DatagramLinks(polls, orders.vmk, local, peer);
+  const endpoint = new Endpoint({
+    orders,
+    guest,
+    table,
+    records,
+    polls,
+    poller,
+    bell: new Doorbell(bellFd),
+    takeRequests,
+    report,
+  });
   if (orders.boots) guest.resume(10_000);
   report({ type: 'ready', dirtyLog: guest.dirtyLog.kind, why: guest.dirtyLogWhy });
   report({ type: 'event', atNs: nowNs(), what: orders.boots ? 'guest started' : 'standing by' });

@@ -8,9 +8,26 @@
  *
  * One guest, and one migration at a time; the loop asks each role when it wants to be called next.
  */
-import { MADV_DONTNEED, nowNs, POLLIN, PollSet, sharpenTimers, check, libc, type Doorbell } from '../sys/index.js';
+
 import type { WorkloadGuest } from '../guest/memory/index.js';
-import { Chain, decodePreamble, type Link, type LinkPoller, newRegion, PREAMBLE_BYTES } from '../vmotion-protocol/transport/index.js';
+import {
+  check,
+  type Doorbell,
+  libc,
+  MADV_DONTNEED,
+  nowNs,
+  POLLIN,
+  type PollSet,
+  sharpenTimers,
+} from '../sys/index.js';
+import {
+  Chain,
+  decodePreamble,
+  type Link,
+  type LinkPoller,
+  newRegion,
+  PREAMBLE_BYTES,
+} from '../vmotion-protocol/transport/index.js';
 import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
@@ -70,7 +87,9 @@ export class Endpoint {
         this.#announcements.nextWakeNs(),
         this.#source?.nextWakeNs() ?? Number.POSITIVE_INFINITY,
         this.#destination?.nextWakeNs() ?? Number.POSITIVE_INFINITY,
-        this.#strangers.length > 0 ? this.#strangers[0]!.sinceNs + PREAMBLE_LIMIT_NS : Number.POSITIVE_INFINITY,
+        this.#strangers.length > 0
+          ? this.#strangers[0]!.sinceNs + PREAMBLE_LIMIT_NS
+          : Number.POSITIVE_INFINITY,
       );
       polls.setEvents(this.#nicSlot, this.#source?.watchesNic ? POLLIN : 0);
       polls.wait(wakeNs === Number.POSITIVE_INFINITY ? wakeNs : Math.max(0, wakeNs - nowNs()));
@@ -95,7 +114,11 @@ export class Endpoint {
     switch (request.type) {
       case 'migrate':
         if (this.#source !== null || !this.#guestHere) {
-          report({ type: 'failed', code: 'VMOTION_BUSY', text: 'the guest is not here, or is moving already' });
+          report({
+            type: 'failed',
+            code: 'VMOTION_BUSY',
+            text: 'the guest is not here, or is moving already',
+          });
           return;
         }
         this.#source = new SourceRole(request.orders, {

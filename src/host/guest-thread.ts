@@ -32,7 +32,11 @@ const stack: NetStack = {
         const length = onUdp(action.toPort, action.payload, 0, action.payload.length, response);
         if (length === 0) continue;
         const payload = response.subarray(0, length);
-        station.step(atNs, { type: 'udp-requested', to: action.from, fromPort: action.toPort, payload }, actions);
+        station.step(
+          atNs,
+          { type: 'udp-requested', to: action.from, fromPort: action.toPort, payload },
+          actions,
+        );
       }
     }
     actions.length = 0;
@@ -44,5 +48,6 @@ const filter = new DuplicateFilter();
 runGuestLoop({
   ...guestLoopOptions(data),
   stack,
-  acceptFrame: (frame, origin) => filter.accept(nowNs(), origin === 'nic' ? 'flooded' : 'forwarded', bytesOf(frame)),
+  acceptFrame: (frame, origin) =>
+    filter.accept(nowNs(), origin === 'nic' ? 'flooded' : 'forwarded', bytesOf(frame)),
 });

@@ -4,7 +4,7 @@
  */
 import { resourceUsage } from 'node:process';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { dieWithParent, Doorbell } from '../sys/index.js';
+import { Doorbell, dieWithParent } from '../sys/index.js';
 import type { HostReport, HostRequest } from './ipc.js';
 
 dieWithParent();

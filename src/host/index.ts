@@ -1,4 +1,12 @@
-export type { HostOrders, HostReport, HostRequest, MigrationOrders, RoundReport, SourceReport, VmkAttach } from './ipc.js';
+export type {
+  HostOrders,
+  HostReport,
+  HostRequest,
+  MigrationOrders,
+  RoundReport,
+  SourceReport,
+  VmkAttach,
+} from './ipc.js';
 export { type DurableRecord, decodeRecords, type RecordKind, RecordStore } from './records.js';
 
 /** The file to fork for a host. */

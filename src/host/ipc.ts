@@ -97,7 +97,13 @@ export interface SourceReport {
 export type HostReport =
   | { readonly type: 'ready'; readonly dirtyLog: 'kernel' | 'scan'; readonly why: string }
   | { readonly type: 'phase'; readonly phase: 'offer' | 'pre-copy' | 'switchover' | 'verify' }
-  | { readonly type: 'pages'; readonly round: number; readonly sent: number; readonly total: number; readonly rateBps: number }
+  | {
+      readonly type: 'pages';
+      readonly round: number;
+      readonly sent: number;
+      readonly total: number;
+      readonly rateBps: number;
+    }
   | { readonly type: 'round'; readonly round: RoundReport }
   | { readonly type: 'source-finished'; readonly report: SourceReport }
   | {

@@ -2,8 +2,9 @@
  * What a host knows of each page's content: a 64-bit hash per page and the set-hash of them all, kept as pages
  * move, so that the digest is at hand when the pause comes. docs/design.md, "Protocol", rule 4.
  */
-import { PageHasher } from '../guest/memory/index.js';
+
 import type { GuestMemory } from '../guest/index.js';
+import { PageHasher } from '../guest/memory/index.js';
 import { SetHash } from '../vmotion-protocol/index.js';
 import type { PageContent } from '../vmotion-protocol/transport/index.js';
 

@@ -8,8 +8,9 @@
  * (about 2 µs); with `disk`, fdatasync follows (about 120 µs). A line whose check does not fit was torn by a
  * crash in the middle of its write and counts as not written. docs/design.md, "Protocol", rule 7.
  */
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+
 import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { check, closeFd, libc, NativeStruct, O_CREAT, O_RDWR, openFd } from '../sys/index.js';
 
 export type RecordKind = 'STORE' | 'COMMIT' | 'RUNNING' | 'NEVER' | 'ENDED';
@@ -88,8 +89,15 @@ export function decodeRecords(bytes: Uint8Array): DurableRecord[] {
     const line = bytes.subarray(at, at + RECORD_BYTES);
     const view = new DataView(line.buffer, line.byteOffset, RECORD_BYTES);
     const kind = KINDS[view.getUint32(4, false)];
-    if (view.getUint32(0, false) !== MAGIC || kind === undefined || view.getUint32(CHECK_AT, false) !== checkOf(line)) break;
-    const guest = new TextDecoder().decode(line.subarray(GUEST_AT, GUEST_AT + GUEST_BYTES)).replace(/\0+$/, '');
+    if (
+      view.getUint32(0, false) !== MAGIC ||
+      kind === undefined ||
+      view.getUint32(CHECK_AT, false) !== checkOf(line)
+    )
+      break;
+    const guest = new TextDecoder()
+      .decode(line.subarray(GUEST_AT, GUEST_AT + GUEST_BYTES))
+      .replace(/\0+$/, '');
     records.push({ kind, epoch: view.getUint32(8, false), migrationId: line.slice(16, 32), guest });
   }
   return records;

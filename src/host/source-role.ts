@@ -19,7 +19,14 @@ import {
   type SourceOptions,
   type StartedTimes,
 } from '../vmotion-protocol/index.js';
-import { encodePreamble, type Link, type LinkPoller, newRegion, PageSender, regionOf } from '../vmotion-protocol/transport/index.js';
+import {
+  encodePreamble,
+  type Link,
+  type LinkPoller,
+  newRegion,
+  PageSender,
+  regionOf,
+} from '../vmotion-protocol/transport/index.js';
 import { ControlChannel } from './control-channel.js';
 import type { HostReport, MigrationOrders, RoundReport } from './ipc.js';
 import type { PageTable } from './page-table.js';
@@ -133,7 +140,11 @@ export class SourceRole {
 
   #lose(code: string, text: string): void {
     this.#lost = true;
-    this.#step(code === 'VMOTION_CONNECTION_LOST' ? { type: 'connection-lost', text } : { type: 'violation', code, text });
+    this.#step(
+      code === 'VMOTION_CONNECTION_LOST'
+        ? { type: 'connection-lost', text }
+        : { type: 'violation', code, text },
+    );
   }
 
   #received(message: Message): void {
@@ -175,7 +186,13 @@ export class SourceRole {
       this.#progressNs = now;
       const sent = sender.pagesSent + sender.zeroPages;
       const rateBps = (sender.bytes * 8e9) / Math.max(1, now - this.#roundStartNs);
-      this.#parts.report({ type: 'pages', round: this.#sendingRound, sent, total: this.#sendingPages, rateBps });
+      this.#parts.report({
+        type: 'pages',
+        round: this.#sendingRound,
+        sent,
+        total: this.#sendingPages,
+        rateBps,
+      });
     }
     if (state !== 'done') return;
     if (this.#sendingFinal) {
@@ -233,7 +250,8 @@ export class SourceRole {
         this.#sendingPages = action.final ? 0 : action.pages.count();
         this.#roundStartNs = nowNs();
         this.#sender.begin(action.round, action.pages);
-        if (!action.final && this.#rounds.length === 0) this.#parts.report({ type: 'phase', phase: 'pre-copy' });
+        if (!action.final && this.#rounds.length === 0)
+          this.#parts.report({ type: 'phase', phase: 'pre-copy' });
         this.#pump();
         break;
       case 'pause-guest':
@@ -256,7 +274,12 @@ export class SourceRole {
         break;
       }
       case 'record': {
-        const record = { kind: action.record, epoch: this.#orders.epoch, migrationId: this.#id, guest: this.#parts.guestName };
+        const record = {
+          kind: action.record,
+          epoch: this.#orders.epoch,
+          migrationId: this.#id,
+          guest: this.#parts.guestName,
+        };
         try {
           records.append(record);
         } catch (e) {
@@ -326,7 +349,9 @@ export class SourceRole {
       const link = poller.connect();
       this.#streams.push(link);
     }
-    const preambles = this.#streams.map((_, stream) => encodePreamble({ kind: 'pages', stream, migrationId: this.#id }));
+    const preambles = this.#streams.map((_, stream) =>
+      encodePreamble({ kind: 'pages', stream, migrationId: this.#id }),
+    );
     const sender = new PageSender(regionOf(guest.memory.bytes), table, poller, this.#streams, preambles);
     sender.corruptPfn = this.#orders.corruptPfn ?? -1;
     return sender;

@@ -40,6 +40,13 @@ export interface ChosenAttach {
   readonly tap: boolean;
 }
 
+let veths = 0;
+
+/** A name of at most 15 bytes, never used twice: the kernel removes a pair some time after its namespace is gone. */
+function vethName(): string {
+  return `lh${process.pid}p${veths++ % 1000}`;
+}
+
 /** Finds out what this machine allows by making one namespace with one interface and throwing it away. */
 export function tryNetns(): { readonly tap: boolean; readonly tapLack: string | null } {
   const ns = createNetns();
@@ -48,7 +55,7 @@ export function tryNetns(): { readonly tap: boolean; readonly tapLack: string | 
       closeFd(inNetns(ns, () => openTap('try0', true)));
       return { tap: true, tapLack: null };
     } catch (e) {
-      const near = `lh${process.pid}t`;
+      const near = vethName();
       createVeth(near, 'try0', ns);
       bringUp(near);
       closeFd(openPacket(near, 65_536));
@@ -71,17 +78,25 @@ export function chooseAttach(wanted: 'auto' | AttachKind): ChosenAttach {
     return { kind: 'netns', why: `network namespaces with ${ports}`, tap };
   } catch (e) {
     if (wanted === 'netns') {
-      throw new EnvironmentError('LAB_NO_NETNS', `--attach netns: no network namespace can be made here (${messageOf(e)})`, {
-        hint: 'run as root or where `unshare -Urn true` works, or use --attach loopback',
-        cause: e,
-      });
+      throw new EnvironmentError(
+        'LAB_NO_NETNS',
+        `--attach netns: no network namespace can be made here (${messageOf(e)})`,
+        {
+          hint: 'run as root or where `unshare -Urn true` works, or use --attach loopback',
+          cause: e,
+        },
+      );
     }
-    return { kind: 'loopback', why: `no network namespaces here (${messageOf(e).split(';')[0]})`, tap: false };
+    return {
+      kind: 'loopback',
+      why: `no network namespaces here (${messageOf(e).split(';')[0]})`,
+      tap: false,
+    };
   }
 }
 
 /** Attaches one station. Its descriptors belong to the caller, the port's to the fabric once it is added. */
-export function attachStation(chosen: ChosenAttach, station: Station, index: number): AttachedStation {
+export function attachStation(chosen: ChosenAttach, station: Station): AttachedStation {
   const { name, site, role } = station;
   if (chosen.kind === 'loopback') {
     const pair = openNioUdpPair(NIO_BUFFER_BYTES);
@@ -98,7 +113,7 @@ export function attachStation(chosen: ChosenAttach, station: Station, index: num
       return tap;
     });
   } else {
-    const near = `lh${process.pid}p${index}`;
+    const near = vethName();
     createVeth(near, INTERFACE, netnsFd);
     bringUp(near, { mtu: NETNS_MTU });
     fd = openPacket(near, PACKET_BUFFER_BYTES);

@@ -45,7 +45,9 @@ export class Child<Request, Reply extends { readonly type: string }> {
       this.#process.once('exit', (code, signal) => {
         const how = signal !== null ? `was killed by ${signal}` : `exited with ${code}`;
         for (const w of this.#waiting.splice(0)) {
-          w.reject(new LonghaulError('LAB_CHILD_DIED', `${this.name} ${how}`, { details: { name: this.name } }));
+          w.reject(
+            new LonghaulError('LAB_CHILD_DIED', `${this.name} ${how}`, { details: { name: this.name } }),
+          );
         }
         resolve({ asked: this.#ending, how });
       });
@@ -100,7 +102,8 @@ export class Child<Request, Reply extends { readonly type: string }> {
     const index = this.#waiting.findIndex((w) => w.type === reply.type || failed !== null);
     if (index >= 0) {
       const [w] = this.#waiting.splice(index, 1);
-      if (failed) w!.reject(new LonghaulError(failed.code ?? 'LAB_CHILD_FAILED', `${this.name}: ${failed.text}`));
+      if (failed)
+        w!.reject(new LonghaulError(failed.code ?? 'LAB_CHILD_FAILED', `${this.name}: ${failed.text}`));
       else w!.resolve(reply);
     }
     this.#onReply(reply);

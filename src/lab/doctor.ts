@@ -3,7 +3,18 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { messageOf } from '../core/index.js';
 import { createGuestMemory, openDirtyLog } from '../guest/memory/index.js';
-import { closeFd, createNetns, createVeth, inNetns, koffiVersion, nowNs, openPacket, openTap, PollSet, sharpenTimers } from '../sys/index.js';
+import {
+  closeFd,
+  createNetns,
+  createVeth,
+  inNetns,
+  koffiVersion,
+  nowNs,
+  openPacket,
+  openTap,
+  PollSet,
+  sharpenTimers,
+} from '../sys/index.js';
 import type { Probe } from './probe.js';
 
 /** One probe: `body` returns what it found, or throws. */
@@ -39,34 +50,63 @@ function sleepErrorUs(): number {
 /** Tries everything a run may use. */
 export async function probeMachine(): Promise<Probe[]> {
   const probes: Probe[] = [
-    probe('koffi', 'nothing works without system calls', 'npm ci on x64 or arm64 Linux with glibc or musl', () => `version ${koffiVersion}`),
-    probe('network-namespaces', 'no netns attach: hosts and clients are joined by UDP, vMotion over UDP only', 'run as root, or allow user namespaces (sysctl user.max_user_namespaces)', () =>
-      withNetns(() => (process.env.LONGHAUL_USER_NAMESPACE ? 'inside a user namespace of your own' : 'as this user')),
+    probe(
+      'koffi',
+      'nothing works without system calls',
+      'npm ci on x64 or arm64 Linux with glibc or musl',
+      () => `version ${koffiVersion}`,
     ),
-    probe('tap', 'AF_PACKET on veth pairs instead: slower', 'run as root, or open /dev/net/tun to this user', () =>
-      withNetns((ns) => {
-        closeFd(inNetns(ns, () => openTap('probe0', true)));
-        return 'with checksum and TSO offload';
-      }),
-    ),
-    probe('af-packet', 'no netns attach for an unprivileged user', 'run as root, or allow user namespaces', () =>
-      withNetns((near) =>
-        withNetns((far) =>
-          inNetns(near, () => {
-            createVeth('probe0', 'probe1', far);
-            closeFd(openPacket('probe0', 65_536));
-            return 'on a veth pair, with the virtio header';
-          }),
+    probe(
+      'network-namespaces',
+      'no netns attach: hosts and clients are joined by UDP, vMotion over UDP only',
+      'run as root, or allow user namespaces (sysctl user.max_user_namespaces)',
+      () =>
+        withNetns(() =>
+          process.env.LONGHAUL_USER_NAMESPACE ? 'inside a user namespace of your own' : 'as this user',
         ),
-      ),
     ),
-    probe('userfaultfd', 'dirty pages are found by hashing all memory: harvests take about 0.1 s a 256 MiB', 'Linux 6.7 or later with CONFIG_USERFAULTFD', () => {
-      const opened = openDirtyLog(createGuestMemory(256), 'kernel');
-      opened.log.close();
-      return 'WP_ASYNC and PAGEMAP_SCAN';
-    }),
+    probe(
+      'tap',
+      'AF_PACKET on veth pairs instead: slower',
+      'run as root, or open /dev/net/tun to this user',
+      () =>
+        withNetns((ns) => {
+          closeFd(inNetns(ns, () => openTap('probe0', true)));
+          return 'with checksum and TSO offload';
+        }),
+    ),
+    probe(
+      'af-packet',
+      'no netns attach for an unprivileged user',
+      'run as root, or allow user namespaces',
+      () =>
+        withNetns((near) =>
+          withNetns((far) =>
+            inNetns(near, () => {
+              createVeth('probe0', 'probe1', far);
+              closeFd(openPacket('probe0', 65_536));
+              return 'on a veth pair, with the virtio header';
+            }),
+          ),
+        ),
+    ),
+    probe(
+      'userfaultfd',
+      'dirty pages are found by hashing all memory: harvests take about 0.1 s a 256 MiB',
+      'Linux 6.7 or later with CONFIG_USERFAULTFD',
+      () => {
+        const opened = openDirtyLog(createGuestMemory(256), 'kernel');
+        opened.log.close();
+        return 'WP_ASYNC and PAGEMAP_SCAN';
+      },
+    ),
     await rawSocketProbe(),
-    probe('timers', 'frames are released late', 'run on a machine with high-resolution timers', () => `a sleep of 100 µs is ${sleepErrorUs().toFixed(1)} µs late (median)`),
+    probe(
+      'timers',
+      'frames are released late',
+      'run on a machine with high-resolution timers',
+      () => `a sleep of 100 µs is ${sleepErrorUs().toFixed(1)} µs late (median)`,
+    ),
     probe('cores', 'fabric, hosts, guest and clients share what there is', 'two cores or more', () => {
       const n = availableParallelism();
       if (n < 2) throw new Error('1 core');

@@ -78,7 +78,8 @@ export class Lab {
     for (const [index, spec] of this.#experiment.clients.entries()) await this.#startClient(index, spec.site);
     for (const site of ['a', 'b'] as const) {
       // The round trip is measured between the sites, so each needs somebody who answers.
-      if (!this.#clients.some((c) => c.site === site)) await this.#startClient(this.#clients.length, site, true);
+      if (!this.#clients.some((c) => c.site === site))
+        await this.#startClient(this.#clients.length, site, true);
     }
     this.#stopBackground = await startBackground(this.#fabric, background);
   }
@@ -111,10 +112,18 @@ export class Lab {
     let destinationOutcome: string | null = null;
     const rounds: SourceReport['rounds'][number][] = [];
     source.onReply = (report) => {
-      if (report.type === 'phase') events.onEvent({ type: 'phase', migration: index, phase: report.phase, from, to });
+      if (report.type === 'phase')
+        events.onEvent({ type: 'phase', migration: index, phase: report.phase, from, to });
       if (report.type === 'pages') {
         const { round, sent, total, rateBps } = report;
-        events.onEvent({ type: 'pages', migration: index, round, pagesSent: sent, pagesTotal: total, rateBps });
+        events.onEvent({
+          type: 'pages',
+          migration: index,
+          round,
+          pagesSent: sent,
+          pagesTotal: total,
+          rateBps,
+        });
       }
       if (report.type === 'round') {
         const r = report.round;
@@ -137,7 +146,8 @@ export class Lab {
       }
     };
     destination.onReply = (report) => {
-      if (report.type === 'event') this.#timeline.push({ atNs: report.atNs, where: `host ${to}`, what: report.what });
+      if (report.type === 'event')
+        this.#timeline.push({ atNs: report.atNs, where: `host ${to}`, what: report.what });
       if (report.type === 'destination-finished') {
         announcedNs = report.announcedNs;
         destinationOutcome = report.outcome;
@@ -164,9 +174,13 @@ export class Lab {
     const report = await Promise.race([finished.catch(() => 'source-died' as const), late.then(() => null)]);
     ending.abort();
     if (report === null) {
-      throw new LonghaulError('LAB_MIGRATION_HANGS', `migration ${index} has not ended after ${Math.round(limitMs / 1000)} s`, {
-        hint: 'raise the limit (migration.limit) if the link is that slow, else report it with the result file',
-      });
+      throw new LonghaulError(
+        'LAB_MIGRATION_HANGS',
+        `migration ${index} has not ended after ${Math.round(limitMs / 1000)} s`,
+        {
+          hint: 'raise the limit (migration.limit) if the link is that slow, else report it with the result file',
+        },
+      );
     }
     await this.#eachSession((c) => c.ask({ type: 'mark', what: 'after' }, 'marked'));
     await sleep(settleMs);
@@ -220,7 +234,11 @@ export class Lab {
       peaks.push({ process: `host ${site}`, peakBytes: bytes, limitBytes: limit });
     }
     // The fabric is a thread of this process: its peak is the lab's.
-    peaks.push({ process: 'lab and fabric', peakBytes: process.resourceUsage().maxRSS * 1024, limitBytes: null });
+    peaks.push({
+      process: 'lab and fabric',
+      peakBytes: process.resourceUsage().maxRSS * 1024,
+      limitBytes: null,
+    });
     return peaks;
   }
 
@@ -241,7 +259,7 @@ export class Lab {
   }
 
   async #attach(station: ReturnType<typeof hostStation>): Promise<AttachedStation> {
-    const attached = attachStation(this.#chosen, station, this.#stations.length);
+    const attached = attachStation(this.#chosen, station);
     this.#stations.push(attached);
     await this.#fabric!.addPort(attached.port);
     return attached;
@@ -252,7 +270,13 @@ export class Lab {
     const attached = this.#stations.find((s) => s.station.role === 'vmk' && s.station.site === site)!;
     const peer = this.#stations.find((s) => s.station.role === 'vmk' && s.station.site !== site)!;
     const nic = openNioUdpPair(NIC_BUFFER_BYTES);
-    await this.#fabric!.addPort({ name: `guest-${site}`, site, role: 'guest', kind: 'nio-udp', fd: nic.fabricFd });
+    await this.#fabric!.addPort({
+      name: `guest-${site}`,
+      site,
+      role: 'guest',
+      kind: 'nio-udp',
+      fd: nic.fabricFd,
+    });
     const fds = [nic.farFd, (attached.netnsFd ?? attached.farFd)!];
     const host: Host = new Child({ name: `host ${site}`, file: HOST_PROCESS, netnsFd: null, fds });
     this.#hosts[site] = host;
@@ -322,7 +346,13 @@ export class Lab {
           attach:
             netnsFd !== null
               ? { kind: 'kernel' }
-              : { kind: 'port', fd: inheritedFd(0), fabricUdpPort: fabricUdpPort!, mac: station.mac, ip: station.ip },
+              : {
+                  kind: 'port',
+                  fd: inheritedFd(0),
+                  fabricUdpPort: fabricUdpPort!,
+                  mac: station.mac,
+                  ip: station.ip,
+                },
           guestIp: parseIpv4(this.#experiment.guest.ip),
           guestPages: this.#experiment.guest.memoryBytes / PAGE_SIZE,
           icmpIntervalNs: spec?.icmpIntervalNs ?? null,
@@ -335,7 +365,9 @@ export class Lab {
   }
 
   async #eachSession(work: (c: Client) => Promise<unknown>): Promise<void> {
-    await Promise.all(this.#clients.filter(({ child }) => child !== this.#probeFar).map(({ child }) => work(child)));
+    await Promise.all(
+      this.#clients.filter(({ child }) => child !== this.#probeFar).map(({ child }) => work(child)),
+    );
   }
 
   async #accounts(): Promise<ClientResult[]> {
@@ -404,6 +436,7 @@ export class Lab {
 
 /** Wire bytes that a site's vmk port has put into the fabric. */
 function vmotionBytes(s: FabricSnapshot, site: Site): number {
-  return s.ports.filter((p) => p.site === site && p.role === 'vmk').reduce((sum, p) => sum + p.wireBytesIn, 0);
+  return s.ports
+    .filter((p) => p.site === site && p.role === 'vmk')
+    .reduce((sum, p) => sum + p.wireBytesIn, 0);
 }
-

@@ -6,7 +6,14 @@ import type { SourceReport } from '../host/index.js';
 import { pausePartsOf } from '../vmotion-protocol/index.js';
 import type { ProbeResult } from './client/protocol.js';
 import type { Site } from './experiment.js';
-import type { BridgeAccount, ClientResult, FabricResult, LaneAccount, MigrationResult, RttResult } from './result.js';
+import type {
+  BridgeAccount,
+  ClientResult,
+  FabricResult,
+  LaneAccount,
+  MigrationResult,
+  RttResult,
+} from './result.js';
 
 /** The 2009 experiment asked for a round trip just under 1 ms. */
 const RTT_TARGET_NS = 1_000_000;
@@ -101,7 +108,12 @@ export interface MigrationContext {
   readonly clients: readonly ClientResult[];
 }
 
-const OUTCOMES = { completed: 'completed', refused: 'stayed', aborted: 'stayed', 'in-doubt': 'in-doubt' } as const;
+const OUTCOMES = {
+  completed: 'completed',
+  refused: 'stayed',
+  aborted: 'stayed',
+  'in-doubt': 'in-doubt',
+} as const;
 
 export function migrationResult(report: SourceReport, c: MigrationContext): MigrationResult {
   const completed = report.outcome === 'completed' && report.destination !== null;
@@ -111,7 +123,8 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
   const roundsNs = firstRound && lastRound ? lastRound.endNs - firstRound.startNs : 0;
   const sum = (pick: (r: SourceReport['rounds'][number]) => number): number =>
     report.rounds.reduce((n, r) => n + pick(r), 0);
-  const endNs = report.startedReceivedNs > 0 ? report.startedReceivedNs : (lastRound?.endNs ?? report.startNs);
+  const endNs =
+    report.startedReceivedNs > 0 ? report.startedReceivedNs : (lastRound?.endNs ?? report.startNs);
   return {
     index: c.index,
     from: c.from,
@@ -123,7 +136,8 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
     totalNs: endNs - report.startNs,
     pauseNs: completed ? report.destination!.startedNs - report.source.pauseCalledNs : null,
     pauseParts: parts,
-    announceNs: completed && c.announcedNs > 0 ? Math.max(0, c.announcedNs - report.destination!.startedNs) : null,
+    announceNs:
+      completed && c.announcedNs > 0 ? Math.max(0, c.announcedNs - report.destination!.startedNs) : null,
     rounds: report.rounds.map((r, i) => ({
       round: i,
       startNs: Math.max(0, r.startNs - c.epochNs),

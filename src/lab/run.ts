@@ -36,7 +36,8 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
   const dir = mkdtempSync(join(tmpdir(), 'longhaul-'));
   const lab = new Lab(experiment, chosen, dir, epochNs, hooks);
   const aborted = new Promise<never>((_, reject) => {
-    const stop = (): void => reject(signal.reason ?? new LonghaulError('LAB_INTERRUPTED', 'the run was interrupted'));
+    const stop = (): void =>
+      reject(signal.reason ?? new LonghaulError('LAB_INTERRUPTED', 'the run was interrupted'));
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
   });

@@ -33,5 +33,12 @@ export function hostStation(site: SiteName): Station {
 /** @param index of the client within the experiment */
 export function clientStation(site: SiteName, index: number): Station {
   const n = 101 + index;
-  return { name: `client-${site}${index}`, site, role: 'client', mac: OUI + 0x100 + n, ip: CLIENT_NET + n, prefix: 24 };
+  return {
+    name: `client-${site}${index}`,
+    site,
+    role: 'client',
+    mac: OUI + 0x100 + n,
+    ip: CLIENT_NET + n,
+    prefix: 24,
+  };
 }

@@ -37,11 +37,20 @@ export function enterUserNamespace(): void {
   const unshare = findUnshare();
   if (unshare === null) return;
   // Some systems let unshare succeed and give no capabilities: make an interface to be sure.
-  const probe = spawnSync(unshare, ['-Urn', process.execPath, '-e', PROBE], { stdio: 'ignore', timeout: 10_000 });
+  const probe = spawnSync(unshare, ['-Urn', process.execPath, '-e', PROBE], {
+    stdio: 'ignore',
+    timeout: 10_000,
+  });
   if (probe.status !== 0) return;
   process.env[MARK] = '1';
   // Node keeps its own copy of the environment's C strings in step, so the new program sees the mark.
-  replaceProcess(unshare, ['unshare', '-Urn', process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
+  replaceProcess(unshare, [
+    'unshare',
+    '-Urn',
+    process.execPath,
+    ...process.execArgv,
+    ...process.argv.slice(1),
+  ]);
 }
 
 /** In the new namespace: may the loopback interface be brought up? Then CAP_NET_ADMIN is real. */

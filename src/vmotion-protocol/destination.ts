@@ -313,6 +313,9 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
   #frame(path: FramePath, bytes: Uint8Array): void {
     if (this.#decision === 'NEVER' || this.#phase === 'renouncing') return;
     const isGroup = (bytes[0]! & 1) !== 0;
+    // A unicast frame at this port is a flooded one, so the source's port has it too. Before FINAL it is not needed
+    // here: the guest there has taken it, or stands already, and then it is forwarded.
+    if (path === 'flooded' && !isGroup && this.#final === null && !this.#started) return;
     if (!isGroup && !this.#filter.accept(this.#nowNs, path, bytes)) return;
     if (this.#started) this.#do({ type: 'inject-frame', bytes: new Uint8Array(bytes) });
     else if (this.#ready) this.#frames.push(bytes);

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import * as assert from 'uvu/assert';
 import { messageOf } from '../../src/core/index.js';
 import { tryNetns } from '../../src/lab/attach.js';
-import type { ExperimentInput } from '../../src/lab/experiment-keys.js';
 import { experimentFrom } from '../../src/lab/experiment-file.js';
+import type { ExperimentInput } from '../../src/lab/experiment-keys.js';
 import { parseResult, pausePartsSum, type RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
 import type { RunEvent } from '../../src/lab/run-events.js';
@@ -37,7 +37,11 @@ function leftovers(): string[] {
   return [...dirs, ...children().map((c) => c.command)];
 }
 
-async function run(input: ExperimentInput, onEvent: (e: RunEvent) => void = () => {}, signal?: AbortSignal): Promise<RunResult> {
+async function run(
+  input: ExperimentInput,
+  onEvent: (e: RunEvent) => void = () => {},
+  signal?: AbortSignal,
+): Promise<RunResult> {
   const result = await runExperiment(experimentFrom({ ...SMALL, ...input }), {
     onEvent,
     signal: signal ?? new AbortController().signal,
@@ -68,41 +72,56 @@ function assertKept(result: RunResult, moves: number): void {
 for (const attach of ['netns', 'loopback'] as const) {
   const lack = attach === 'netns' ? netnsLack() : null;
 
-  test.when(lack, `${attach}: a guest moves there and back, its sessions kept, its memory identical`, async () => {
-    const before = leftovers();
-    const result = await run({ attach, migration: { ...SMALL.migration, repeat: 2 } });
-    assertKept(result, 2);
-    assert.is(result.attach, attach);
-    assert.equal(result.migrations.map((m) => m.to), ['b', 'a']);
-    assert.ok(result.rtt!.minNs >= 800_000, 'no probe crossed 2 × 400 µs faster than light in glass');
-    assert.equal(leftovers(), before, 'nothing is left behind');
-  });
+  test.when(
+    lack,
+    `${attach}: a guest moves there and back, its sessions kept, its memory identical`,
+    async () => {
+      const before = leftovers();
+      const result = await run({ attach, migration: { ...SMALL.migration, repeat: 2 } });
+      assertKept(result, 2);
+      assert.is(result.attach, attach);
+      assert.equal(
+        result.migrations.map((m) => m.to),
+        ['b', 'a'],
+      );
+      assert.ok(result.rtt!.minNs >= 800_000, 'no probe crossed 2 × 400 µs faster than light in glass');
+      assert.equal(leftovers(), before, 'nothing is left behind');
+    },
+  );
 
-  test.when(lack, `${attach}: a byte changed in flight: the destination refuses to start, the source carries on`, async () => {
-    const result = await run({ attach, 'test-hooks': { 'corrupt-page': 2000 } });
-    const [m] = result.migrations;
-    assert.is(m!.outcome, 'stayed');
-    assert.is(m!.guestAt, 'a');
-    assert.match(m!.reason!.text, /digest/);
-    for (const c of m!.clients) {
-      assert.ok(c.answered > 0);
-      assert.is(c.lost, 0, 'frames that came in the pause were answered by the resumed guest');
-      assert.is(c.wrong, 0);
-    }
-  });
+  test.when(
+    lack,
+    `${attach}: a byte changed in flight: the destination refuses to start, the source carries on`,
+    async () => {
+      const result = await run({ attach, 'test-hooks': { 'corrupt-page': 2000 } });
+      const [m] = result.migrations;
+      assert.is(m!.outcome, 'stayed');
+      assert.is(m!.guestAt, 'a');
+      assert.match(m!.reason!.text, /digest/);
+      for (const c of m!.clients) {
+        assert.ok(c.answered > 0);
+        assert.is(c.lost, 0, 'frames that came in the pause were answered by the resumed guest');
+        assert.is(c.wrong, 0);
+      }
+    },
+  );
 
-  test.when(lack, `${attach}: the destination killed while memory is copied: the guest runs on at the source`, async () => {
-    let killed = false;
-    const result = await run({ attach, guest: { memory: '64MiB', dirty: 'uniform:20MB/s' } }, (e) => {
-      if (e.type !== 'phase' || e.phase !== 'pre-copy' || killed) return;
-      killed = true;
-      process.kill(hosts()[1]!.pid, 'SIGKILL');
-    });
-    assert.ok(killed);
-    assert.is(result.migrations[0]!.outcome, 'stayed');
-    assert.is(result.migrations[0]!.guestAt, 'a');
-    for (const c of result.migrations[0]!.clients) assert.is(c.lost + c.wrong + c.resets, 0);
-  });
+  test.when(
+    lack,
+    `${attach}: the destination killed while memory is copied: the guest runs on at the source`,
+    async () => {
+      let killed = false;
+      const result = await run({ attach, guest: { memory: '64MiB', dirty: 'uniform:20MB/s' } }, (e) => {
+        if (e.type !== 'phase' || e.phase !== 'pre-copy' || killed) return;
+        killed = true;
+        process.kill(hosts()[1]!.pid, 'SIGKILL');
+      });
+      assert.ok(killed);
+      assert.is(result.migrations[0]!.outcome, 'stayed');
+      assert.is(result.migrations[0]!.guestAt, 'a');
+      for (const c of result.migrations[0]!.clients) assert.is(c.lost + c.wrong + c.resets, 0);
+    },
+  );
 }
 
 test('the source killed while memory is copied: the run ends and says that the guest is lost', async () => {
@@ -123,9 +142,13 @@ test('an abort in the middle removes everything, and a second run right after wo
   const abort = new AbortController();
   let reason: unknown = null;
   try {
-    await run({ guest: { memory: '64MiB', dirty: 'uniform:20MB/s' } }, (e) => {
-      if (e.type === 'round') abort.abort(new Error('enough'));
-    }, abort.signal);
+    await run(
+      { guest: { memory: '64MiB', dirty: 'uniform:20MB/s' } },
+      (e) => {
+        if (e.type === 'round') abort.abort(new Error('enough'));
+      },
+      abort.signal,
+    );
   } catch (e) {
     reason = e;
   }

@@ -7,8 +7,8 @@
  * It also measures the round trip between the sites before the first move (`probe`).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EchoLedger, SERVICE_PORT, ServiceLedger, slotPagesOf } from '../../guest/index.js';
 import { messageOf } from '../../core/index.js';
+import { EchoLedger, SERVICE_PORT, ServiceLedger, slotPagesOf } from '../../guest/index.js';
 import { dieWithParent, nowNs } from '../../sys/index.js';
 import type { ClientOrders, ClientReply, ClientRequest, ProbeResult } from './protocol.js';
 import { openKernelWire, openPortWire, type Wire } from './wires.js';
@@ -87,7 +87,9 @@ function startSessions(): void {
   if (o.serviceIntervalNs !== null) {
     const ledger = new ServiceLedger(o.clientId, slotPagesOf(o.guestPages));
     service = ledger;
-    stops.push(every(o.serviceIntervalNs, (now) => w.sendDatagram(o.guestIp, SERVICE_PORT, ledger.next(now))));
+    stops.push(
+      every(o.serviceIntervalNs, (now) => w.sendDatagram(o.guestIp, SERVICE_PORT, ledger.next(now))),
+    );
   }
 }
 
@@ -114,8 +116,8 @@ function probe(ip: number, count: number, intervalNs: number): Promise<ProbeResu
     let seq = 0;
     const stop = every(intervalNs, () => {
       if (seq === count) return;
-      sentAt.set(++seq, nowNs());
-      w.sendEcho(ip, PROBE_ECHO_ID, seq, PROBE_PAYLOAD);
+      const number = ++seq;
+      w.sendEcho(ip, PROBE_ECHO_ID, number, PROBE_PAYLOAD, () => sentAt.set(number, nowNs()));
       if (seq === count) patience = setTimeout(finish, PROBE_PATIENCE_MS);
     });
   });

@@ -37,8 +37,16 @@ export interface ProbeResult {
 }
 
 export type ClientReply =
-  | { readonly type: 'ready'; readonly icmpMethod: 'raw-socket' | 'bridge-port' | null; readonly note: string | null }
+  | {
+      readonly type: 'ready';
+      readonly icmpMethod: 'raw-socket' | 'bridge-port' | null;
+      readonly note: string | null;
+    }
   | { readonly type: 'probed'; readonly result: ProbeResult }
   | { readonly type: 'marked' }
-  | { readonly type: 'accounted'; readonly icmp: SessionSnapshot | null; readonly service: SessionSnapshot | null }
+  | {
+      readonly type: 'accounted';
+      readonly icmp: SessionSnapshot | null;
+      readonly service: SessionSnapshot | null;
+    }
   | { readonly type: 'failed'; readonly text: string };

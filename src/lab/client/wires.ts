@@ -5,7 +5,14 @@
  *   PortWire    our own end station on a NIO-UDP port of the bridge
  */
 import { createSocket, type Socket } from 'node:dgram';
-import { decodeIcmp, EndStation, formatIpv4, ICMP_HEADER_BYTES, type StationAction, writeEcho } from '../../l2/index.js';
+import {
+  decodeIcmp,
+  EndStation,
+  formatIpv4,
+  ICMP_HEADER_BYTES,
+  type StationAction,
+  writeEcho,
+} from '../../l2/index.js';
 import { NioUdpLink } from '../../l2/ports/index.js';
 import { nowNs } from '../../sys/index.js';
 
@@ -20,7 +27,8 @@ export interface Wire {
   /** Why there is no ICMP, or what else a reader should know. */
   readonly note: string | null;
   sendDatagram(ip: number, port: number, payload: Uint8Array): void;
-  sendEcho(ip: number, id: number, seq: number, payload: Uint8Array): void;
+  /** @param onSend called just before the request leaves: the package queues it for the next turn of the loop */
+  sendEcho(ip: number, id: number, seq: number, payload: Uint8Array, onSend?: () => void): void;
   close(): void;
 }
 
@@ -28,7 +36,14 @@ export interface Wire {
 interface RawSocket {
   on(event: 'message', listener: (buffer: Buffer, source: string) => void): void;
   on(event: 'error', listener: (error: Error) => void): void;
-  send(buffer: Buffer, offset: number, length: number, address: string, done: (error: Error | null) => void): void;
+  send(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    address: string,
+    before: () => void,
+    done: (error: Error | null) => void,
+  ): void;
   close(): void;
 }
 interface RawSocketModule {
@@ -67,11 +82,11 @@ export async function openKernelWire(handlers: WireHandlers): Promise<Wire> {
     icmp: raw === null ? null : 'raw-socket',
     note,
     sendDatagram: (ip, port, payload) => socket.send(Buffer.from(payload), port, formatIpv4(ip), IGNORE),
-    sendEcho: (ip, id, seq, payload) => {
+    sendEcho: (ip, id, seq, payload, onSend = IGNORE) => {
       const message = Buffer.alloc(ICMP_HEADER_BYTES + payload.length);
       message.set(payload, ICMP_HEADER_BYTES);
       writeEcho(message, 0, message.length, 'echo-request', id, seq);
-      raw?.send(message, 0, message.length, formatIpv4(ip), IGNORE);
+      raw?.send(message, 0, message.length, formatIpv4(ip), onSend, IGNORE);
     },
     close: () => {
       socket.close();
@@ -100,7 +115,8 @@ export async function openPortWire(
     for (const action of actions) {
       if (action.type === 'send') link.send(action.bytes);
       else if (action.type === 'udp-received') handlers.onDatagram(atNs, action.payload);
-      else if (action.type === 'echo-reply-received') handlers.onEcho(atNs, action.id, action.seq, action.payload);
+      else if (action.type === 'echo-reply-received')
+        handlers.onEcho(atNs, action.id, action.seq, action.payload);
     }
     actions.length = 0;
   }
@@ -115,10 +131,15 @@ export async function openPortWire(
     note: null,
     sendDatagram: (ip, port, payload) => {
       const now = nowNs();
-      station.step(now, { type: 'udp-requested', to: { ip, port }, fromPort: SERVICE_SOURCE_PORT, payload }, actions);
+      station.step(
+        now,
+        { type: 'udp-requested', to: { ip, port }, fromPort: SERVICE_SOURCE_PORT, payload },
+        actions,
+      );
       carryOut(now);
     },
-    sendEcho: (ip, id, seq, payload) => {
+    sendEcho: (ip, id, seq, payload, onSend) => {
+      onSend?.();
       const now = nowNs();
       station.step(now, { type: 'echo-requested', to: ip, id, seq, payload }, actions);
       carryOut(now);

@@ -93,7 +93,8 @@ export class PageReceiver {
         return;
       }
       budget -= n;
-      if (reader.phase === 'staging') reader.staging.set(lane.staging.bytes.subarray(0, n), reader.stagingOffset);
+      if (reader.phase === 'staging')
+        reader.staging.set(lane.staging.bytes.subarray(0, n), reader.stagingOffset);
       switch (reader.taken(n)) {
         case 'data-done':
           this.#applied(reader);

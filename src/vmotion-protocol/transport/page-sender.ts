@@ -8,7 +8,16 @@
  * No page byte passes through JavaScript: records are gathered from guest memory by the link.
  */
 import { PAGE_SIZE, type PageSet } from '../../core/index.js';
-import { HEADER_BYTES, MAX_RECORD_PAGES, RECORD_DATA, RECORD_END, RECORD_ZERO, RUN_BYTES, writeRecordHeader, writeRun } from '../index.js';
+import {
+  HEADER_BYTES,
+  MAX_RECORD_PAGES,
+  RECORD_DATA,
+  RECORD_END,
+  RECORD_ZERO,
+  RUN_BYTES,
+  writeRecordHeader,
+  writeRun,
+} from '../index.js';
 import { Chain, newRegion, type Region } from './chain.js';
 import type { Link, LinkPoller } from './link.js';
 

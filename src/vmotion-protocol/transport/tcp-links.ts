@@ -85,7 +85,8 @@ class TcpLink implements Link {
   #fill(chain: Chain): number {
     this.#iov.clear();
     const pieces = Math.min(PIECES, chain.pieces);
-    for (let i = 0; i < pieces; i++) this.#iov.push(chain.region(i).address + chain.offset(i), chain.length(i));
+    for (let i = 0; i < pieces; i++)
+      this.#iov.push(chain.region(i).address + chain.offset(i), chain.length(i));
     return this.#iov.bytes;
   }
 }

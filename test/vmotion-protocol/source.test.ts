@@ -1,0 +1,390 @@
+import * as assert from 'uvu/assert';
+import { ConfigError, PageSet, WOKE } from '../../src/core/index.js';
+import {
+  type ConvergencePolicy,
+  type Message,
+  SOURCE_TIMERS,
+  Source,
+  type SourceAction,
+  type SourceEvent,
+  type SourceOptions,
+} from '../../src/vmotion-protocol/index.js';
+import { suite } from '../suite.js';
+import { frameOf, Script } from './script.js';
+
+const test = suite('vmotion-protocol/source');
+const US = 1000;
+const MS = 1_000_000;
+const ID = '0123456789abcdef0123456789abcdef';
+const STORE_A = 'aa'.repeat(16);
+const STORE_B = 'bb'.repeat(16);
+const HASH = { lo: 1, hi: 2 };
+const PAGES = 100;
+
+/** Switches after `rounds` rounds. */
+const after = (rounds: number, action: 'switch' | 'give-up' = 'switch'): ConvergencePolicy => ({
+  decide: (h) => ({
+    action: h.rounds.length >= rounds ? action : 'continue',
+    predictedPauseNs: MS,
+    etaNs: MS,
+    confidence: 1,
+    reason: 'the test says so',
+  }),
+});
+
+const make = (over: Partial<SourceOptions> = {}) =>
+  new Script<SourceEvent, SourceAction>(
+    new Source({
+      migrationId: ID,
+      guest: 'web-1',
+      epoch: 3,
+      pages: PAGES,
+      streams: 2,
+      storeId: STORE_A,
+      policy: after(1),
+      probes: 2,
+      ...over,
+    }),
+  );
+
+type S = ReturnType<typeof make>;
+const got = (message: Message): SourceEvent => ({ type: 'received', message });
+const ACCEPT = got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B });
+const dirty = (...pfns: number[]): SourceEvent => {
+  const set = new PageSet(PAGES);
+  for (const p of pfns) set.add(p);
+  return { type: 'harvested', dirty: set, dirtyPages: pfns.length };
+};
+const sent = (round: number, pages: number, zeroPages = 0): SourceEvent => ({
+  type: 'round-sent',
+  round,
+  pages,
+  zeroPages,
+  bytes: pages * 4096,
+  setHash: HASH,
+});
+const done = (round: number, pages: number) => got({ type: 'round-done', round, pages });
+const READY = got({ type: 'ready' });
+const STATE: SourceEvent = { type: 'state-saved', state: Uint8Array.of(1, 2, 3), stateHash: { lo: 5, hi: 6 } };
+const COMMIT: SourceEvent = { type: 'recorded', record: 'COMMIT' };
+const ENDED: SourceEvent = { type: 'recorded', record: 'ENDED' };
+const LOST: SourceEvent = { type: 'connection-lost', text: 'cut' };
+const late = (n: number, group = false): SourceEvent => ({ type: 'late-frame', bytes: frameOf(n, group) });
+const NACK = got({ type: 'nack', migrationId: ID, code: 'VMOTION_VERIFY_FAILED', text: 'differs' });
+const TIMES = {
+  finalReceivedNs: 50_500 * US,
+  appliedNs: 50_510 * US,
+  verifiedNs: 50_530 * US,
+  recordedNs: 50_540 * US,
+  startedNs: 50_600 * US,
+};
+const STARTED = got({ type: 'started', migrationId: ID, epoch: 3, times: TIMES });
+
+function toRounds(s: S, precopyNs = SOURCE_TIMERS.precopyNs): S {
+  s.at(0).give({ type: 'start' }).expect('send offer').wakesAt(SOURCE_TIMERS.acceptNs);
+  s.at(MS).give(ACCEPT).expect('send ping').wakesAt(MS + SOURCE_TIMERS.pongNs);
+  s.at(1.8 * MS).give(got({ type: 'pong', seq: 0 })).expect('send ping');
+  s.at(2.8 * MS).give(got({ type: 'pong', seq: 1 })).expect('harvest');
+  return s.at(3 * MS).give(dirty(1, 2)).expect('send-pages 1 (100)').wakesAt(3 * MS + precopyNs);
+}
+
+/** Up to the pause call, at 50 ms. */
+function toPause(s: S): S {
+  toRounds(s);
+  s.at(40 * MS).give(sent(1, 90, 10)).expect().wakesAt(40 * MS + SOURCE_TIMERS.roundDoneNs);
+  s.at(41 * MS).give(done(1, 100)).expect('harvest');
+  s.at(41 * MS).give(dirty(4, 5, 6)).expect('send arm', 'send-pages 2 (3)');
+  s.at(42 * MS).give(sent(2, 3)).expect();
+  s.at(43 * MS).give(done(2, 3)).expect().wakesAt(43 * MS + SOURCE_TIMERS.readyNs);
+  return s.at(50 * MS).give(READY).expect('pause-guest');
+}
+
+function toSaving(s: S): S {
+  toPause(s);
+  return s.at(50_020 * US).give({ type: 'guest-paused' }).expect('harvest', 'save-state', 'forward-late-frames');
+}
+
+function toCommitting(s: S): S {
+  toSaving(s);
+  s.at(50_040 * US).give(dirty(9)).expect();
+  s.at(50_050 * US).give(STATE).expect('send-pages 3 final (1)').wakesAt(50_050 * US + SOURCE_TIMERS.finalFlightNs);
+  return s.at(50_090 * US).give(sent(3, 1)).expect('record COMMIT');
+}
+
+function toCommitted(s: S): S {
+  return toCommitting(s).at(50_100 * US).give(COMMIT).expect('send final').wakesAt(50_100 * US + SOURCE_TIMERS.startedNs);
+}
+
+function toProving(s: S): S {
+  toCommitted(s).at(51 * MS).give(STARTED).expect('record ENDED', 'release-guest');
+  return s.give(ENDED).expect().wakesAt(51 * MS + SOURCE_TIMERS.proofNs);
+}
+
+test('the good path, message by message, and nothing more', () => {
+  const s = toCommitted(make());
+  assert.equal(s.sent('final'), {
+    type: 'final',
+    migrationId: ID,
+    epoch: 3,
+    round: 3,
+    pages: 1,
+    state: Uint8Array.of(1, 2, 3),
+    stateHash: { lo: 5, hi: 6 },
+    setHash: HASH,
+  });
+  s.at(51 * MS).give(STARTED).expect('record ENDED', 'release-guest');
+  const pause = s.actions().find((a) => a.type === 'report' && a.event.type === 'pause');
+  assert.equal(pause?.type === 'report' && pause.event.type === 'pause' && pause.event.parts, {
+    stopNs: 20 * US,
+    harvestNs: 20 * US,
+    saveStateNs: 10 * US,
+    recordCommitNs: 10 * US,
+    sendNs: 40 * US,
+    propagateNs: 400 * US,
+    applyNs: 10 * US,
+    verifyNs: 20 * US,
+    recordRunningNs: 10 * US,
+    startNs: 60 * US,
+  });
+  s.give(ENDED).expect();
+  s.at(52 * MS).give(got({ type: 'hashes', firstPfn: 0, hashes: new Uint8Array(60 * 8) })).expect();
+  s.at(53 * MS).give(got({ type: 'hashes', firstPfn: 60, hashes: new Uint8Array(40 * 8) }));
+  s.expect('send ended', 'finished completed VMOTION_OK').wakesAt(Infinity);
+  for (const e of [STARTED, NACK, LOST, WOKE, late(1), { type: 'cancel', text: 'x' } as const]) s.give(e).expect();
+});
+
+test('the parts of the pause sum to the pause', () => {
+  const s = toCommitted(make());
+  s.at(51 * MS).give(STARTED);
+  const pause = s.actions().find((a) => a.type === 'report' && a.event.type === 'pause');
+  assert.ok(pause?.type === 'report' && pause.event.type === 'pause');
+  const sum = Object.values(pause.event.parts).reduce((a, b) => a + b, 0);
+  assert.is(sum, TIMES.startedNs - 50 * MS);
+});
+
+test('rounds go on while the policy says so, each one with what the last harvest found', () => {
+  const s = toRounds(make({ policy: after(3) }));
+  s.at(40 * MS).give(sent(1, 100)).give(done(1, 100)).expect('harvest');
+  s.at(41 * MS).give(dirty(1, 2, 3, 4)).expect('send-pages 2 (4)');
+  s.at(42 * MS).give(sent(2, 4)).give(done(2, 4)).expect('harvest');
+  s.at(43 * MS).give(dirty(1, 2)).expect('send-pages 3 (2)');
+  const report = s.actions().find((a) => a.type === 'report' && a.event.type === 'round');
+  assert.ok(report?.type === 'report' && report.event.type === 'round');
+  const { stats, verdict } = report.event;
+  assert.equal([stats.round, stats.pagesSent, stats.dirtyPages, stats.bytes], [2, 4, 2, 16_384]);
+  assert.is(stats.dirtyRatePagesPerS, 1000, '2 pages in the 2 ms between two harvests');
+  assert.is(stats.throughputBps, (16_384 * 8e9) / (0.2 * MS), 'a millisecond less the round trip of 0.8 ms');
+  assert.is(stats.predictedPauseNs, verdict!.predictedPauseNs);
+});
+
+test('READY may come before the last round is done', () => {
+  const s = toRounds(make());
+  s.at(40 * MS).give(sent(1, 100)).give(done(1, 100)).give(dirty(1)).expect('send arm', 'send-pages 2 (1)');
+  s.at(41 * MS).give(READY).expect();
+  s.at(42 * MS).give(sent(2, 1)).expect();
+  s.at(43 * MS).give(done(2, 1)).expect('pause-guest');
+});
+
+test('an offer refused, unanswered or accepted in a version that was not offered', () => {
+  const start = () => make().at(0).give({ type: 'start' });
+  start().give(got({ type: 'refuse', code: 'VMOTION_LIMIT', text: 'full' })).expect('finished refused VMOTION_LIMIT');
+  start().at(SOURCE_TIMERS.acceptNs - 1).give(WOKE).expect();
+  start()
+    .at(SOURCE_TIMERS.acceptNs)
+    .give(WOKE)
+    .expect('send abort VMOTION_ACCEPT_TIMEOUT', 'finished aborted VMOTION_ACCEPT_TIMEOUT');
+  for (const version of [{ major: 2, minor: 0 }, { major: 1, minor: 1 }]) {
+    start()
+      .give(got({ type: 'accept', version, storeId: STORE_B }))
+      .expect('send abort VMOTION_VERSION', 'finished aborted VMOTION_VERSION');
+  }
+});
+
+test('before COMMIT every trouble leads back, and a guest that stands is resumed with its frames', () => {
+  const troubles: [SourceEvent, string, boolean][] = [
+    [LOST, 'VMOTION_CONNECTION_LOST', false],
+    [{ type: 'cancel', text: 'operator' }, 'VMOTION_CANCELLED', true],
+    [{ type: 'violation', code: 'VMOTION_MESSAGE_SYNTAX', text: 'rubbish' }, 'VMOTION_MESSAGE_SYNTAX', true],
+    [NACK, 'VMOTION_VERIFY_FAILED', false],
+    [got({ type: 'abort', code: 'VMOTION_LIMIT', text: '' }), 'VMOTION_LIMIT', false],
+    [got({ type: 'offer' } as Message), 'VMOTION_MESSAGE_UNEXPECTED', true],
+  ];
+  for (const [event, code, told] of troubles) {
+    const abort = told ? [`send abort ${code}`] : [];
+    toRounds(make()).give(event).expect(...abort, `finished aborted ${code}`).wakesAt(Infinity);
+    toPause(make()).give(event).expect(...abort, 'resume-guest', `finished aborted ${code}`);
+    toSaving(make())
+      .give(late(1))
+      .give(late(2, true))
+      .give(event)
+      .expect(...abort, 'resume-guest', 'deliver-late-frames (2)', `finished aborted ${code}`);
+  }
+});
+
+test('trouble while COMMIT is being written: the guest resumes at once, the record is closed by ENDED', () => {
+  const s = toCommitting(make());
+  s.give({ type: 'cancel', text: 'operator' }).expect('send abort VMOTION_CANCELLED', 'resume-guest');
+  s.give(COMMIT).expect('record ENDED');
+  s.give(ENDED).expect('send ended', 'finished aborted VMOTION_CANCELLED');
+  // A NACK may carry any code, also one that sounds as if our record had failed.
+  const n = toCommitting(make());
+  n.give(got({ type: 'nack', migrationId: ID, code: 'VMOTION_RECORD_FAILED', text: '' })).expect('resume-guest');
+  n.give(COMMIT).expect('record ENDED').give(ENDED).expect('send ended', 'finished aborted VMOTION_RECORD_FAILED');
+});
+
+test('COMMIT that cannot be recorded: the guest resumes, FINAL never leaves', () => {
+  const failed: SourceEvent = { type: 'record-failed', record: 'COMMIT', text: 'disk full' };
+  toCommitting(make())
+    .give(failed)
+    .expect('send abort VMOTION_RECORD_FAILED', 'resume-guest', 'finished aborted VMOTION_RECORD_FAILED');
+  const s = toCommitting(make());
+  s.give(LOST).expect('resume-guest');
+  s.give(failed).expect('finished aborted VMOTION_CONNECTION_LOST');
+});
+
+test('after COMMIT nothing but the destination’s NEVER resumes the guest', () => {
+  for (const event of [
+    { type: 'cancel', text: 'operator' } as const,
+    got({ type: 'abort', code: 'VMOTION_LIMIT', text: '' }),
+    got({ type: 'nack', migrationId: 'ff'.repeat(16), code: '', text: '' }),
+    got({ type: 'started', migrationId: ID, epoch: 2, times: TIMES }),
+    got({ type: 'ready' }),
+    done(3, 1),
+  ]) {
+    const s = toCommitted(make()).give(event).expect();
+    s.at(51 * MS).give(STARTED).expect('record ENDED', 'release-guest');
+  }
+});
+
+test('NACK: the guest resumes, gets the frames that were forwarded, and the record is closed', () => {
+  const s = toSaving(make());
+  s.give(late(1)).expect();
+  s.give(dirty(9)).give(STATE).give(sent(3, 1)).give(COMMIT).expect('send final', 'send frame 1');
+  s.give(late(2)).expect('send frame 2');
+  s.give(late(3, true)).expect();
+  s.give(NACK).expect('resume-guest', 'deliver-late-frames (3)', 'record ENDED');
+  s.give(ENDED).expect('send ended', 'finished aborted VMOTION_VERIFY_FAILED');
+});
+
+test('after COMMIT a lost connection, a silence or rubbish is a doubt: the guest stays paused', () => {
+  const rubbish: SourceEvent = { type: 'violation', code: 'VMOTION_MESSAGE_SYNTAX', text: '' };
+  toCommitted(make()).give(LOST).expect('finished in-doubt VMOTION_CONNECTION_LOST').wakesAt(Infinity);
+  toCommitted(make()).give(rubbish).expect('finished in-doubt VMOTION_MESSAGE_SYNTAX');
+  const s = toCommitted(make()).at(50_100 * US + SOURCE_TIMERS.startedNs).give(WOKE);
+  s.expect('finished in-doubt VMOTION_STARTED_TIMEOUT');
+  s.give(late(1)).expect('send frame 1');
+  s.give(LOST).expect();
+  s.give({ type: 'cancel', text: 'x' }).expect();
+});
+
+test('a doubt is settled by a late STARTED or NACK, by an answer, or by an operator', () => {
+  const doubt = () => toCommitted(make()).give(LOST).expect('finished in-doubt VMOTION_CONNECTION_LOST');
+  const answer = (verdict: 'running' | 'never' | 'undecided' | 'unknown') => got({ type: 'answer', migrationId: ID, verdict });
+  const asked = () => {
+    const s = doubt().give({ type: 'reconnected' }).expect('send ask');
+    assert.is(s.sent('ask').storeId, STORE_B, 'the store the migration was made with');
+    return s;
+  };
+  const resumed = (s: S, code: string, told: string[]) => {
+    s.expect('resume-guest', 'record ENDED').give(ENDED).expect(...told, `finished aborted ${code}`);
+  };
+  const gone = (s: S, told: string[]) => {
+    s.expect('record ENDED', 'release-guest').give(ENDED).expect(...told, 'finished completed VMOTION_RESOLVED');
+  };
+  for (const verdict of ['undecided', 'unknown'] as const) asked().give(answer(verdict)).expect();
+  resumed(asked().give(answer('never')), 'VMOTION_RESOLVED', ['send ended']);
+  gone(asked().give(answer('running')), ['send ended']);
+  resumed(doubt().give({ type: 'resolved', verdict: 'never', text: 'operator' }), 'VMOTION_RESOLVED', []);
+  gone(doubt().give({ type: 'resolved', verdict: 'running', text: 'operator' }), []);
+  const silent = () => toCommitted(make()).at(60_000 * MS).give(WOKE).expect('finished in-doubt VMOTION_STARTED_TIMEOUT');
+  resumed(silent().give(NACK), 'VMOTION_VERIFY_FAILED', ['send ended']);
+  silent().give(STARTED).expect('record ENDED', 'release-guest');
+});
+
+test('after STARTED frames are forwarded until the end, and the proof may fail without harm', () => {
+  const s = toProving(make());
+  s.give(late(4)).expect('send frame 4');
+  s.give(NACK).expect();
+  s.give(LOST).expect('finished completed VMOTION_PROOF_INCOMPLETE');
+  toProving(make())
+    .at(51 * MS + SOURCE_TIMERS.proofNs)
+    .give(WOKE)
+    .expect('send ended', 'finished completed VMOTION_PROOF_INCOMPLETE');
+});
+
+test('ENDED that cannot be recorded changes no outcome', () => {
+  const failed: SourceEvent = { type: 'record-failed', record: 'ENDED', text: 'disk full' };
+  const s = toCommitted(make()).at(51 * MS).give(STARTED).give(failed).expect();
+  s.give(got({ type: 'hashes', firstPfn: 0, hashes: new Uint8Array(800) }));
+  s.expect('send ended', 'finished completed VMOTION_OK');
+  toCommitted(make()).give(NACK).give(failed).expect('send ended', 'finished aborted VMOTION_VERIFY_FAILED');
+});
+
+test('every wait has an end', () => {
+  const end = (s: S, code: string, ...before: string[]) => {
+    const atNs = s.machine.nextWakeNs();
+    s.at(atNs - 1).give(WOKE).expect();
+    s.at(atNs).give(WOKE).expect(`send abort ${code}`, ...before, `finished aborted ${code}`);
+  };
+  end(make().at(0).give({ type: 'start' }).at(MS).give(ACCEPT), 'VMOTION_PROBE_TIMEOUT');
+  end(toRounds(make()), 'VMOTION_PRECOPY_LIMIT');
+  end(toRounds(make()).give(sent(1, 100)), 'VMOTION_ROUND_STALLED');
+  end(toRounds(make()).give(sent(1, 100)).give(done(1, 100)), 'VMOTION_LOCAL_TIMEOUT');
+  end(
+    toRounds(make()).give(sent(1, 100)).give(done(1, 100)).give(dirty(1)).give(sent(2, 1)).give(done(2, 1)),
+    'VMOTION_READY_TIMEOUT',
+  );
+  end(toPause(make()), 'VMOTION_LOCAL_TIMEOUT', 'resume-guest');
+  end(toSaving(make()), 'VMOTION_LOCAL_TIMEOUT', 'resume-guest');
+  end(toSaving(make()).give(dirty(9)).give(STATE), 'VMOTION_FINAL_STALLED', 'resume-guest');
+});
+
+test('the pre-copy limit holds across rounds', () => {
+  const s = toRounds(make({ policy: after(1000), precopyLimitNs: 100 * MS }), 100 * MS);
+  s.at(90 * MS).give(sent(1, 100)).give(done(1, 100)).give(dirty(1)).expect('send-pages 2 (1)').wakesAt(103 * MS);
+  s.at(104 * MS).give(sent(2, 1)).give(done(2, 1)).give(dirty(1));
+  s.expect('send abort VMOTION_PRECOPY_LIMIT', 'finished aborted VMOTION_PRECOPY_LIMIT');
+});
+
+test('a policy may give up, and then the guest was never paused', () => {
+  const s = toRounds(make({ policy: after(1, 'give-up') }));
+  s.give(sent(1, 100)).give(done(1, 100)).give(dirty(1));
+  s.expect('send abort VMOTION_NO_CONVERGENCE', 'finished aborted VMOTION_NO_CONVERGENCE');
+});
+
+test('a destination that counts other pages than were sent is not trusted with the guest', () => {
+  toRounds(make()).give(sent(1, 90, 10)).give(done(1, 99)).expect('send abort VMOTION_ROUND_COUNT', 'finished aborted VMOTION_ROUND_COUNT');
+});
+
+test('a state larger than was offered ends the migration before COMMIT', () => {
+  const s = toSaving(make({ stateBytesMax: 2 })).give(STATE);
+  s.expect('send abort VMOTION_STATE_SIZE', 'resume-guest', 'finished aborted VMOTION_STATE_SIZE');
+});
+
+test('a message of a later minor version is answered and ignored', () => {
+  const s = toRounds(make()).give({ type: 'violation', code: 'VMOTION_MESSAGE_UNKNOWN', text: 'teleport' });
+  s.expect('send reject VMOTION_MESSAGE_UNKNOWN').give(sent(1, 100)).give(done(1, 100)).expect('harvest');
+});
+
+test('late frames are bounded: what does not fit is neither kept nor forwarded, and it is reported', () => {
+  const s = toSaving(make({ lateFramesMax: 2 }));
+  for (const n of [1, 2, 3]) s.give(late(n));
+  s.give({ type: 'cancel', text: '' });
+  s.expect('send abort VMOTION_CANCELLED', 'resume-guest', 'deliver-late-frames (2)', 'finished aborted VMOTION_CANCELLED');
+  const report = s.actions().find((a) => a.type === 'report' && a.event.type === 'late-frames');
+  assert.equal(report?.type === 'report' && report.event.type === 'late-frames' && report.event.counts, {
+    in: 3,
+    out: 0,
+    dropped: 1,
+    held: 2,
+  });
+  assert.equal(toSaving(make()).give({ type: 'late-frame', bytes: new Uint8Array(13) }).expect().actions().length, 1);
+});
+
+test('options out of range are refused with what is allowed', () => {
+  for (const over of [{ pages: 0 }, { streams: 17 }, { epoch: -1 }, { guest: '' }, { migrationId: 'x' }, { probes: 0 }, { timers: { startedNs: 0 } }]) {
+    assert.throws(() => make(over), (e: unknown) => e instanceof ConfigError && e.code === 'VMOTION_CONFIG_RANGE');
+  }
+});
+
+test.run();
