@@ -24,6 +24,7 @@ export {
   connectTcp,
   connectUdp,
   type Endpoint,
+  endSending,
   listenTcp,
   localEndpoint,
   openUdp,

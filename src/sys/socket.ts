@@ -152,3 +152,10 @@ export function receiveBytes(fd: number, address: number, length: number): numbe
   if (e === EAGAIN || e === EINTR || e === ECONNREFUSED) return -1;
   throw sysError('recv', e);
 }
+
+const SHUT_WR = 1;
+
+/** Tells the peer that nothing more comes; receiving goes on. */
+export function endSending(fd: number): void {
+  libc.shutdown(fd, SHUT_WR);
+}

@@ -88,7 +88,13 @@ export interface PredictivePolicyOptions {
  * @throws ConfigError VMOTION_CONFIG_RANGE
  */
 export function predictivePolicy(options: PredictivePolicyOptions = {}): ConvergencePolicy {
-  const targetPauseNs = requireRange('targetPauseNs', options.targetPauseNs ?? 5 * NS_PER_MS, 0, Infinity, false);
+  const targetPauseNs = requireRange(
+    'targetPauseNs',
+    options.targetPauseNs ?? 5 * NS_PER_MS,
+    0,
+    Infinity,
+    false,
+  );
   const pauseMaxNs = requireRange('pauseMaxNs', options.pauseMaxNs ?? Infinity, 0, Infinity, false);
   const overheadNs = requireRange('overheadNs', options.overheadNs ?? 0.5 * NS_PER_MS, 0, NS_PER_S);
   const roundsMax = requireRange('roundsMax', options.roundsMax ?? 30, 1, 10_000);
@@ -98,7 +104,11 @@ export function predictivePolicy(options: PredictivePolicyOptions = {}): Converg
   const decide = (history: ConvergenceHistory): ConvergenceVerdict => {
     const model = modelOf(history, HOT_SET);
     const predictedPauseNs = pauseAfter(model, model.dirtyPages, overheadNs);
-    const etaNs = forecast(modelOf(history, FRESH_PAGES), { targetPauseNs, overheadNs, roundsMax: roundsMax - history.rounds.length });
+    const etaNs = forecast(modelOf(history, FRESH_PAGES), {
+      targetPauseNs,
+      overheadNs,
+      roundsMax: roundsMax - history.rounds.length,
+    });
     const base = { predictedPauseNs, etaNs, confidence: confidenceOf(history) };
     if (predictedPauseNs <= targetPauseNs) return { ...base, action: 'switch', reason: 'the target is met' };
     const stalled = hasStalled(history, overheadNs, stallRounds, improvement);
@@ -134,7 +144,8 @@ function modelOf({ rounds, rttNs, pages }: ConvergenceHistory, exponentUnknown: 
   let exponent = exponentUnknown;
   if (before !== undefined && last.dirtyPages > 0 && before.dirtyPages > 0) {
     const spread = Math.log(intervalOf(before) / intervalNs);
-    if (Math.abs(spread) > 0.1) exponent = clamp(Math.log(before.dirtyPages / last.dirtyPages) / spread, 0, 1);
+    if (Math.abs(spread) > 0.1)
+      exponent = clamp(Math.log(before.dirtyPages / last.dirtyPages) / spread, 0, 1);
   }
   // A round of a few pages measures latency, not the rate: trust the round that moved the most.
   const widest = rounds.reduce((a, b) => (b.bytes >= a.bytes ? b : a));
@@ -144,7 +155,8 @@ function modelOf({ rounds, rttNs, pages }: ConvergenceHistory, exponentUnknown: 
 }
 
 function intervalOf(r: RoundStats): number {
-  const ns = r.dirtyRatePagesPerS > 0 ? (r.dirtyPages / r.dirtyRatePagesPerS) * NS_PER_S : r.endNs - r.startNs;
+  const ns =
+    r.dirtyRatePagesPerS > 0 ? (r.dirtyPages / r.dirtyRatePagesPerS) * NS_PER_S : r.endNs - r.startNs;
   return Math.max(1, ns);
 }
 
@@ -179,7 +191,12 @@ function forecast(
 }
 
 /** Whether none of the last `stallRounds` rounds beat the best prediction before them by `improvement`. */
-function hasStalled(h: ConvergenceHistory, overheadNs: number, stallRounds: number, improvement: number): boolean {
+function hasStalled(
+  h: ConvergenceHistory,
+  overheadNs: number,
+  stallRounds: number,
+  improvement: number,
+): boolean {
   const n = h.rounds.length;
   if (n <= stallRounds) return false;
   const predictions = h.rounds.map((_, i) => {

@@ -93,7 +93,12 @@ export type DestinationAction =
   /** Open the guest's port and park its thread at the start line. */
   | { readonly type: 'arm' }
   /** Compare the kept set-hash and the state's digest with these. */
-  | { readonly type: 'verify'; readonly setHash: Hash64; readonly stateHash: Hash64; readonly state: Uint8Array }
+  | {
+      readonly type: 'verify';
+      readonly setHash: Hash64;
+      readonly stateHash: Hash64;
+      readonly state: Uint8Array;
+    }
   | { readonly type: 'load-state'; readonly state: Uint8Array }
   | { readonly type: 'record'; readonly record: 'RUNNING' | 'NEVER' }
   | { readonly type: 'start-guest' }
@@ -110,7 +115,12 @@ export type DestinationAction =
   /** The source's last word is here: what is on record of this migration may go. */
   | { readonly type: 'forget-records' }
   | { readonly type: 'report'; readonly event: TimelineEvent }
-  | { readonly type: 'finished'; readonly outcome: DestinationOutcome; readonly code: string; readonly text: string };
+  | {
+      readonly type: 'finished';
+      readonly outcome: DestinationOutcome;
+      readonly code: string;
+      readonly text: string;
+    };
 
 export type DestinationPhase =
   | 'idle'

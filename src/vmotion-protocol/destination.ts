@@ -190,8 +190,10 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       const text = `version ${o.version.major}.${o.version.minor} is offered, ${major}.${minor} is spoken here`;
       return { code: 'VMOTION_VERSION', text };
     }
-    if (o.mode !== 'pre-copy') return { code: 'VMOTION_MODE', text: `mode ${o.mode} is not known; pre-copy is` };
-    if (o.guest !== guest) return { code: 'VMOTION_LIMIT', text: `there is no place for a guest ${o.guest} here` };
+    if (o.mode !== 'pre-copy')
+      return { code: 'VMOTION_MODE', text: `mode ${o.mode} is not known; pre-copy is` };
+    if (o.guest !== guest)
+      return { code: 'VMOTION_LIMIT', text: `there is no place for a guest ${o.guest} here` };
     if (o.pages !== pages) {
       return { code: 'VMOTION_LIMIT', text: `the place has ${pages} pages, the guest ${o.pages}` };
     }
@@ -207,7 +209,10 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     }
     const known = epochOf?.(o.guest) ?? null;
     if (known !== null && o.epoch <= known) {
-      return { code: 'VMOTION_EPOCH_STALE', text: `epoch ${o.epoch} is not above ${known}, which is on record` };
+      return {
+        code: 'VMOTION_EPOCH_STALE',
+        text: `epoch ${o.epoch} is not above ${known}, which is on record`,
+      };
     }
     return null;
   }
@@ -470,7 +475,11 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'loading':
         return this.#renounce({ code, text: `a local step took too long in phase ${this.#phase}` });
       case 'running':
-        return this.#finish('running', 'VMOTION_ENDED_TIMEOUT', 'the source did not say ENDED; the records stay');
+        return this.#finish(
+          'running',
+          'VMOTION_ENDED_TIMEOUT',
+          'the source did not say ENDED; the records stay',
+        );
       default:
         this.#deadlineNs = NEVER_NS;
     }

@@ -16,8 +16,8 @@ import {
   CODE_MAX,
   FRAME_BYTES_MAX,
   GUEST_NAME_MAX,
-  type Hash64,
   HASHES_BYTES_MAX,
+  type Hash64,
   ID_BYTES,
   INSTANT_MAX_NS,
   MESSAGE_BYTES_MAX,
@@ -86,7 +86,15 @@ const SCHEMAS: { readonly [T in MessageType]: Schema<Extract<Message, { type: T 
   'round-done': { round, pages },
   arm: { round },
   ready: {},
-  final: { migrationId: id, epoch, round, pages, state: bytes(0, STATE_BYTES_MAX), stateHash: hash64, setHash: hash64 },
+  final: {
+    migrationId: id,
+    epoch,
+    round,
+    pages,
+    state: bytes(0, STATE_BYTES_MAX),
+    stateHash: hash64,
+    setHash: hash64,
+  },
   started: { migrationId: id, epoch, times },
   nack: { migrationId: id, code, text },
   abort: { code, text },
@@ -172,8 +180,7 @@ function name(charsMax: number): Field<string> {
   return {
     allowed: `text of 1..${charsMax} characters`,
     encode: (v) => v,
-    decode: (raw) =>
-      typeof raw === 'string' && raw.length >= 1 && raw.length <= charsMax ? raw : undefined,
+    decode: (raw) => (typeof raw === 'string' && raw.length >= 1 && raw.length <= charsMax ? raw : undefined),
   };
 }
 

@@ -162,12 +162,16 @@ export class PageStreamReader {
     const round = view.getUint32(ROUND_AT, true);
     const runs = view.getUint16(RUNS_AT, true);
     const pages = view.getUint32(PAGES_AT, true);
-    if (magic !== MAGIC) return this.#refuse('VMOTION_PAGE_MAGIC', `a record begins with 0x${magic.toString(16)}`);
+    if (magic !== MAGIC)
+      return this.#refuse('VMOTION_PAGE_MAGIC', `a record begins with 0x${magic.toString(16)}`);
     if (kind < RECORD_DATA || kind > RECORD_END) {
       return this.#refuse('VMOTION_PAGE_KIND', `kind ${kind} is none of DATA, ZERO, END`);
     }
     if (flags !== 0 || view.getUint16(RESERVED_AT, true) !== 0) {
-      return this.#refuse('VMOTION_PAGE_FLAGS', `flags 0x${flags.toString(16)} or the reserved field are not 0`);
+      return this.#refuse(
+        'VMOTION_PAGE_FLAGS',
+        `flags 0x${flags.toString(16)} or the reserved field are not 0`,
+      );
     }
     if (round !== this.#streamRound || round > ROUND_MAX) {
       return this.#refuse('VMOTION_PAGE_ROUND', `round ${round} came in round ${this.#streamRound}`);
@@ -176,7 +180,10 @@ export class PageStreamReader {
     const wrongCount = kind === RECORD_END ? runs + pages > 0 : pages < 1 || pages > pagesMax;
     if (wrongCount) return this.#refuse('VMOTION_PAGE_COUNT', `${pages} pages in a record of kind ${kind}`);
     if (kind !== RECORD_END && (runs < 1 || runs > MAX_RECORD_RUNS || runs > pages)) {
-      return this.#refuse('VMOTION_PAGE_RUNS', `${runs} runs for ${pages} pages; 1..${MAX_RECORD_RUNS} are allowed`);
+      return this.#refuse(
+        'VMOTION_PAGE_RUNS',
+        `${runs} runs for ${pages} pages; 1..${MAX_RECORD_RUNS} are allowed`,
+      );
     }
     this.#kind = kind;
     this.runs = runs;

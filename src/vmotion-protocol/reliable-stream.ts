@@ -92,7 +92,9 @@ export class ReliableStream {
     this.#silenceNs = requireRange('silenceNs', options.silenceNs ?? 10 * NS_PER_S, 1, Infinity, false);
     this.#sender = new StreamSender(mss, window, bufferBytes);
     this.#receiver = new StreamReceiver(bufferBytes, mss);
-    this.#datagram = new Uint8Array(STREAM_HEADER_BYTES + Math.max(mss, STREAM_BLOCKS_MAX * STREAM_BLOCK_BYTES));
+    this.#datagram = new Uint8Array(
+      STREAM_HEADER_BYTES + Math.max(mss, STREAM_BLOCKS_MAX * STREAM_BLOCK_BYTES),
+    );
     this.#view = new DataView(this.#datagram.buffer);
     this.#connectionId = connectionId;
     this.#state = connectionId < 0 ? 'open' : 'opening';
@@ -135,7 +137,17 @@ export class ReliableStream {
     const { segments, retransmissions, timeouts, windowSegments, rto } = this.#sender;
     const { duplicates, dropped } = this.#receiver;
     const { malformed, foreign } = this;
-    return { segments, retransmissions, timeouts, windowSegments, srttNs: rto.srttNs, duplicates, dropped, malformed, foreign };
+    return {
+      segments,
+      retransmissions,
+      timeouts,
+      windowSegments,
+      srttNs: rto.srttNs,
+      duplicates,
+      dropped,
+      malformed,
+      foreign,
+    };
   }
 
   /** Takes bytes to be sent; they are copied. @returns how many were taken, 0 when full or closed */
@@ -262,7 +274,8 @@ export class ReliableStream {
   /** Ended by both, or by the peer with nothing left to read. */
   #mayClose(): void {
     if (this.#state === 'closing' && this.#sender.done) this.#state = 'closed';
-    if (this.#receiver.ended && this.#receiver.readable === 0 && this.#state !== 'broken') this.#state = 'closed';
+    if (this.#receiver.ended && this.#receiver.readable === 0 && this.#state !== 'broken')
+      this.#state = 'closed';
   }
 
   #emitControl(emit: (datagram: Uint8Array) => void, flags: number): void {
@@ -292,7 +305,12 @@ export class ReliableStream {
   /** One DataView per buffer, and drivers receive into the same buffer again and again. */
   #viewOf(bytes: Uint8Array): DataView {
     const view = this.#in;
-    if (view !== null && view.buffer === bytes.buffer && view.byteOffset === bytes.byteOffset && view.byteLength === bytes.length) {
+    if (
+      view !== null &&
+      view.buffer === bytes.buffer &&
+      view.byteOffset === bytes.byteOffset &&
+      view.byteLength === bytes.length
+    ) {
       return view;
     }
     this.#in = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -126,7 +126,12 @@ export type SourceAction =
   | { readonly type: 'release-guest' }
   | { readonly type: 'report'; readonly event: TimelineEvent }
   /** Once; after `in-doubt` once more, when the doubt is settled. */
-  | { readonly type: 'finished'; readonly outcome: SourceOutcome; readonly code: string; readonly text: string };
+  | {
+      readonly type: 'finished';
+      readonly outcome: SourceOutcome;
+      readonly code: string;
+      readonly text: string;
+    };
 
 /** The states of the source, in the order of the good path, then the ways out. */
 export type SourcePhase =

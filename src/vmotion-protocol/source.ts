@@ -38,9 +38,9 @@ import {
   PAGES_MAX,
   PROTOCOL_VERSION,
   ROUND_MAX,
-  type Started,
   STATE_BYTES_MAX,
   STREAMS_MAX,
+  type Started,
 } from './messages.js';
 import { type PauseInstants, pausePartsOf } from './pause-parts.js';
 import { RoundLog } from './round-log.js';
@@ -125,7 +125,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       ...(options.precopyLimitNs === undefined ? {} : { precopyNs: options.precopyLimitNs }),
       ...options.timers,
     };
-    for (const [name, ns] of Object.entries(this.#timers)) requireRange(`timers.${name}`, ns, TIMER_MIN_NS, NEVER_NS, false);
+    for (const [name, ns] of Object.entries(this.#timers))
+      requireRange(`timers.${name}`, ns, TIMER_MIN_NS, NEVER_NS, false);
     this.#policy =
       options.policy ??
       predictivePolicy({
@@ -256,7 +257,10 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     if (phase !== 'final-flight') {
       const count = pages.count();
       const text = `round ${this.#round}: ${count} pages`;
-      this.#do({ type: 'report', event: { type: 'round-begin', atNs: this.#nowNs, round: this.#round, pages: count, text } });
+      this.#do({
+        type: 'report',
+        event: { type: 'round-begin', atNs: this.#nowNs, round: this.#round, pages: count, text },
+      });
     }
     this.#do({ type: 'send-pages', round: this.#round, pages, final: phase === 'final-flight' });
   }
@@ -283,7 +287,10 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   #roundDone(round: number, pages: number): void {
     if (round !== this.#round || !this.#sent || this.#doneAtPeer) return this.#unexpected('round-done');
     if (pages !== this.#sentPages) {
-      return this.#fail('VMOTION_ROUND_COUNT', `round ${round}: ${this.#sentPages} pages sent, ${pages} arrived`);
+      return this.#fail(
+        'VMOTION_ROUND_COUNT',
+        `round ${round}: ${this.#sentPages} pages sent, ${pages} arrived`,
+      );
     }
     this.#doneAtPeer = true;
     this.#log.done(this.#nowNs);
@@ -330,7 +337,9 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   #reportRound(dirtyPages: number, policy: ConvergencePolicy | null): ConvergenceVerdict | null {
     const stats = this.#log.harvested(this.#nowNs, dirtyPages);
     const verdict = policy?.decide(this.#log.history) ?? null;
-    const told = verdict ? { ...stats, predictedPauseNs: verdict.predictedPauseNs, etaNs: verdict.etaNs } : stats;
+    const told = verdict
+      ? { ...stats, predictedPauseNs: verdict.predictedPauseNs, etaNs: verdict.etaNs }
+      : stats;
     const text = verdict
       ? `round ${stats.round}: ${dirtyPages} pages dirty; ${verdict.action}: ${verdict.reason}`
       : `round ${stats.round}: ${dirtyPages} pages dirty at the pause`;
@@ -350,7 +359,10 @@ export class Source implements Machine<SourceEvent, SourceAction> {
 
   #stateSaved(bytes: Uint8Array, hash: Hash64): void {
     if (bytes.length > this.#stateBytesMax) {
-      return this.#giveUp('VMOTION_STATE_SIZE', `${bytes.length} bytes of state; ${this.#stateBytesMax} are allowed`);
+      return this.#giveUp(
+        'VMOTION_STATE_SIZE',
+        `${bytes.length} bytes of state; ${this.#stateBytesMax} are allowed`,
+      );
     }
     this.#instants.stateSavedNs = this.#nowNs;
     this.#state = { bytes, hash };
@@ -422,7 +434,10 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         if (phase !== 'offering') return this.#unexpected(m.type);
         if (m.version.major !== PROTOCOL_VERSION.major || m.version.minor > PROTOCOL_VERSION.minor) {
           const { major, minor } = m.version;
-          return this.#fail('VMOTION_VERSION', `the peer accepts with version ${major}.${minor}, which was not offered`);
+          return this.#fail(
+            'VMOTION_VERSION',
+            `the peer accepts with version ${major}.${minor}, which was not offered`,
+          );
         }
         this.#peerStoreId = m.storeId;
         this.#enter('probing', this.#timers.pongNs);
@@ -483,7 +498,10 @@ export class Source implements Machine<SourceEvent, SourceAction> {
 
   #hashesCame(m: Hashes): void {
     if (m.firstPfn !== this.#hashedPages) {
-      return this.#note('VMOTION_PROOF_INCOMPLETE', `hashes of pfn ${m.firstPfn} came, ${this.#hashedPages} was due`);
+      return this.#note(
+        'VMOTION_PROOF_INCOMPLETE',
+        `hashes of pfn ${m.firstPfn} came, ${this.#hashedPages} was due`,
+      );
     }
     this.#hashedPages += m.hashes.length / HASH_BYTES;
     this.#proofMayEnd();
@@ -613,8 +631,10 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   }
 
   #answered(m: Answer): void {
-    if (this.#phase !== 'in-doubt' || m.migrationId !== this.#options.migrationId) return this.#unexpected('answer');
-    if (m.verdict === 'running' || m.verdict === 'never') this.#settle(m.verdict, 'the destination has answered');
+    if (this.#phase !== 'in-doubt' || m.migrationId !== this.#options.migrationId)
+      return this.#unexpected('answer');
+    if (m.verdict === 'running' || m.verdict === 'never')
+      this.#settle(m.verdict, 'the destination has answered');
     else this.#note('VMOTION_RESOLVED', `the destination answers ${m.verdict}: still in doubt`);
   }
 
@@ -645,7 +665,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       case 'round':
       case 'last-round':
         if (!this.#sent) return this.#precopyLimit();
-        if (!this.#doneAtPeer) return this.#fail('VMOTION_ROUND_STALLED', `round ${this.#round} did not arrive`);
+        if (!this.#doneAtPeer)
+          return this.#fail('VMOTION_ROUND_STALLED', `round ${this.#round} did not arrive`);
         return this.#fail('VMOTION_READY_TIMEOUT', 'the destination did not get ready');
       case 'final-flight':
         return this.#fail('VMOTION_FINAL_STALLED', 'the final flight did not leave');
@@ -683,7 +704,10 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     const { counts } = this.#frames;
     if (counts.in === 0) return;
     const text = `${counts.in} late frames, ${counts.dropped} dropped`;
-    this.#do({ type: 'report', event: { type: 'late-frames', atNs: this.#nowNs, counts, duplicates: 0, text } });
+    this.#do({
+      type: 'report',
+      event: { type: 'late-frames', atNs: this.#nowNs, counts, duplicates: 0, text },
+    });
   }
 
   #note(code: string, text: string): void {
@@ -701,8 +725,12 @@ export class Source implements Machine<SourceEvent, SourceAction> {
 
 function requireId(name: string, id: string): void {
   if (/^[0-9a-f]{32}$/.test(id)) return;
-  throw new ConfigError<VmotionErrorCode>('VMOTION_CONFIG_RANGE', `${name} ${JSON.stringify(id)} is not a name`, {
-    details: { name, id },
-    hint: 'give 32 lower-case hexadecimal digits, random ones',
-  });
+  throw new ConfigError<VmotionErrorCode>(
+    'VMOTION_CONFIG_RANGE',
+    `${name} ${JSON.stringify(id)} is not a name`,
+    {
+      details: { name, id },
+      hint: 'give 32 lower-case hexadecimal digits, random ones',
+    },
+  );
 }

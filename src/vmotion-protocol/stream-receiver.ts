@@ -70,7 +70,10 @@ export class StreamReceiver {
 
   /** Whether the peer should hear that room has come: it was told next to none, and there is plenty. */
   get windowNews(): boolean {
-    return this.#toldLimit - this.#next < 2 * this.#mss && this.#read + this.#ring.capacity - this.#toldLimit >= this.#ring.capacity / 2;
+    return (
+      this.#toldLimit - this.#next < 2 * this.#mss &&
+      this.#read + this.#ring.capacity - this.#toldLimit >= this.#ring.capacity / 2
+    );
   }
 
   /** Copies what is ready into `into`. @returns bytes copied */
@@ -84,7 +87,12 @@ export class StreamReceiver {
   /** A segment: payload bytes[at …at+length) for stream offset `seq`, with FIN behind it or not. */
   segment(seq: number, bytes: Uint8Array, at: number, length: number, fin: boolean): void {
     const end = seq + length;
-    if (fin && this.#finAt === NOT_KNOWN && end >= this.#furthest() && end <= this.#read + this.#ring.capacity) {
+    if (
+      fin &&
+      this.#finAt === NOT_KNOWN &&
+      end >= this.#furthest() &&
+      end <= this.#read + this.#ring.capacity
+    ) {
       this.#finAt = end;
     }
     // There are no bytes behind the FIN: a peer that sends some is wrong, and they are not taken.

@@ -176,7 +176,14 @@ export class StreamSender {
    * An acknowledgement: `ack` and `limit` as full offsets, `blocks` of them from `at` in `view`.
    * @returns whether the oldest segment was acknowledged, so that the timer starts anew
    */
-  acknowledged(nowNs: number, ack: number, limit: number, view: DataView, at: number, blocks: number): boolean {
+  acknowledged(
+    nowNs: number,
+    ack: number,
+    limit: number,
+    view: DataView,
+    at: number,
+    blocks: number,
+  ): boolean {
     if (ack > this.#next + (this.#finSent ? 1 : 0)) return false; // for bytes never sent
     if (limit > this.#peerLimit) this.#peerLimit = limit;
     const wasFull = this.#tail - this.#head - this.#sacked - this.#lost + 1 >= Math.floor(this.#window);

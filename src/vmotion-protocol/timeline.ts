@@ -6,7 +6,7 @@ import type { ConvergenceVerdict, RoundStats } from './convergence.js';
 import type { LateFrameCounts } from './late-frames.js';
 import type { PauseParts } from './pause-parts.js';
 
-export type TimelineEvent = { readonly atNs: number; /** One line for people. */ readonly text: string } & (
+export type TimelineEvent = { readonly atNs: number /** One line for people. */; readonly text: string } & (
   | { readonly type: 'phase'; readonly from: string; readonly to: string }
   | { readonly type: 'rtt'; readonly minNs: number; readonly medianNs: number }
   | { readonly type: 'round-begin'; readonly round: number; readonly pages: number }

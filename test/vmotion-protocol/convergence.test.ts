@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { ConfigError } from '../../src/core/index.js';
-import { type ConvergenceHistory, predictivePolicy, type RoundStats } from '../../src/vmotion-protocol/index.js';
+import {
+  type ConvergenceHistory,
+  predictivePolicy,
+  type RoundStats,
+} from '../../src/vmotion-protocol/index.js';
 import { suite } from '../suite.js';
 
 const test = suite('vmotion-protocol/convergence');
@@ -133,13 +137,23 @@ test('confidence is high when the model held, low when the guest changed its way
   const steady = play((ns) => (ns * 80_000) / 1e9);
   assert.ok(steady.last.confidence > 0.9, String(steady.last.confidence));
   let n = 0;
-  const wild = play((ns) => (ns * (n++ % 2 === 0 ? 200_000 : 2000)) / 1e9, predictivePolicy({ targetPauseNs: 0 }));
+  const wild = play(
+    (ns) => (ns * (n++ % 2 === 0 ? 200_000 : 2000)) / 1e9,
+    predictivePolicy({ targetPauseNs: 0 }),
+  );
   assert.ok(wild.last.confidence < 0.5, String(wild.last.confidence));
 });
 
 test('a round of a few pages does not spoil the rate', () => {
   const big = oneRound(5000).rounds[0]!;
-  const tiny: RoundStats = { ...big, round: 2, bytes: 4096, pagesSent: 1, throughputBps: 1e6, dirtyPages: 10 };
+  const tiny: RoundStats = {
+    ...big,
+    round: 2,
+    bytes: 4096,
+    pagesSent: 1,
+    throughputBps: 1e6,
+    dirtyPages: 10,
+  };
   const policy = predictivePolicy();
   assert.ok(policy.decide({ ...oneRound(0), rounds: [big, tiny] }).predictedPauseNs < 2 * MS);
 });
@@ -170,7 +184,10 @@ test('a policy is pure and always decides: no figure makes it throw or predict n
 
 test('options out of range are refused with what is allowed', () => {
   for (const options of [{ roundsMax: 0 }, { improvement: 2 }, { targetPauseNs: -1 }, { stallRounds: 0.5 }]) {
-    assert.throws(() => predictivePolicy(options), (e: unknown) => e instanceof ConfigError && e.code === 'VMOTION_CONFIG_RANGE');
+    assert.throws(
+      () => predictivePolicy(options),
+      (e: unknown) => e instanceof ConfigError && e.code === 'VMOTION_CONFIG_RANGE',
+    );
   }
 });
 

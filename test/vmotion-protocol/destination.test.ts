@@ -63,28 +63,60 @@ const nic = (n: number, group = false): DestinationEvent => ({ type: 'nic-frame'
 
 function toReceiving(s: S): S {
   s.at(0).give(offer()).expect('prepare').wakesAt(DESTINATION_TIMERS.prepareNs);
-  return s.at(MS).give({ type: 'prepared' }).expect('send accept').wakesAt(MS + DESTINATION_TIMERS.precopyNs);
+  return s
+    .at(MS)
+    .give({ type: 'prepared' })
+    .expect('send accept')
+    .wakesAt(MS + DESTINATION_TIMERS.precopyNs);
 }
 
 function toReady(s: S): S {
   toReceiving(s);
-  s.at(2 * MS).give(got({ type: 'ping', seq: 9 })).expect('send pong');
-  s.at(30 * MS).give(applied(1, 100)).expect('send round-done');
-  s.at(31 * MS).give(got({ type: 'arm', round: 2 })).expect('arm');
-  s.at(32 * MS).give({ type: 'armed' }).expect('send ready').wakesAt(32 * MS + DESTINATION_TIMERS.finalNs);
-  return s.at(33 * MS).give(applied(2, 3)).expect('send round-done');
+  s.at(2 * MS)
+    .give(got({ type: 'ping', seq: 9 }))
+    .expect('send pong');
+  s.at(30 * MS)
+    .give(applied(1, 100))
+    .expect('send round-done');
+  s.at(31 * MS)
+    .give(got({ type: 'arm', round: 2 }))
+    .expect('arm');
+  s.at(32 * MS)
+    .give({ type: 'armed' })
+    .expect('send ready')
+    .wakesAt(32 * MS + DESTINATION_TIMERS.finalNs);
+  return s
+    .at(33 * MS)
+    .give(applied(2, 3))
+    .expect('send round-done');
 }
 
 function toVerifying(s: S): S {
-  toReady(s).at(50 * MS).give(applied(3, 1)).expect();
-  return s.at(51 * MS).give(final()).expect('verify');
+  toReady(s)
+    .at(50 * MS)
+    .give(applied(3, 1))
+    .expect();
+  return s
+    .at(51 * MS)
+    .give(final())
+    .expect('verify');
 }
 
 function toRunning(s: S): S {
-  toVerifying(s).at(52 * MS).give(OK).expect('load-state');
-  s.at(53 * MS).give({ type: 'state-loaded' }).expect('record RUNNING');
-  s.at(54 * MS).give(RUNNING).expect('start-guest');
-  return s.at(60 * MS).give(GUEST_STARTED).expect('announce', 'send started', 'send-hashes');
+  toVerifying(s)
+    .at(52 * MS)
+    .give(OK)
+    .expect('load-state');
+  s.at(53 * MS)
+    .give({ type: 'state-loaded' })
+    .expect('record RUNNING');
+  s.at(54 * MS)
+    .give(RUNNING)
+    .expect('start-guest');
+  return s
+    .at(60 * MS)
+    .give(GUEST_STARTED)
+    .expect('announce', 'send started', 'send-hashes');
 }
 
 test('the good path, message by message, and nothing more', () => {
@@ -101,14 +133,25 @@ test('the good path, message by message, and nothing more', () => {
       startedNs: 60 * MS,
     },
   });
-  s.at(70 * MS).give(got({ type: 'ended', migrationId: ID })).expect('forget-records', 'finished running VMOTION_OK');
+  s.at(70 * MS)
+    .give(got({ type: 'ended', migrationId: ID }))
+    .expect('forget-records', 'finished running VMOTION_OK');
   for (const e of [LOST, ABORT, final(), { type: 'cancel', text: '' } as const]) s.give(e).expect();
 });
 
 test('FINAL and its pages may come in either order; the later one counts as applied', () => {
-  const s = toReady(make()).at(50 * MS).give(final()).expect();
-  s.at(51 * MS).give(applied(3, 1)).expect('verify');
-  s.at(52 * MS).give(OK).give({ type: 'state-loaded' }).give(RUNNING).give(GUEST_STARTED);
+  const s = toReady(make())
+    .at(50 * MS)
+    .give(final())
+    .expect();
+  s.at(51 * MS)
+    .give(applied(3, 1))
+    .expect('verify');
+  s.at(52 * MS)
+    .give(OK)
+    .give({ type: 'state-loaded' })
+    .give(RUNNING)
+    .give(GUEST_STARTED);
   const { times } = s.sent('started');
   assert.equal([times.finalReceivedNs, times.appliedNs], [50 * MS, 51 * MS]);
 });
@@ -124,13 +167,19 @@ test('an offer is refused with the reason: version, mode, place, limits, epoch, 
   refused(offer({ stateBytesMax: 1000 }), 'VMOTION_LIMIT', { stateBytesMax: 999 });
   refused(offer(), 'VMOTION_EPOCH_STALE', { epochOf: () => 3 });
   refused(offer(), 'VMOTION_MIGRATION_KNOWN', { decisionOf: () => 'NEVER' });
-  make({ epochOf: () => 2, decisionOf: () => null }).give(offer()).expect('prepare');
-  const s = make().give(offer()).give({ type: 'prepare-failed', code: 'VMOTION_PREPARE_FAILED', text: 'no memory' });
+  make({ epochOf: () => 2, decisionOf: () => null })
+    .give(offer())
+    .expect('prepare');
+  const s = make()
+    .give(offer())
+    .give({ type: 'prepare-failed', code: 'VMOTION_PREPARE_FAILED', text: 'no memory' });
   s.expect('send refuse VMOTION_PREPARE_FAILED', 'discard', 'finished refused VMOTION_PREPARE_FAILED');
 });
 
 test('of two minor versions the lower one is spoken', () => {
-  const s = make().give(offer({ version: { major: 1, minor: 7 } })).give({ type: 'prepared' });
+  const s = make()
+    .give(offer({ version: { major: 1, minor: 7 } }))
+    .give({ type: 'prepared' });
   assert.equal(s.sent('accept').version, { major: 1, minor: 0 });
 });
 
@@ -145,7 +194,12 @@ test('before FINAL is whole every trouble ends in NEVER on record, and only then
   for (const [event, code, told] of cases) {
     const nack = told ? [`send nack ${code}`] : [];
     for (const reach of [toReceiving, toReady]) {
-      reach(make()).give(event).expect('record NEVER').wakesAt(Infinity).give(NEVER).expect(...nack, 'discard', `finished aborted ${code}`);
+      reach(make())
+        .give(event)
+        .expect('record NEVER')
+        .wakesAt(Infinity)
+        .give(NEVER)
+        .expect(...nack, 'discard', `finished aborted ${code}`);
     }
     const s = toReady(make()).give(final()).expect().give(event).expect('record NEVER');
     s.give(NEVER).expect(...nack, 'discard', `finished never ${code}`);
@@ -160,10 +214,15 @@ test('an abort of the source needs no NACK, and nobody will ask for its record',
 });
 
 test('memory or state that differ: NEVER, NACK, discard; the guest does not start', () => {
-  const s = toVerifying(make()).give({ type: 'verified', ok: false, text: 'memory differs' }).expect('record NEVER');
+  const s = toVerifying(make())
+    .give({ type: 'verified', ok: false, text: 'memory differs' })
+    .expect('record NEVER');
   s.give(NEVER).expect('send nack VMOTION_VERIFY_FAILED', 'discard', 'finished never VMOTION_VERIFY_FAILED');
   s.give(RUNNING).expect().give(GUEST_STARTED).expect().give(OK).expect();
-  const t = toVerifying(make()).give(OK).give({ type: 'state-refused', text: 'version 9' }).expect('record NEVER');
+  const t = toVerifying(make())
+    .give(OK)
+    .give({ type: 'state-refused', text: 'version 9' })
+    .expect('record NEVER');
   t.give(NEVER).expect('send nack VMOTION_STATE_REFUSED', 'discard', 'finished never VMOTION_STATE_REFUSED');
 });
 
@@ -192,14 +251,26 @@ test('a FINAL after NEVER is answered by NACK again, each time', () => {
 
 test('once FINAL is whole the destination decides alone: a lost connection does not stop it', () => {
   const s = toVerifying(make()).give(LOST).expect();
-  s.give(OK).expect('load-state').give({ type: 'state-loaded' }).expect('record RUNNING').give(RUNNING).expect('start-guest');
+  s.give(OK)
+    .expect('load-state')
+    .give({ type: 'state-loaded' })
+    .expect('record RUNNING')
+    .give(RUNNING)
+    .expect('start-guest');
   s.give(GUEST_STARTED).expect('announce', 'send-hashes', 'finished running VMOTION_CONNECTION_LOST');
-  const t = toVerifying(make()).give(LOST).give({ type: 'verified', ok: false, text: '' }).expect('record NEVER');
+  const t = toVerifying(make())
+    .give(LOST)
+    .give({ type: 'verified', ok: false, text: '' })
+    .expect('record NEVER');
   t.give(NEVER).expect('discard', 'finished never VMOTION_VERIFY_FAILED');
 });
 
 test('while RUNNING is being written nothing may turn the decision', () => {
-  const s = toVerifying(make()).give(OK).give({ type: 'state-loaded' }).expect('record RUNNING').wakesAt(Infinity);
+  const s = toVerifying(make())
+    .give(OK)
+    .give({ type: 'state-loaded' })
+    .expect('record RUNNING')
+    .wakesAt(Infinity);
   for (const e of [ABORT, LOST, { type: 'cancel', text: '' } as const, WOKE, NEVER]) s.give(e).expect();
   s.give(RUNNING).expect('start-guest');
 });
@@ -210,7 +281,10 @@ test('RUNNING that cannot be recorded becomes NEVER; if that fails too, nobody i
   const t = toVerifying(make()).give(OK).give({ type: 'state-loaded' });
   t.give({ type: 'record-failed', record: 'RUNNING', text: 'disk full' }).expect('record NEVER');
   s.give(NEVER).expect('send nack VMOTION_RECORD_FAILED', 'discard', 'finished never VMOTION_RECORD_FAILED');
-  t.give({ type: 'record-failed', record: 'NEVER', text: 'disk full' }).expect('discard', 'finished never VMOTION_RECORD_FAILED');
+  t.give({ type: 'record-failed', record: 'NEVER', text: 'disk full' }).expect(
+    'discard',
+    'finished never VMOTION_RECORD_FAILED',
+  );
   t.give(final()).expect();
 });
 
@@ -228,35 +302,62 @@ test('late frames wait for the guest, in order; copies that came both ways are o
   s.give(nic(7)).expect('inject-frame 7').give(frame(7)).expect();
   s.give(frame(8)).expect('inject-frame 8').give(frame(8)).expect('inject-frame 8');
   s.wakesAt(60 * MS + DESTINATION_TIMERS.duplicateWindowNs);
-  s.at(60 * MS + DESTINATION_TIMERS.duplicateWindowNs).give(WOKE).expect('nic-direct');
-  s.give(got({ type: 'ended', migrationId: ID })).give(frame(9)).expect('inject-frame 9');
+  s.at(60 * MS + DESTINATION_TIMERS.duplicateWindowNs)
+    .give(WOKE)
+    .expect('nic-direct');
+  s.give(got({ type: 'ended', migrationId: ID }))
+    .give(frame(9))
+    .expect('inject-frame 9');
 });
 
 test('frames for a guest that never starts go nowhere', () => {
-  const s = toVerifying(make()).give(frame(1)).give({ type: 'verified', ok: false, text: '' }).give(frame(2)).expect();
+  const s = toVerifying(make())
+    .give(frame(1))
+    .give({ type: 'verified', ok: false, text: '' })
+    .give(frame(2))
+    .expect();
   s.give(NEVER).expect('send nack VMOTION_VERIFY_FAILED', 'discard', 'finished never VMOTION_VERIFY_FAILED');
   s.give(frame(3)).expect().give(nic(4)).expect();
 });
 
 test('every wait has an end, but for the records', () => {
-  make().give(offer()).at(DESTINATION_TIMERS.prepareNs).give(WOKE).expect('send refuse VMOTION_LOCAL_TIMEOUT', 'discard', 'finished refused VMOTION_LOCAL_TIMEOUT');
+  make()
+    .give(offer())
+    .at(DESTINATION_TIMERS.prepareNs)
+    .give(WOKE)
+    .expect('send refuse VMOTION_LOCAL_TIMEOUT', 'discard', 'finished refused VMOTION_LOCAL_TIMEOUT');
   const stalled = (s: S, code: string, outcome: string) => {
     const atNs = s.machine.nextWakeNs();
-    s.at(atNs - 1).give(WOKE).expect();
-    s.at(atNs).give(WOKE).expect('record NEVER').give(NEVER).expect(`send nack ${code}`, 'discard', `finished ${outcome} ${code}`);
+    s.at(atNs - 1)
+      .give(WOKE)
+      .expect();
+    s.at(atNs)
+      .give(WOKE)
+      .expect('record NEVER')
+      .give(NEVER)
+      .expect(`send nack ${code}`, 'discard', `finished ${outcome} ${code}`);
   };
   stalled(toReceiving(make()), 'VMOTION_FINAL_STALLED', 'aborted');
   stalled(toReady(make()), 'VMOTION_FINAL_STALLED', 'aborted');
   stalled(toReady(make()).give(final()), 'VMOTION_FINAL_STALLED', 'never');
   stalled(toVerifying(make()), 'VMOTION_LOCAL_TIMEOUT', 'never');
   const s = toRunning(make());
-  s.at(60 * MS + DESTINATION_TIMERS.duplicateWindowNs).give(WOKE).expect('nic-direct');
-  s.at(60 * MS + DESTINATION_TIMERS.endedNs).give(WOKE).expect('finished running VMOTION_ENDED_TIMEOUT').wakesAt(Infinity);
+  s.at(60 * MS + DESTINATION_TIMERS.duplicateWindowNs)
+    .give(WOKE)
+    .expect('nic-direct');
+  s.at(60 * MS + DESTINATION_TIMERS.endedNs)
+    .give(WOKE)
+    .expect('finished running VMOTION_ENDED_TIMEOUT')
+    .wakesAt(Infinity);
 });
 
 test('an ASK is answered from the decision, under the right store only', () => {
   const ask = (storeId = STORE_B) => got({ type: 'ask', migrationId: ID, storeId });
-  toReady(make()).give(ask()).expect('send answer undecided').give(ask('cc'.repeat(16))).expect('send answer unknown');
+  toReady(make())
+    .give(ask())
+    .expect('send answer undecided')
+    .give(ask('cc'.repeat(16)))
+    .expect('send answer unknown');
   toRunning(make()).give(ask()).expect('send answer running');
   toReady(make()).give({ type: 'cancel', text: '' }).give(NEVER).give(ask()).expect('send answer never');
 });
@@ -268,7 +369,10 @@ test('a message of a later minor version is answered and ignored', () => {
 
 test('options out of range are refused', () => {
   for (const over of [{ pages: 0 }, { streamsMax: 99 }, { timers: { finalNs: 0 } }]) {
-    assert.throws(() => make(over), (e: unknown) => e instanceof ConfigError);
+    assert.throws(
+      () => make(over),
+      (e: unknown) => e instanceof ConfigError,
+    );
   }
 });
 

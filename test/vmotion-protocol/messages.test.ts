@@ -112,7 +112,11 @@ test('golden bytes of a PING and of an ACCEPT', () => {
   );
   assert.is(
     Buffer.from(
-      encodeMessage({ type: 'accept', version: { major: 1, minor: 0 }, storeId: '000102030405060708090a0b0c0d0e0f' }),
+      encodeMessage({
+        type: 'accept',
+        version: { major: 1, minor: 0 },
+        storeId: '000102030405060708090a0b0c0d0e0f',
+      }),
     ).toString('hex'),
     [
       '00000042', // length 66
@@ -166,7 +170,11 @@ test('random bytes and damaged messages never throw', () => {
 });
 
 test('an over-long length is refused from its four bytes alone, and ends the stream', () => {
-  const { out, reader } = readAll([Uint8Array.of(0x00, 0x10), Uint8Array.of(0x00, 0x01), encodeMessage({ type: 'ready' })]);
+  const { out, reader } = readAll([
+    Uint8Array.of(0x00, 0x10),
+    Uint8Array.of(0x00, 0x01),
+    encodeMessage({ type: 'ready' }),
+  ]);
   assert.is(out.length, 1);
   assert.is(out[0]!.ok === false && out[0]!.code, 'VMOTION_MESSAGE_LENGTH');
   assert.ok(reader.broken);
@@ -210,21 +218,35 @@ test('an unknown message has a code of its own; unknown fields are skipped', () 
 test('every field is held to its type, range and length, and the text names it', () => {
   const text = (v: unknown) => refusal(v).text;
   assert.match(text({ type: 'ping', seq: -1 }), 'ping: seq must be a whole number in 0..4294967295');
-  for (const seq of [1.5, 2 ** 32, '7', null, NaN, { a: 1 }, 10n ** 18n]) assert.match(text({ type: 'ping', seq }), 'seq must be');
-  assert.match(text({ type: 'frame', bytes: Buffer.alloc(13) }), `bytes must be 14..${FRAME_BYTES_MAX} bytes`);
+  for (const seq of [1.5, 2 ** 32, '7', null, NaN, { a: 1 }, 10n ** 18n])
+    assert.match(text({ type: 'ping', seq }), 'seq must be');
+  assert.match(
+    text({ type: 'frame', bytes: Buffer.alloc(13) }),
+    `bytes must be 14..${FRAME_BYTES_MAX} bytes`,
+  );
   assert.match(text({ type: 'frame', bytes: Buffer.alloc(FRAME_BYTES_MAX + 1) }), 'bytes must be');
   assert.match(text({ type: 'hashes', firstPfn: 0, hashes: Buffer.alloc(12) }), 'a multiple of 8');
   assert.match(text({ type: 'ended', migrationId: Buffer.alloc(15) }), 'migrationId must be 16 bytes');
   assert.match(text({ type: 'ended', migrationId: 'ab'.repeat(16) }), 'migrationId must be 16 bytes');
   assert.match(text({ type: 'arm', round: 0 }), 'round must be a whole number in 1..65535');
-  assert.match(text({ type: 'answer', migrationId: Buffer.alloc(16), verdict: 'maybe' }), 'running or never or');
-  assert.match(text({ type: 'accept', version: { major: 1 }, storeId: Buffer.alloc(16) }), 'version must be a map of');
+  assert.match(
+    text({ type: 'answer', migrationId: Buffer.alloc(16), verdict: 'maybe' }),
+    'running or never or',
+  );
+  assert.match(
+    text({ type: 'accept', version: { major: 1 }, storeId: Buffer.alloc(16) }),
+    'version must be a map of',
+  );
   assert.match(text({ type: 'abort', code: 'X', text: 'x'.repeat(1025) }), 'at most 1024 characters');
 });
 
 test('texts that are too long are shortened by the sender, so that no error is lost to its own length', () => {
-  const d = decodeMessage(encodeMessage({ type: 'abort', code: 'C'.repeat(99), text: 'x'.repeat(5000) }).subarray(4));
-  assert.ok(d.ok && d.message.type === 'abort' && d.message.text.length === 1024 && d.message.code.length === 64);
+  const d = decodeMessage(
+    encodeMessage({ type: 'abort', code: 'C'.repeat(99), text: 'x'.repeat(5000) }).subarray(4),
+  );
+  assert.ok(
+    d.ok && d.message.type === 'abort' && d.message.text.length === 1024 && d.message.code.length === 64,
+  );
 });
 
 test('the largest FINAL fits the frame', () => {

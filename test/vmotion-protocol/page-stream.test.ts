@@ -58,8 +58,15 @@ function receive(pages: number, stream: Uint8Array, pieceBytes: (i: number) => n
       at += n;
       left -= n;
       if (event === 'more') continue;
-      const runs = Array.from({ length: event === 'end' ? 0 : reader.runs }, (_, r) => `${reader.pfns[r]}+${reader.counts[r]}`);
-      events.push(event === 'bad' ? `bad ${reader.failure!.code} @${reader.failure!.at}` : `${event} ${reader.round} ${runs.join(' ')}`.trim());
+      const runs = Array.from(
+        { length: event === 'end' ? 0 : reader.runs },
+        (_, r) => `${reader.pfns[r]}+${reader.counts[r]}`,
+      );
+      events.push(
+        event === 'bad'
+          ? `bad ${reader.failure!.code} @${reader.failure!.at}`
+          : `${event} ${reader.round} ${runs.join(' ')}`.trim(),
+      );
     }
   }
   return { reader, memory, events };
@@ -70,7 +77,18 @@ const concat = (parts: readonly Uint8Array[]) => new Uint8Array(Buffer.concat(pa
 
 test('golden bytes of a ZERO record and of an END', () => {
   assert.is(
-    Buffer.from(bytesOf({ kind: RECORD_ZERO, runs: [[5, 3], [256, 1]] }, 7)).toString('hex'),
+    Buffer.from(
+      bytesOf(
+        {
+          kind: RECORD_ZERO,
+          runs: [
+            [5, 3],
+            [256, 1],
+          ],
+        },
+        7,
+      ),
+    ).toString('hex'),
     [
       '4c50', // 'LP'
       '02', // ZERO
@@ -114,7 +132,10 @@ test('any split of a stream gives the same events and the same memory', () => {
       fc.array(fc.integer({ min: 1, max: 9000 }), { minLength: 1, maxLength: 50 }),
       (rounds, cuts) => {
         const stream = concat(
-          rounds.flatMap((records, r) => [...records.map((x) => bytesOf(x, r + 1)), bytesOf({ kind: RECORD_END, runs: [] }, r + 1)]),
+          rounds.flatMap((records, r) => [
+            ...records.map((x) => bytesOf(x, r + 1)),
+            bytesOf({ kind: RECORD_END, runs: [] }, r + 1),
+          ]),
         );
         const once = receive(40, stream, () => stream.length);
         const split = receive(40, stream, (i) => cuts[i % cuts.length]!);
@@ -135,7 +156,16 @@ test('any split of a stream gives the same events and the same memory', () => {
 
 test('the driver is told where every run goes, and how much is left', () => {
   const reader = new PageStreamReader(100);
-  const stream = bytesOf({ kind: RECORD_DATA, runs: [[2, 1], [90, 2]] }, 1);
+  const stream = bytesOf(
+    {
+      kind: RECORD_DATA,
+      runs: [
+        [2, 1],
+        [90, 2],
+      ],
+    },
+    1,
+  );
   reader.staging.set(stream.subarray(0, HEADER_BYTES), reader.stagingOffset);
   assert.is(reader.taken(HEADER_BYTES), 'more');
   assert.is(reader.needBytes, 16);
@@ -144,7 +174,10 @@ test('the driver is told where every run goes, and how much is left', () => {
   assert.equal([reader.phase, reader.memoryOffset, reader.needBytes], ['payload', 2 * PAGE, PAGE]);
   assert.is(reader.payloadBytesLeft, 3 * PAGE);
   assert.is(reader.taken(PAGE), 'more');
-  assert.equal([reader.memoryOffset, reader.needBytes, reader.payloadBytesLeft], [90 * PAGE, 2 * PAGE, 2 * PAGE]);
+  assert.equal(
+    [reader.memoryOffset, reader.needBytes, reader.payloadBytesLeft],
+    [90 * PAGE, 2 * PAGE, 2 * PAGE],
+  );
   assert.is(reader.taken(100), 'more');
   assert.equal([reader.memoryOffset, reader.needBytes], [90 * PAGE + 100, 2 * PAGE - 100]);
   assert.is(reader.taken(2 * PAGE - 100), 'data-done');
@@ -165,20 +198,70 @@ test('what is wrong is refused before a byte of it is accepted, with a code and 
     edit(new DataView(b.buffer));
     return whole(concat([good, b])).slice(1);
   };
-  assert.equal(edited((v) => v.setUint16(0, 0, true)), ['bad VMOTION_PAGE_MAGIC @24']);
-  assert.equal(edited((v) => v.setUint8(2, 4)), ['bad VMOTION_PAGE_KIND @24']);
-  assert.equal(edited((v) => v.setUint8(3, 1)), ['bad VMOTION_PAGE_FLAGS @24']);
-  assert.equal(edited((v) => v.setUint16(10, 1, true)), ['bad VMOTION_PAGE_FLAGS @24']);
-  assert.equal(edited((v) => v.setUint32(4, 2, true)), ['bad VMOTION_PAGE_ROUND @24']);
-  assert.equal(edited((v) => v.setUint16(8, 0, true)), ['bad VMOTION_PAGE_RUNS @24']);
-  assert.equal(edited((v) => v.setUint16(8, 2, true)), ['bad VMOTION_PAGE_RUNS @24'], 'more runs than pages');
-  assert.equal(edited((v) => v.setUint32(12, 0xffffffff, true)), ['bad VMOTION_PAGE_COUNT @24']);
-  assert.equal(edited((v) => v.setUint32(12, 2, true)), ['bad VMOTION_PAGE_COUNT @24'], 'header and runs disagree');
-  assert.equal(edited((v) => v.setUint32(16, 100, true)), ['bad VMOTION_PAGE_RANGE @24'], 'behind the last page');
-  assert.equal(edited((v) => v.setUint32(20, 0, true)), ['bad VMOTION_PAGE_RANGE @24'], 'an empty run');
-  assert.equal(edited((v) => v.setUint32(20, 0xffffffff, true)), ['bad VMOTION_PAGE_RANGE @24']);
-  const twice: Rec = { kind: RECORD_DATA, runs: [[5, 2], [6, 1]] };
-  assert.equal(edited(() => {}, twice), ['bad VMOTION_PAGE_RANGE @24'], 'a page twice in one record');
+  assert.equal(
+    edited((v) => v.setUint16(0, 0, true)),
+    ['bad VMOTION_PAGE_MAGIC @24'],
+  );
+  assert.equal(
+    edited((v) => v.setUint8(2, 4)),
+    ['bad VMOTION_PAGE_KIND @24'],
+  );
+  assert.equal(
+    edited((v) => v.setUint8(3, 1)),
+    ['bad VMOTION_PAGE_FLAGS @24'],
+  );
+  assert.equal(
+    edited((v) => v.setUint16(10, 1, true)),
+    ['bad VMOTION_PAGE_FLAGS @24'],
+  );
+  assert.equal(
+    edited((v) => v.setUint32(4, 2, true)),
+    ['bad VMOTION_PAGE_ROUND @24'],
+  );
+  assert.equal(
+    edited((v) => v.setUint16(8, 0, true)),
+    ['bad VMOTION_PAGE_RUNS @24'],
+  );
+  assert.equal(
+    edited((v) => v.setUint16(8, 2, true)),
+    ['bad VMOTION_PAGE_RUNS @24'],
+    'more runs than pages',
+  );
+  assert.equal(
+    edited((v) => v.setUint32(12, 0xffffffff, true)),
+    ['bad VMOTION_PAGE_COUNT @24'],
+  );
+  assert.equal(
+    edited((v) => v.setUint32(12, 2, true)),
+    ['bad VMOTION_PAGE_COUNT @24'],
+    'header and runs disagree',
+  );
+  assert.equal(
+    edited((v) => v.setUint32(16, 100, true)),
+    ['bad VMOTION_PAGE_RANGE @24'],
+    'behind the last page',
+  );
+  assert.equal(
+    edited((v) => v.setUint32(20, 0, true)),
+    ['bad VMOTION_PAGE_RANGE @24'],
+    'an empty run',
+  );
+  assert.equal(
+    edited((v) => v.setUint32(20, 0xffffffff, true)),
+    ['bad VMOTION_PAGE_RANGE @24'],
+  );
+  const twice: Rec = {
+    kind: RECORD_DATA,
+    runs: [
+      [5, 2],
+      [6, 1],
+    ],
+  };
+  assert.equal(
+    edited(() => {}, twice),
+    ['bad VMOTION_PAGE_RANGE @24'],
+    'a page twice in one record',
+  );
   const many = Array.from({ length: MAX_RECORD_RUNS + 1 }, (_, i) => [i * 2, 1] as const);
   assert.equal(whole(bytesOf({ kind: RECORD_ZERO, runs: many }, 1), 1000), ['bad VMOTION_PAGE_RUNS @0']);
   const end = bytesOf({ kind: RECORD_END, runs: [] }, 1, 1);
@@ -198,7 +281,8 @@ test('random bytes never throw, never want more than a staging buffer, and stay 
       if (magic) b.set([0x4c, 0x50, 1 + (b[2]! % 3), 0, 1, 0, 0, 0]);
       const { reader } = receive(500, b, (i) => 1 + (i % 97));
       if (reader.failure !== null) assert.is(reader.taken(0), 'bad');
-      else if (reader.phase === 'staging') assert.ok(reader.stagingOffset + reader.needBytes <= reader.staging.length);
+      else if (reader.phase === 'staging')
+        assert.ok(reader.stagingOffset + reader.needBytes <= reader.staging.length);
       else assert.ok(reader.memoryOffset + reader.needBytes <= 500 * PAGE);
     }),
   );

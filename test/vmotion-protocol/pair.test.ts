@@ -31,7 +31,10 @@ function checkRules(p: Pair, what: string): void {
     case 'aborted':
       assert.is(at, 'a', what);
       assert.not.equal(decided, ['RUNNING'], what);
-      assert.ok(!p.a.records.includes('COMMIT') || p.a.records.includes('ENDED'), `${what}: COMMIT is closed`);
+      assert.ok(
+        !p.a.records.includes('COMMIT') || p.a.records.includes('ENDED'),
+        `${what}: COMMIT is closed`,
+      );
       break;
     case 'in-doubt':
       assert.not.ok(p.a.running, `${what}: an in-doubt source stays paused`);
@@ -46,8 +49,14 @@ const good = (over: Partial<PairOptions> = {}) => new Pair({ seed: 'good', ...ov
 
 test('the good path: the guest moves, whole, and its memory is proved page by page', () => {
   const p = good().run();
-  assert.equal(p.sourceOutcomes.map((o) => o.code), ['VMOTION_OK']);
-  assert.equal(p.destinationOutcomes.map((o) => `${o.outcome} ${o.code}`), ['running VMOTION_OK']);
+  assert.equal(
+    p.sourceOutcomes.map((o) => o.code),
+    ['VMOTION_OK'],
+  );
+  assert.equal(
+    p.destinationOutcomes.map((o) => `${o.outcome} ${o.code}`),
+    ['running VMOTION_OK'],
+  );
   assert.is(guestAt(p), 'b');
   assert.is(p.hashesMatched, p.pages);
   assert.equal(p.a.records, ['COMMIT', 'ENDED']);
@@ -93,9 +102,15 @@ test('the connection is cut at every message: never two copies, and the guest is
   for (let cutAt = 0; cutAt < messages; cutAt++) {
     const p = good({ cutAt, framesPerMs: 3 }).run();
     checkRules(p, `cut at ${cutAt} (${p.sentTypes[cutAt]})`);
+    assert.ok(
+      p.destinationOutcomes.length === 1 || p.destination.phase === 'idle',
+      `cut at ${cutAt}: both come to an end`,
+    );
+    assert.ok(p.nowNs < 10_000 * MS, `cut at ${cutAt}: and soon`);
     ends.set(p.sourceOutcome, (ends.get(p.sourceOutcome) ?? 0) + 1);
   }
-  for (const outcome of ['aborted', 'in-doubt', 'completed']) assert.ok(ends.has(outcome), `some cuts end ${outcome}`);
+  for (const outcome of ['aborted', 'in-doubt', 'completed'])
+    assert.ok(ends.has(outcome), `some cuts end ${outcome}`);
 });
 
 test('a doubt is settled by asking: afterwards exactly one copy runs, whole', () => {
@@ -139,7 +154,9 @@ test('a page that changed on its way: NACK, and the guest goes on at the source 
       assert.is(corrupt, 'round');
       continue;
     }
-    assert.equal(p.sourceOutcomes, [{ ...p.sourceOutcomes[0]!, outcome: 'aborted', code: 'VMOTION_VERIFY_FAILED' }]);
+    assert.equal(p.sourceOutcomes, [
+      { ...p.sourceOutcomes[0]!, outcome: 'aborted', code: 'VMOTION_VERIFY_FAILED' },
+    ]);
     assert.is(guestAt(p), 'a');
     assert.equal(p.a.records, ['COMMIT', 'ENDED']);
     assert.equal(p.b.records, ['NEVER']);
@@ -152,7 +169,11 @@ test('every frame reaches the guest once, in order of each path, through a move'
     const p = good({ seed, framesPerMs: 20, writesPerMs: 50 }).run(700 * MS);
     assert.is(p.sourceOutcome, 'completed');
     const got = [...p.a.frames, ...p.b.frames].sort((x, y) => x - y);
-    assert.equal(got, Array.from({ length: got.length }, (_, i) => i + 1), 'each one once');
+    assert.equal(
+      got,
+      Array.from({ length: got.length }, (_, i) => i + 1),
+      'each one once',
+    );
     assert.ok(p.framesSent - got.length <= 1, 'none is missing');
     assert.ok(p.b.frames.length > 0 && p.a.frames.length > 0);
   }
@@ -162,7 +183,10 @@ test('every frame reaches the guest once through a NACK, those that were forward
   const p = good({ corrupt: 'final', framesPerMs: 20, writesPerMs: 100, seed: 'final' }).run();
   assert.is(p.sourceOutcome, 'aborted');
   const got = [...p.a.frames].sort((x, y) => x - y);
-  assert.equal(got, Array.from({ length: got.length }, (_, i) => i + 1));
+  assert.equal(
+    got,
+    Array.from({ length: got.length }, (_, i) => i + 1),
+  );
   assert.ok(p.framesSent - got.length <= 1);
   assert.equal(p.b.frames, []);
 });

@@ -150,7 +150,8 @@ export class Pair {
     this.destination = new Destination({ guest: 'web-1', pages: this.pages, storeId: STORE_B });
     this.#tick();
     if (o.framesPerMs) this.#nextFrame(o.framesPerMs);
-    if (o.cancelAtNs !== undefined) this.#at(o.cancelAtNs, () => this.#toSource({ type: 'cancel', text: 'test' }));
+    if (o.cancelAtNs !== undefined)
+      this.#at(o.cancelAtNs, () => this.#toSource({ type: 'cancel', text: 'test' }));
     this.#at(MS, () => this.#toSource({ type: 'start' }));
   }
 
@@ -278,7 +279,8 @@ export class Pair {
       const view = new DataView(m.hashes.buffer);
       for (let i = 0; i * 8 < m.hashes.length; i++) {
         const h = pageHash(m.firstPfn + i, this.a.memory[m.firstPfn + i]!);
-        if (view.getUint32(i * 8, true) === h.lo && view.getUint32(i * 8 + 4, true) === h.hi) this.hashesMatched++;
+        if (view.getUint32(i * 8, true) === h.lo && view.getUint32(i * 8 + 4, true) === h.hi)
+          this.hashesMatched++;
       }
     }
     this.#toSource({ type: 'received', message: m });
@@ -287,10 +289,18 @@ export class Pair {
   /** An ASK to a host whose machine has gone is answered by the host, from its records. */
   #gotAtB(m: Message): void {
     if (m.type !== 'ask') return this.#toDestination({ type: 'received', message: m });
-    const known = this.b.records.includes('RUNNING') ? 'RUNNING' : this.b.records.includes('NEVER') ? 'NEVER' : null;
+    const known = this.b.records.includes('RUNNING')
+      ? 'RUNNING'
+      : this.b.records.includes('NEVER')
+        ? 'NEVER'
+        : null;
     const verdict = answerAsk(m, { storeId: STORE_B, decision: known, live: false });
     if (verdict === 'record-never') this.b.records.push('NEVER');
-    this.#send('b', { type: 'answer', migrationId: m.migrationId, verdict: verdict === 'record-never' ? 'never' : verdict });
+    this.#send('b', {
+      type: 'answer',
+      migrationId: m.migrationId,
+      verdict: verdict === 'record-never' ? 'never' : verdict,
+    });
   }
 
   #cut(): void {
@@ -345,7 +355,10 @@ export class Pair {
         });
       case 'resume-guest':
         assert.not.ok(this.b.running, 'the source resumes while the destination runs');
-        assert.not.ok(this.b.records.includes('RUNNING') && this.b.alive, 'the destination has decided RUNNING');
+        assert.not.ok(
+          this.b.records.includes('RUNNING') && this.b.alive,
+          'the destination has decided RUNNING',
+        );
         this.a.running = true;
         this.#forwarding = false;
         for (const f of this.#portA.splice(0)) this.a.frames.push(f[6]! | (f[7]! << 8));
@@ -355,7 +368,11 @@ export class Pair {
         return;
       case 'record':
         return this.#record('a', action.record, (ok) =>
-          this.#toSource(ok ? { type: 'recorded', record: action.record } : { type: 'record-failed', record: action.record, text: 'test' }),
+          this.#toSource(
+            ok
+              ? { type: 'recorded', record: action.record }
+              : { type: 'record-failed', record: action.record, text: 'test' },
+          ),
         );
       case 'forward-late-frames':
         this.#forwarding = true;
@@ -392,7 +409,14 @@ export class Pair {
     const connected = this.#connected;
     this.#later(movingNs, 'a', () => {
       const bytes = pfns.length * 4096;
-      this.#toSource({ type: 'round-sent', round, pages: pfns.length, zeroPages: 0, bytes, setHash: this.#hashA.value() });
+      this.#toSource({
+        type: 'round-sent',
+        round,
+        pages: pfns.length,
+        zeroPages: 0,
+        bytes,
+        setHash: this.#hashA.value(),
+      });
     });
     this.#later(movingNs + this.#oneWayNs, 'b', () => {
       if (!connected || !this.#connected) return;
@@ -440,11 +464,18 @@ export class Pair {
         return this.#later(LOCAL_NS, 'b', () => this.#toDestination({ type: 'state-loaded' }));
       case 'record':
         return this.#record('b', action.record, (ok) =>
-          this.#toDestination(ok ? { type: 'recorded', record: action.record } : { type: 'record-failed', record: action.record, text: 'test' }),
+          this.#toDestination(
+            ok
+              ? { type: 'recorded', record: action.record }
+              : { type: 'record-failed', record: action.record, text: 'test' },
+          ),
         );
       case 'start-guest':
         return this.#later(LOCAL_NS, 'b', () => {
-          assert.ok(this.b.records.includes('RUNNING') && !this.b.records.includes('NEVER'), 'RUNNING is on record');
+          assert.ok(
+            this.b.records.includes('RUNNING') && !this.b.records.includes('NEVER'),
+            'RUNNING is on record',
+          );
           assert.equal(this.b.memory, this.truth, 'the guest starts with the memory it stopped with');
           this.b.running = true;
           this.pauseNs = this.nowNs - this.#pauseCalledNs;

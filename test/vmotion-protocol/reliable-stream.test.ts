@@ -1,5 +1,5 @@
-import * as assert from 'uvu/assert';
 import fc from 'fast-check';
+import * as assert from 'uvu/assert';
 import { ConfigError, Rng, TimeHeap } from '../../src/core/index.js';
 import { ReliableStream, type ReliableStreamOptions } from '../../src/vmotion-protocol/index.js';
 import { expandOffset } from '../../src/vmotion-protocol/stream-datagram.js';
@@ -118,7 +118,10 @@ function exchange(channel: Channel, seed: string, total: number, options: Reliab
       for (let n = s.read(scratch); n > 0; n = s.read(scratch)) {
         const at = read[i]!;
         const expected = content[1 - i]!.subarray(at, at + n);
-        assert.ok(Buffer.compare(scratch.subarray(0, n), expected) === 0, `bytes ${at}… of stream ${i} differ`);
+        assert.ok(
+          Buffer.compare(scratch.subarray(0, n), expected) === 0,
+          `bytes ${at}… of stream ${i} differ`,
+        );
         read[i] = at + n;
       }
       w.flush(s);
@@ -398,7 +401,10 @@ test('the window is halved once per window with loss, and never beyond its cap',
 
 test('options out of range are refused', () => {
   for (const options of [{ mss: 10 }, { mss: 1000, maxWindowSegments: 1 }, { mss: 1000, bufferBytes: 10 }]) {
-    assert.throws(() => ReliableStream.accept(options), (e: unknown) => e instanceof ConfigError);
+    assert.throws(
+      () => ReliableStream.accept(options),
+      (e: unknown) => e instanceof ConfigError,
+    );
   }
 });
 

@@ -5,7 +5,10 @@ import { suite } from '../suite.js';
 const test = suite('vmotion-protocol/resolve');
 const STORE = 'bb'.repeat(16);
 const answer = (known: Partial<KnownDecision>, storeId = STORE) =>
-  answerAsk({ type: 'ask', migrationId: '00'.repeat(16), storeId }, { storeId: STORE, decision: null, live: false, ...known });
+  answerAsk(
+    { type: 'ask', migrationId: '00'.repeat(16), storeId },
+    { storeId: STORE, decision: null, live: false, ...known },
+  );
 
 test('under another store a host answers unknown, whatever it has on record', () => {
   for (const known of [{}, { decision: 'RUNNING' }, { decision: 'NEVER' }, { live: true }] as const) {

@@ -69,7 +69,8 @@ export class Script<E, A extends Action> {
 
   /** The message the last step sent. */
   sent<T extends Message['type']>(type: T): Extract<Message, { type: T }> {
-    for (const a of this.#out) if (a.type === 'send' && a.message.type === type) return a.message as Extract<Message, { type: T }>;
+    for (const a of this.#out)
+      if (a.type === 'send' && a.message.type === type) return a.message as Extract<Message, { type: T }>;
     throw new Error(`no ${type} was sent`);
   }
 

@@ -42,7 +42,11 @@ test('a change of any single bit of a hash or of a pfn changes both halves', () 
     fc.property(page, fc.nat(85), ([pfn, lo, hi], bit) => {
       const mask = bit < 22 ? 2 ** bit : 2 ** ((bit - 22) % 32);
       const changed: [number, number, number] =
-        bit < 22 ? [pfn ^ mask, lo, hi] : bit < 54 ? [pfn, (lo ^ mask) >>> 0, hi] : [pfn, lo, (hi ^ mask) >>> 0];
+        bit < 22
+          ? [pfn ^ mask, lo, hi]
+          : bit < 54
+            ? [pfn, (lo ^ mask) >>> 0, hi]
+            : [pfn, lo, (hi ^ mask) >>> 0];
       const a = of([pfn, lo, hi]);
       const b = of(changed);
       assert.is.not(a.lo, b.lo);

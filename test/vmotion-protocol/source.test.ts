@@ -65,7 +65,11 @@ const sent = (round: number, pages: number, zeroPages = 0): SourceEvent => ({
 });
 const done = (round: number, pages: number) => got({ type: 'round-done', round, pages });
 const READY = got({ type: 'ready' });
-const STATE: SourceEvent = { type: 'state-saved', state: Uint8Array.of(1, 2, 3), stateHash: { lo: 5, hi: 6 } };
+const STATE: SourceEvent = {
+  type: 'state-saved',
+  state: Uint8Array.of(1, 2, 3),
+  stateHash: { lo: 5, hi: 6 },
+};
 const COMMIT: SourceEvent = { type: 'recorded', record: 'COMMIT' };
 const ENDED: SourceEvent = { type: 'recorded', record: 'ENDED' };
 const LOST: SourceEvent = { type: 'connection-lost', text: 'cut' };
@@ -82,42 +86,89 @@ const STARTED = got({ type: 'started', migrationId: ID, epoch: 3, times: TIMES }
 
 function toRounds(s: S, precopyNs = SOURCE_TIMERS.precopyNs): S {
   s.at(0).give({ type: 'start' }).expect('send offer').wakesAt(SOURCE_TIMERS.acceptNs);
-  s.at(MS).give(ACCEPT).expect('send ping').wakesAt(MS + SOURCE_TIMERS.pongNs);
-  s.at(1.8 * MS).give(got({ type: 'pong', seq: 0 })).expect('send ping');
-  s.at(2.8 * MS).give(got({ type: 'pong', seq: 1 })).expect('harvest');
-  return s.at(3 * MS).give(dirty(1, 2)).expect('send-pages 1 (100)').wakesAt(3 * MS + precopyNs);
+  s.at(MS)
+    .give(ACCEPT)
+    .expect('send ping')
+    .wakesAt(MS + SOURCE_TIMERS.pongNs);
+  s.at(1.8 * MS)
+    .give(got({ type: 'pong', seq: 0 }))
+    .expect('send ping');
+  s.at(2.8 * MS)
+    .give(got({ type: 'pong', seq: 1 }))
+    .expect('harvest');
+  return s
+    .at(3 * MS)
+    .give(dirty(1, 2))
+    .expect('send-pages 1 (100)')
+    .wakesAt(3 * MS + precopyNs);
 }
 
 /** Up to the pause call, at 50 ms. */
 function toPause(s: S): S {
   toRounds(s);
-  s.at(40 * MS).give(sent(1, 90, 10)).expect().wakesAt(40 * MS + SOURCE_TIMERS.roundDoneNs);
-  s.at(41 * MS).give(done(1, 100)).expect('harvest');
-  s.at(41 * MS).give(dirty(4, 5, 6)).expect('send arm', 'send-pages 2 (3)');
-  s.at(42 * MS).give(sent(2, 3)).expect();
-  s.at(43 * MS).give(done(2, 3)).expect().wakesAt(43 * MS + SOURCE_TIMERS.readyNs);
-  return s.at(50 * MS).give(READY).expect('pause-guest');
+  s.at(40 * MS)
+    .give(sent(1, 90, 10))
+    .expect()
+    .wakesAt(40 * MS + SOURCE_TIMERS.roundDoneNs);
+  s.at(41 * MS)
+    .give(done(1, 100))
+    .expect('harvest');
+  s.at(41 * MS)
+    .give(dirty(4, 5, 6))
+    .expect('send arm', 'send-pages 2 (3)');
+  s.at(42 * MS)
+    .give(sent(2, 3))
+    .expect();
+  s.at(43 * MS)
+    .give(done(2, 3))
+    .expect()
+    .wakesAt(43 * MS + SOURCE_TIMERS.readyNs);
+  return s
+    .at(50 * MS)
+    .give(READY)
+    .expect('pause-guest');
 }
 
 function toSaving(s: S): S {
   toPause(s);
-  return s.at(50_020 * US).give({ type: 'guest-paused' }).expect('harvest', 'save-state', 'forward-late-frames');
+  return s
+    .at(50_020 * US)
+    .give({ type: 'guest-paused' })
+    .expect('harvest', 'save-state', 'forward-late-frames');
 }
 
 function toCommitting(s: S): S {
   toSaving(s);
-  s.at(50_040 * US).give(dirty(9)).expect();
-  s.at(50_050 * US).give(STATE).expect('send-pages 3 final (1)').wakesAt(50_050 * US + SOURCE_TIMERS.finalFlightNs);
-  return s.at(50_090 * US).give(sent(3, 1)).expect('record COMMIT');
+  s.at(50_040 * US)
+    .give(dirty(9))
+    .expect();
+  s.at(50_050 * US)
+    .give(STATE)
+    .expect('send-pages 3 final (1)')
+    .wakesAt(50_050 * US + SOURCE_TIMERS.finalFlightNs);
+  return s
+    .at(50_090 * US)
+    .give(sent(3, 1))
+    .expect('record COMMIT');
 }
 
 function toCommitted(s: S): S {
-  return toCommitting(s).at(50_100 * US).give(COMMIT).expect('send final').wakesAt(50_100 * US + SOURCE_TIMERS.startedNs);
+  return toCommitting(s)
+    .at(50_100 * US)
+    .give(COMMIT)
+    .expect('send final')
+    .wakesAt(50_100 * US + SOURCE_TIMERS.startedNs);
 }
 
 function toProving(s: S): S {
-  toCommitted(s).at(51 * MS).give(STARTED).expect('record ENDED', 'release-guest');
-  return s.give(ENDED).expect().wakesAt(51 * MS + SOURCE_TIMERS.proofNs);
+  toCommitted(s)
+    .at(51 * MS)
+    .give(STARTED)
+    .expect('record ENDED', 'release-guest');
+  return s
+    .give(ENDED)
+    .expect()
+    .wakesAt(51 * MS + SOURCE_TIMERS.proofNs);
 }
 
 test('the good path, message by message, and nothing more', () => {
@@ -132,7 +183,9 @@ test('the good path, message by message, and nothing more', () => {
     stateHash: { lo: 5, hi: 6 },
     setHash: HASH,
   });
-  s.at(51 * MS).give(STARTED).expect('record ENDED', 'release-guest');
+  s.at(51 * MS)
+    .give(STARTED)
+    .expect('record ENDED', 'release-guest');
   const pause = s.actions().find((a) => a.type === 'report' && a.event.type === 'pause');
   assert.equal(pause?.type === 'report' && pause.event.type === 'pause' && pause.event.parts, {
     stopNs: 20 * US,
@@ -147,10 +200,13 @@ test('the good path, message by message, and nothing more', () => {
     startNs: 60 * US,
   });
   s.give(ENDED).expect();
-  s.at(52 * MS).give(got({ type: 'hashes', firstPfn: 0, hashes: new Uint8Array(60 * 8) })).expect();
+  s.at(52 * MS)
+    .give(got({ type: 'hashes', firstPfn: 0, hashes: new Uint8Array(60 * 8) }))
+    .expect();
   s.at(53 * MS).give(got({ type: 'hashes', firstPfn: 60, hashes: new Uint8Array(40 * 8) }));
   s.expect('send ended', 'finished completed VMOTION_OK').wakesAt(Infinity);
-  for (const e of [STARTED, NACK, LOST, WOKE, late(1), { type: 'cancel', text: 'x' } as const]) s.give(e).expect();
+  for (const e of [STARTED, NACK, LOST, WOKE, late(1), { type: 'cancel', text: 'x' } as const])
+    s.give(e).expect();
 });
 
 test('the parts of the pause sum to the pause', () => {
@@ -164,10 +220,20 @@ test('the parts of the pause sum to the pause', () => {
 
 test('rounds go on while the policy says so, each one with what the last harvest found', () => {
   const s = toRounds(make({ policy: after(3) }));
-  s.at(40 * MS).give(sent(1, 100)).give(done(1, 100)).expect('harvest');
-  s.at(41 * MS).give(dirty(1, 2, 3, 4)).expect('send-pages 2 (4)');
-  s.at(42 * MS).give(sent(2, 4)).give(done(2, 4)).expect('harvest');
-  s.at(43 * MS).give(dirty(1, 2)).expect('send-pages 3 (2)');
+  s.at(40 * MS)
+    .give(sent(1, 100))
+    .give(done(1, 100))
+    .expect('harvest');
+  s.at(41 * MS)
+    .give(dirty(1, 2, 3, 4))
+    .expect('send-pages 2 (4)');
+  s.at(42 * MS)
+    .give(sent(2, 4))
+    .give(done(2, 4))
+    .expect('harvest');
+  s.at(43 * MS)
+    .give(dirty(1, 2))
+    .expect('send-pages 3 (2)');
   const report = s.actions().find((a) => a.type === 'report' && a.event.type === 'round');
   assert.ok(report?.type === 'report' && report.event.type === 'round');
   const { stats, verdict } = report.event;
@@ -179,21 +245,39 @@ test('rounds go on while the policy says so, each one with what the last harvest
 
 test('READY may come before the last round is done', () => {
   const s = toRounds(make());
-  s.at(40 * MS).give(sent(1, 100)).give(done(1, 100)).give(dirty(1)).expect('send arm', 'send-pages 2 (1)');
-  s.at(41 * MS).give(READY).expect();
-  s.at(42 * MS).give(sent(2, 1)).expect();
-  s.at(43 * MS).give(done(2, 1)).expect('pause-guest');
+  s.at(40 * MS)
+    .give(sent(1, 100))
+    .give(done(1, 100))
+    .give(dirty(1))
+    .expect('send arm', 'send-pages 2 (1)');
+  s.at(41 * MS)
+    .give(READY)
+    .expect();
+  s.at(42 * MS)
+    .give(sent(2, 1))
+    .expect();
+  s.at(43 * MS)
+    .give(done(2, 1))
+    .expect('pause-guest');
 });
 
 test('an offer refused, unanswered or accepted in a version that was not offered', () => {
   const start = () => make().at(0).give({ type: 'start' });
-  start().give(got({ type: 'refuse', code: 'VMOTION_LIMIT', text: 'full' })).expect('finished refused VMOTION_LIMIT');
-  start().at(SOURCE_TIMERS.acceptNs - 1).give(WOKE).expect();
+  start()
+    .give(got({ type: 'refuse', code: 'VMOTION_LIMIT', text: 'full' }))
+    .expect('finished refused VMOTION_LIMIT');
+  start()
+    .at(SOURCE_TIMERS.acceptNs - 1)
+    .give(WOKE)
+    .expect();
   start()
     .at(SOURCE_TIMERS.acceptNs)
     .give(WOKE)
     .expect('send abort VMOTION_ACCEPT_TIMEOUT', 'finished aborted VMOTION_ACCEPT_TIMEOUT');
-  for (const version of [{ major: 2, minor: 0 }, { major: 1, minor: 1 }]) {
+  for (const version of [
+    { major: 2, minor: 0 },
+    { major: 1, minor: 1 },
+  ]) {
     start()
       .give(got({ type: 'accept', version, storeId: STORE_B }))
       .expect('send abort VMOTION_VERSION', 'finished aborted VMOTION_VERSION');
@@ -211,8 +295,13 @@ test('before COMMIT every trouble leads back, and a guest that stands is resumed
   ];
   for (const [event, code, told] of troubles) {
     const abort = told ? [`send abort ${code}`] : [];
-    toRounds(make()).give(event).expect(...abort, `finished aborted ${code}`).wakesAt(Infinity);
-    toPause(make()).give(event).expect(...abort, 'resume-guest', `finished aborted ${code}`);
+    toRounds(make())
+      .give(event)
+      .expect(...abort, `finished aborted ${code}`)
+      .wakesAt(Infinity);
+    toPause(make())
+      .give(event)
+      .expect(...abort, 'resume-guest', `finished aborted ${code}`);
     toSaving(make())
       .give(late(1))
       .give(late(2, true))
@@ -228,8 +317,13 @@ test('trouble while COMMIT is being written: the guest resumes at once, the reco
   s.give(ENDED).expect('send ended', 'finished aborted VMOTION_CANCELLED');
   // A NACK may carry any code, also one that sounds as if our record had failed.
   const n = toCommitting(make());
-  n.give(got({ type: 'nack', migrationId: ID, code: 'VMOTION_RECORD_FAILED', text: '' })).expect('resume-guest');
-  n.give(COMMIT).expect('record ENDED').give(ENDED).expect('send ended', 'finished aborted VMOTION_RECORD_FAILED');
+  n.give(got({ type: 'nack', migrationId: ID, code: 'VMOTION_RECORD_FAILED', text: '' })).expect(
+    'resume-guest',
+  );
+  n.give(COMMIT)
+    .expect('record ENDED')
+    .give(ENDED)
+    .expect('send ended', 'finished aborted VMOTION_RECORD_FAILED');
 });
 
 test('COMMIT that cannot be recorded: the guest resumes, FINAL never leaves', () => {
@@ -252,7 +346,9 @@ test('after COMMIT nothing but the destination’s NEVER resumes the guest', () 
     done(3, 1),
   ]) {
     const s = toCommitted(make()).give(event).expect();
-    s.at(51 * MS).give(STARTED).expect('record ENDED', 'release-guest');
+    s.at(51 * MS)
+      .give(STARTED)
+      .expect('record ENDED', 'release-guest');
   }
 });
 
@@ -270,7 +366,9 @@ test('after COMMIT a lost connection, a silence or rubbish is a doubt: the guest
   const rubbish: SourceEvent = { type: 'violation', code: 'VMOTION_MESSAGE_SYNTAX', text: '' };
   toCommitted(make()).give(LOST).expect('finished in-doubt VMOTION_CONNECTION_LOST').wakesAt(Infinity);
   toCommitted(make()).give(rubbish).expect('finished in-doubt VMOTION_MESSAGE_SYNTAX');
-  const s = toCommitted(make()).at(50_100 * US + SOURCE_TIMERS.startedNs).give(WOKE);
+  const s = toCommitted(make())
+    .at(50_100 * US + SOURCE_TIMERS.startedNs)
+    .give(WOKE);
   s.expect('finished in-doubt VMOTION_STARTED_TIMEOUT');
   s.give(late(1)).expect('send frame 1');
   s.give(LOST).expect();
@@ -279,24 +377,33 @@ test('after COMMIT a lost connection, a silence or rubbish is a doubt: the guest
 
 test('a doubt is settled by a late STARTED or NACK, by an answer, or by an operator', () => {
   const doubt = () => toCommitted(make()).give(LOST).expect('finished in-doubt VMOTION_CONNECTION_LOST');
-  const answer = (verdict: 'running' | 'never' | 'undecided' | 'unknown') => got({ type: 'answer', migrationId: ID, verdict });
+  const answer = (verdict: 'running' | 'never' | 'undecided' | 'unknown') =>
+    got({ type: 'answer', migrationId: ID, verdict });
   const asked = () => {
     const s = doubt().give({ type: 'reconnected' }).expect('send ask');
     assert.is(s.sent('ask').storeId, STORE_B, 'the store the migration was made with');
     return s;
   };
   const resumed = (s: S, code: string, told: string[]) => {
-    s.expect('resume-guest', 'record ENDED').give(ENDED).expect(...told, `finished aborted ${code}`);
+    s.expect('resume-guest', 'record ENDED')
+      .give(ENDED)
+      .expect(...told, `finished aborted ${code}`);
   };
   const gone = (s: S, told: string[]) => {
-    s.expect('record ENDED', 'release-guest').give(ENDED).expect(...told, 'finished completed VMOTION_RESOLVED');
+    s.expect('record ENDED', 'release-guest')
+      .give(ENDED)
+      .expect(...told, 'finished completed VMOTION_RESOLVED');
   };
   for (const verdict of ['undecided', 'unknown'] as const) asked().give(answer(verdict)).expect();
   resumed(asked().give(answer('never')), 'VMOTION_RESOLVED', ['send ended']);
   gone(asked().give(answer('running')), ['send ended']);
   resumed(doubt().give({ type: 'resolved', verdict: 'never', text: 'operator' }), 'VMOTION_RESOLVED', []);
   gone(doubt().give({ type: 'resolved', verdict: 'running', text: 'operator' }), []);
-  const silent = () => toCommitted(make()).at(60_000 * MS).give(WOKE).expect('finished in-doubt VMOTION_STARTED_TIMEOUT');
+  const silent = () =>
+    toCommitted(make())
+      .at(60_000 * MS)
+      .give(WOKE)
+      .expect('finished in-doubt VMOTION_STARTED_TIMEOUT');
   resumed(silent().give(NACK), 'VMOTION_VERIFY_FAILED', ['send ended']);
   silent().give(STARTED).expect('record ENDED', 'release-guest');
 });
@@ -314,7 +421,11 @@ test('after STARTED frames are forwarded until the end, and the proof may fail w
 
 test('ENDED that cannot be recorded changes no outcome', () => {
   const failed: SourceEvent = { type: 'record-failed', record: 'ENDED', text: 'disk full' };
-  const s = toCommitted(make()).at(51 * MS).give(STARTED).give(failed).expect();
+  const s = toCommitted(make())
+    .at(51 * MS)
+    .give(STARTED)
+    .give(failed)
+    .expect();
   s.give(got({ type: 'hashes', firstPfn: 0, hashes: new Uint8Array(800) }));
   s.expect('send ended', 'finished completed VMOTION_OK');
   toCommitted(make()).give(NACK).give(failed).expect('send ended', 'finished aborted VMOTION_VERIFY_FAILED');
@@ -323,8 +434,12 @@ test('ENDED that cannot be recorded changes no outcome', () => {
 test('every wait has an end', () => {
   const end = (s: S, code: string, ...before: string[]) => {
     const atNs = s.machine.nextWakeNs();
-    s.at(atNs - 1).give(WOKE).expect();
-    s.at(atNs).give(WOKE).expect(`send abort ${code}`, ...before, `finished aborted ${code}`);
+    s.at(atNs - 1)
+      .give(WOKE)
+      .expect();
+    s.at(atNs)
+      .give(WOKE)
+      .expect(`send abort ${code}`, ...before, `finished aborted ${code}`);
   };
   end(make().at(0).give({ type: 'start' }).at(MS).give(ACCEPT), 'VMOTION_PROBE_TIMEOUT');
   end(toRounds(make()), 'VMOTION_PRECOPY_LIMIT');
@@ -341,8 +456,16 @@ test('every wait has an end', () => {
 
 test('the pre-copy limit holds across rounds', () => {
   const s = toRounds(make({ policy: after(1000), precopyLimitNs: 100 * MS }), 100 * MS);
-  s.at(90 * MS).give(sent(1, 100)).give(done(1, 100)).give(dirty(1)).expect('send-pages 2 (1)').wakesAt(103 * MS);
-  s.at(104 * MS).give(sent(2, 1)).give(done(2, 1)).give(dirty(1));
+  s.at(90 * MS)
+    .give(sent(1, 100))
+    .give(done(1, 100))
+    .give(dirty(1))
+    .expect('send-pages 2 (1)')
+    .wakesAt(103 * MS);
+  s.at(104 * MS)
+    .give(sent(2, 1))
+    .give(done(2, 1))
+    .give(dirty(1));
   s.expect('send abort VMOTION_PRECOPY_LIMIT', 'finished aborted VMOTION_PRECOPY_LIMIT');
 });
 
@@ -353,7 +476,10 @@ test('a policy may give up, and then the guest was never paused', () => {
 });
 
 test('a destination that counts other pages than were sent is not trusted with the guest', () => {
-  toRounds(make()).give(sent(1, 90, 10)).give(done(1, 99)).expect('send abort VMOTION_ROUND_COUNT', 'finished aborted VMOTION_ROUND_COUNT');
+  toRounds(make())
+    .give(sent(1, 90, 10))
+    .give(done(1, 99))
+    .expect('send abort VMOTION_ROUND_COUNT', 'finished aborted VMOTION_ROUND_COUNT');
 });
 
 test('a state larger than was offered ends the migration before COMMIT', () => {
@@ -370,7 +496,12 @@ test('late frames are bounded: what does not fit is neither kept nor forwarded, 
   const s = toSaving(make({ lateFramesMax: 2 }));
   for (const n of [1, 2, 3]) s.give(late(n));
   s.give({ type: 'cancel', text: '' });
-  s.expect('send abort VMOTION_CANCELLED', 'resume-guest', 'deliver-late-frames (2)', 'finished aborted VMOTION_CANCELLED');
+  s.expect(
+    'send abort VMOTION_CANCELLED',
+    'resume-guest',
+    'deliver-late-frames (2)',
+    'finished aborted VMOTION_CANCELLED',
+  );
   const report = s.actions().find((a) => a.type === 'report' && a.event.type === 'late-frames');
   assert.equal(report?.type === 'report' && report.event.type === 'late-frames' && report.event.counts, {
     in: 3,
@@ -378,12 +509,29 @@ test('late frames are bounded: what does not fit is neither kept nor forwarded, 
     dropped: 1,
     held: 2,
   });
-  assert.equal(toSaving(make()).give({ type: 'late-frame', bytes: new Uint8Array(13) }).expect().actions().length, 1);
+  assert.equal(
+    toSaving(make())
+      .give({ type: 'late-frame', bytes: new Uint8Array(13) })
+      .expect()
+      .actions().length,
+    1,
+  );
 });
 
 test('options out of range are refused with what is allowed', () => {
-  for (const over of [{ pages: 0 }, { streams: 17 }, { epoch: -1 }, { guest: '' }, { migrationId: 'x' }, { probes: 0 }, { timers: { startedNs: 0 } }]) {
-    assert.throws(() => make(over), (e: unknown) => e instanceof ConfigError && e.code === 'VMOTION_CONFIG_RANGE');
+  for (const over of [
+    { pages: 0 },
+    { streams: 17 },
+    { epoch: -1 },
+    { guest: '' },
+    { migrationId: 'x' },
+    { probes: 0 },
+    { timers: { startedNs: 0 } },
+  ]) {
+    assert.throws(
+      () => make(over),
+      (e: unknown) => e instanceof ConfigError && e.code === 'VMOTION_CONFIG_RANGE',
+    );
   }
 });
 
