@@ -16,6 +16,7 @@
  */
 import { NS_PER_MS, NS_PER_S, PAGE_SIZE } from '../core/index.js';
 import { requireRange } from './errors.js';
+import { INSTANT_MAX_NS } from './messages.js';
 
 /** One finished round and the harvest after it. */
 export interface RoundStats {
@@ -69,17 +70,17 @@ export interface ConvergencePolicy {
 
 export interface PredictivePolicyOptions {
   /** The pause to aim at, nanoseconds. Default 5 ms. */
-  readonly targetPauseNs?: number;
+  readonly targetPauseNs?: number | undefined;
   /** A pause longer than this is not made: the guest stays. Default Infinity. */
-  readonly pauseMaxNs?: number;
+  readonly pauseMaxNs?: number | undefined;
   /** What a pause costs without pages: parking, harvest, records, digests, start. Default 0.5 ms. */
-  readonly overheadNs?: number;
+  readonly overheadNs?: number | undefined;
   /** Rounds after which it is decided one way or the other. Default 30. */
-  readonly roundsMax?: number;
+  readonly roundsMax?: number | undefined;
   /** Rounds in a row that may pass without improving the prediction. Default 3. */
-  readonly stallRounds?: number;
+  readonly stallRounds?: number | undefined;
   /** What counts as an improvement, 0..1. Default 0.1. */
-  readonly improvement?: number;
+  readonly improvement?: number | undefined;
 }
 
 /**
@@ -157,7 +158,7 @@ function modelOf({ rounds, rttNs, pages }: ConvergenceHistory, exponentUnknown: 
 function intervalOf(r: RoundStats): number {
   const ns =
     r.dirtyRatePagesPerS > 0 ? (r.dirtyPages / r.dirtyRatePagesPerS) * NS_PER_S : r.endNs - r.startNs;
-  return Math.max(1, ns);
+  return clamp(ns, 1, INSTANT_MAX_NS);
 }
 
 /** Distinct pages the guest dirties in `ns`. */

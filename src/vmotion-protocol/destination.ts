@@ -17,7 +17,8 @@
  *
  * Once FINAL and its pages are whole, the connection is of no account: the source has committed, so the
  * guest is started here or on record as never to be. A FINAL that comes after NEVER is answered by NACK again.
- * Left out: post-copy (start before the pages are whole), authentication (the transport's).
+ * Left out: post-copy (start before the pages are whole), authentication (the transport's). Long for the reason
+ * that `source.ts` gives.
  */
 import { type Machine, NS_PER_MS } from '../core/index.js';
 import {

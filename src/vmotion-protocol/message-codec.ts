@@ -140,14 +140,14 @@ export function decodeMessage(body: Uint8Array): Decoded {
   } catch (e) {
     return bad('VMOTION_MESSAGE_SYNTAX', 0, String(e));
   }
-  const type = map['type'];
+  const type = map.type;
   if (typeof type !== 'string') return bad('VMOTION_MESSAGE_FIELD', 0, 'type must be text');
   if (!Object.hasOwn(SCHEMAS, type)) {
     return bad('VMOTION_MESSAGE_UNKNOWN', 0, `there is no message ${JSON.stringify(type.slice(0, 32))}`);
   }
   const message = decodeFields(SCHEMAS[type as MessageType] as Fields, map);
   if (typeof message === 'string') return bad('VMOTION_MESSAGE_FIELD', 0, `${type}: ${message}`);
-  message['type'] = type;
+  message.type = type;
   return { ok: true, message: message as unknown as Message };
 }
 

@@ -2,7 +2,7 @@
  * What goes into the source machine and what comes out of it: options, timers, events, actions.
  * `source.ts` has the machine.
  */
-import { NS_PER_MS, NS_PER_S, type PageSet, type Woke } from '../core/index.js';
+import { NS_PER_S, type PageSet, type Woke } from '../core/index.js';
 import type { ConvergencePolicy } from './convergence.js';
 import type { Hash64, Message } from './messages.js';
 import type { TimelineEvent } from './timeline.js';
@@ -153,6 +153,3 @@ export type SourcePhase =
   | 'returning'
   | 'in-doubt'
   | 'over';
-
-/** Shortest sensible timer: below it a scheduler's hiccup would end a migration. */
-export const TIMER_MIN_NS = NS_PER_MS;

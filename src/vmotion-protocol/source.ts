@@ -22,38 +22,34 @@
  * start it) and `withdrawing` waits for the record, to close it with ENDED. From `committed` on the
  * guest resumes only on the destination's NEVER.
  * Left out: post-copy and hybrid (a policy's further actions), authentication (the transport's).
+ * Longer than a file should be: every state has to answer every event, and that is best judged on one page. What
+ * decides nothing stands elsewhere: options, the rounds' figures, the policy, frames, the pause's parts.
  */
-import { ConfigError, formatNs, type Machine, PageSet } from '../core/index.js';
-import { type ConvergencePolicy, type ConvergenceVerdict, predictivePolicy } from './convergence.js';
-import { requireRange, type VmotionErrorCode } from './errors.js';
+import { formatNs, type Machine, PAGE_SIZE, PageSet } from '../core/index.js';
+import type { ConvergencePolicy, ConvergenceVerdict } from './convergence.js';
+import type { VmotionErrorCode } from './errors.js';
 import { LateFrameBuffer } from './late-frames.js';
 import {
   type Answer,
   FRAME_BYTES_MAX,
-  GUEST_NAME_MAX,
   type Hash64,
   type Hashes,
   type Message,
   type MessageType,
-  PAGES_MAX,
   PROTOCOL_VERSION,
   ROUND_MAX,
-  STATE_BYTES_MAX,
-  STREAMS_MAX,
   type Started,
 } from './messages.js';
 import { type PauseInstants, pausePartsOf } from './pause-parts.js';
 import { RoundLog } from './round-log.js';
-import {
-  SOURCE_TIMERS,
-  type SourceAction,
-  type SourceEvent,
-  type SourceOptions,
-  type SourceOutcome,
-  type SourcePhase,
-  type SourceTimers,
-  TIMER_MIN_NS,
+import type {
+  SourceAction,
+  SourceEvent,
+  SourceOptions,
+  SourceOutcome,
+  SourcePhase,
 } from './source-contract.js';
+import { type ResolvedSourceOptions, resolveSourceOptions } from './source-options.js';
 
 const NEVER_NS = Number.POSITIVE_INFINITY;
 const NO_HASH: Hash64 = Object.freeze({ lo: 0, hi: 0 });
@@ -61,11 +57,7 @@ const ETHERNET_HEADER_BYTES = 14;
 const HASH_BYTES = 8;
 
 export class Source implements Machine<SourceEvent, SourceAction> {
-  readonly #options: SourceOptions;
-  readonly #timers: SourceTimers;
-  readonly #policy: ConvergencePolicy;
-  readonly #probes: number;
-  readonly #stateBytesMax: number;
+  readonly #options: ResolvedSourceOptions;
   readonly #log: RoundLog;
   readonly #frames: LateFrameBuffer;
 
@@ -106,33 +98,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
 
   /** @throws ConfigError VMOTION_CONFIG_RANGE */
   constructor(options: SourceOptions) {
-    requireId('migrationId', options.migrationId);
-    requireId('storeId', options.storeId);
-    requireRange('length of the guest name', options.guest.length, 1, GUEST_NAME_MAX);
-    requireRange('epoch', options.epoch, 0, 0xffffffff);
-    requireRange('pages', options.pages, 1, PAGES_MAX);
-    requireRange('streams', options.streams, 1, STREAMS_MAX);
-    this.#options = options;
-    this.#stateBytesMax = requireRange(
-      'stateBytesMax',
-      options.stateBytesMax ?? STATE_BYTES_MAX,
-      0,
-      STATE_BYTES_MAX,
-    );
-    this.#probes = requireRange('probes', options.probes ?? 4, 1, 100);
-    this.#timers = {
-      ...SOURCE_TIMERS,
-      ...(options.precopyLimitNs === undefined ? {} : { precopyNs: options.precopyLimitNs }),
-      ...options.timers,
-    };
-    for (const [name, ns] of Object.entries(this.#timers))
-      requireRange(`timers.${name}`, ns, TIMER_MIN_NS, NEVER_NS, false);
-    this.#policy =
-      options.policy ??
-      predictivePolicy({
-        ...(options.pauseTargetNs === undefined ? {} : { targetPauseNs: options.pauseTargetNs }),
-        ...(options.maxRounds === undefined ? {} : { roundsMax: options.maxRounds }),
-      });
+    this.#options = resolveSourceOptions(options);
     this.#log = new RoundLog(options.pages);
     this.#frames = new LateFrameBuffer(options.lateFramesMax, options.lateFrameBytesMax);
   }
@@ -210,7 +176,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
 
   #offer(): void {
     const { migrationId, guest, epoch, pages, streams, storeId } = this.#options;
-    this.#enter('offering', this.#timers.acceptNs);
+    this.#enter('offering', this.#options.timers.acceptNs);
     this.#send({
       type: 'offer',
       version: PROTOCOL_VERSION,
@@ -219,15 +185,15 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       epoch,
       mode: 'pre-copy',
       pages,
-      pageSize: 4096,
+      pageSize: PAGE_SIZE,
       streams,
       storeId,
-      stateBytesMax: this.#stateBytesMax,
+      stateBytesMax: this.#options.stateBytesMax,
     });
   }
 
   #ping(): void {
-    this.#deadlineNs = this.#nowNs + this.#timers.pongNs;
+    this.#deadlineNs = this.#nowNs + this.#options.timers.pongNs;
     this.#pingNs = this.#nowNs;
     this.#send({ type: 'ping', seq: this.#rttsNs.length });
   }
@@ -235,13 +201,13 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   #pong(seq: number): void {
     if (seq !== this.#rttsNs.length) return this.#unexpected('pong');
     this.#rttsNs.push(this.#nowNs - this.#pingNs);
-    if (this.#rttsNs.length < this.#probes) return this.#ping();
+    if (this.#rttsNs.length < this.#options.probes) return this.#ping();
     this.#log.rttsMeasured(this.#rttsNs);
     const { rttMinNs: minNs, rttMedianNs: medianNs } = this.#log;
     const text = `round trip ${formatNs(minNs)} at least, ${formatNs(medianNs)} in the median`;
     this.#do({ type: 'report', event: { type: 'rtt', atNs: this.#nowNs, minNs, medianNs, text } });
     // The harvest before the first round starts the dirty log: what is written from here on is sent again.
-    this.#enter('tracking', this.#timers.localNs);
+    this.#enter('tracking', this.#options.timers.localNs);
     this.#do({ type: 'harvest' });
   }
 
@@ -251,7 +217,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     this.#round++;
     this.#sent = this.#doneAtPeer = false;
     this.#log.began(this.#nowNs, this.#round);
-    if (phase === 'final-flight') this.#enter(phase, this.#timers.finalFlightNs);
+    if (phase === 'final-flight') this.#enter(phase, this.#options.timers.finalFlightNs);
     else this.#enter(phase, this.#precopyEndNs - this.#nowNs);
     if (phase === 'last-round') this.#send({ type: 'arm', round: this.#round });
     if (phase !== 'final-flight') {
@@ -274,13 +240,13 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     if (phase === 'final-flight') {
       this.#setHash = e.setHash;
       this.#instants.pagesSentNs = this.#nowNs;
-      this.#enter('committing', this.#timers.localNs);
+      this.#enter('committing', this.#options.timers.localNs);
       this.#commitPending = true;
       this.#do({ type: 'record', record: 'COMMIT' });
       return;
     }
     this.#log.sent(e.pages, e.zeroPages, e.bytes);
-    this.#deadlineNs = this.#nowNs + this.#timers.roundDoneNs;
+    this.#deadlineNs = this.#nowNs + this.#options.timers.roundDoneNs;
     this.#roundMayEnd();
   }
 
@@ -294,18 +260,18 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     }
     this.#doneAtPeer = true;
     this.#log.done(this.#nowNs);
-    if (this.#phase === 'last-round') this.#deadlineNs = this.#nowNs + this.#timers.readyNs;
+    if (this.#phase === 'last-round') this.#deadlineNs = this.#nowNs + this.#options.timers.readyNs;
     this.#roundMayEnd();
   }
 
   #roundMayEnd(): void {
     if (!this.#sent || !this.#doneAtPeer) return;
     if (this.#phase === 'round') {
-      this.#enter('harvesting', this.#timers.localNs);
+      this.#enter('harvesting', this.#options.timers.localNs);
       this.#do({ type: 'harvest' });
     } else if (this.#ready) {
       this.#instants.pauseCalledNs = this.#nowNs;
-      this.#enter('pausing', this.#timers.localNs);
+      this.#enter('pausing', this.#options.timers.localNs);
       this.#do({ type: 'pause-guest' });
     }
   }
@@ -313,7 +279,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   #harvested(dirty: PageSet, dirtyPages: number): void {
     if (this.#phase === 'tracking') {
       this.#log.armed(this.#nowNs);
-      this.#precopyEndNs = this.#nowNs + this.#timers.precopyNs;
+      this.#precopyEndNs = this.#nowNs + this.#options.timers.precopyNs;
       this.#beginRound('round', PageSet.full(this.#options.pages));
     } else if (this.#phase === 'harvesting') {
       this.#decide(dirty, dirtyPages);
@@ -326,7 +292,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   }
 
   #decide(dirty: PageSet, dirtyPages: number): void {
-    const verdict = this.#reportRound(dirtyPages, this.#policy)!;
+    const verdict = this.#reportRound(dirtyPages, this.#options.policy)!;
     if (verdict.action === 'give-up') return this.#giveUp('VMOTION_NO_CONVERGENCE', verdict.reason);
     if (this.#nowNs >= this.#precopyEndNs) return this.#precopyLimit();
     // Two rounds are still to come after this one; the number of rounds is a field of 16 bits.
@@ -351,17 +317,17 @@ export class Source implements Machine<SourceEvent, SourceAction> {
 
   #guestPaused(): void {
     this.#instants.guestPausedNs = this.#nowNs;
-    this.#enter('saving', this.#timers.localNs);
+    this.#enter('saving', this.#options.timers.localNs);
     this.#do({ type: 'harvest' });
     this.#do({ type: 'save-state' });
     this.#do({ type: 'forward-late-frames' });
   }
 
   #stateSaved(bytes: Uint8Array, hash: Hash64): void {
-    if (bytes.length > this.#stateBytesMax) {
+    if (bytes.length > this.#options.stateBytesMax) {
       return this.#giveUp(
         'VMOTION_STATE_SIZE',
-        `${bytes.length} bytes of state; ${this.#stateBytesMax} are allowed`,
+        `${bytes.length} bytes of state; ${this.#options.stateBytesMax} are allowed`,
       );
     }
     this.#instants.stateSavedNs = this.#nowNs;
@@ -378,7 +344,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     if (this.#phase === 'withdrawing') return this.#recordEnd('returning');
     if (this.#phase !== 'committing') return;
     this.#instants.commitRecordedNs = this.#instants.finalSentNs = this.#nowNs;
-    this.#enter('committed', this.#timers.startedNs);
+    this.#enter('committed', this.#options.timers.startedNs);
     this.#send({
       type: 'final',
       migrationId: this.#options.migrationId,
@@ -440,7 +406,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
           );
         }
         this.#peerStoreId = m.storeId;
-        this.#enter('probing', this.#timers.pongNs);
+        this.#enter('probing', this.#options.timers.pongNs);
         return this.#ping();
       case 'refuse':
         if (phase !== 'offering') return this.#unexpected(m.type);
@@ -559,7 +525,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       this.#send({ type: 'ended', migrationId: this.#options.migrationId });
       this.#finish('aborted', this.#ending.code, this.#ending.text);
     } else if (this.#phase === 'ending') {
-      this.#enter('proving', this.#timers.proofNs);
+      this.#enter('proving', this.#options.timers.proofNs);
       // Settled by a word instead of STARTED: then no hashes follow.
       if (this.#ending.code === 'VMOTION_RESOLVED') this.#complete();
       else this.#proofMayEnd();
@@ -680,7 +646,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   }
 
   #precopyLimit(): void {
-    const text = `${formatNs(this.#timers.precopyNs)} of pre-copy are over after ${this.#round} rounds`;
+    const text = `${formatNs(this.#options.timers.precopyNs)} of pre-copy are over after ${this.#round} rounds`;
     this.#giveUp('VMOTION_PRECOPY_LIMIT', text);
   }
 
@@ -721,16 +687,4 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   #do(action: SourceAction): void {
     this.#out.push(action);
   }
-}
-
-function requireId(name: string, id: string): void {
-  if (/^[0-9a-f]{32}$/.test(id)) return;
-  throw new ConfigError<VmotionErrorCode>(
-    'VMOTION_CONFIG_RANGE',
-    `${name} ${JSON.stringify(id)} is not a name`,
-    {
-      details: { name, id },
-      hint: 'give 32 lower-case hexadecimal digits, random ones',
-    },
-  );
 }

@@ -232,7 +232,7 @@ test('a lost segment is sent again after three later ones arrived, without waiti
   a.write(new Uint8Array(6000));
   const [lost, ...later] = flush(a, MS);
   assert.is(lost!.length, 1020);
-  later.slice(0, 2).forEach((d) => b.receive(MS, d));
+  for (const d of later.slice(0, 2)) b.receive(MS, d);
   for (const d of flush(b, MS)) a.receive(MS, d);
   assert.equal(flush(a, MS), [], 'two later arrivals prove nothing');
   b.receive(MS, later[2]!);

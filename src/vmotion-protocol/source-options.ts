@@ -1,0 +1,48 @@
+/** The source's options, checked and completed where the machine is built. */
+import { ConfigError, NS_PER_MS } from '../core/index.js';
+import { type ConvergencePolicy, predictivePolicy } from './convergence.js';
+import { requireRange, type VmotionErrorCode } from './errors.js';
+import { GUEST_NAME_MAX, PAGES_MAX, STATE_BYTES_MAX, STREAMS_MAX } from './messages.js';
+import { SOURCE_TIMERS, type SourceOptions, type SourceTimers } from './source-contract.js';
+
+export interface ResolvedSourceOptions extends SourceOptions {
+  readonly stateBytesMax: number;
+  readonly probes: number;
+  readonly timers: SourceTimers;
+  readonly policy: ConvergencePolicy;
+}
+
+/** @throws ConfigError VMOTION_CONFIG_RANGE */
+export function resolveSourceOptions(o: SourceOptions): ResolvedSourceOptions {
+  requireId('migrationId', o.migrationId);
+  requireId('storeId', o.storeId);
+  requireRange('length of the guest name', o.guest.length, 1, GUEST_NAME_MAX);
+  requireRange('epoch', o.epoch, 0, 0xffffffff);
+  requireRange('pages', o.pages, 1, PAGES_MAX);
+  requireRange('streams', o.streams, 1, STREAMS_MAX);
+  const limit = o.precopyLimitNs === undefined ? {} : { precopyNs: o.precopyLimitNs };
+  const timers: SourceTimers = { ...SOURCE_TIMERS, ...limit, ...o.timers };
+  for (const [name, ns] of Object.entries(timers)) {
+    // Below a millisecond a scheduler's hiccup would end a migration.
+    requireRange(`timers.${name}`, ns, NS_PER_MS, Number.POSITIVE_INFINITY, false);
+  }
+  return {
+    ...o,
+    timers,
+    stateBytesMax: requireRange('stateBytesMax', o.stateBytesMax ?? STATE_BYTES_MAX, 0, STATE_BYTES_MAX),
+    probes: requireRange('probes', o.probes ?? 4, 1, 100),
+    policy: o.policy ?? predictivePolicy({ targetPauseNs: o.pauseTargetNs, roundsMax: o.maxRounds }),
+  };
+}
+
+function requireId(name: string, id: string): void {
+  if (/^[0-9a-f]{32}$/.test(id)) return;
+  throw new ConfigError<VmotionErrorCode>(
+    'VMOTION_CONFIG_RANGE',
+    `${name} ${JSON.stringify(id)} is not a name`,
+    {
+      details: { name, id },
+      hint: 'give 32 lower-case hexadecimal digits, random ones',
+    },
+  );
+}
