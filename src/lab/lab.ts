@@ -15,13 +15,14 @@ import { closeFd, nowNs } from '../sys/index.js';
 import { type AttachedStation, attachStation, type ChosenAttach, LOOPBACK_VMK_MTU } from './attach.js';
 import { startBackground } from './background.js';
 import { Child, inheritedFd } from './child.js';
-import type { ClientReply, ClientRequest, ProbeResult } from './client/protocol.js';
+import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
+import { rawSocketBuilt } from './client/raw-socket.js';
 import type { Experiment, Site } from './experiment.js';
 import { fiberSettingsOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
 import { clientResult, migrationResult } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
-import { clientStation, hostStation, VMOTION_PORT } from './stations.js';
+import { clientStation, echoStation, hostStation, VMOTION_PORT } from './stations.js';
 
 const GUEST_NAME = 'guest';
 const NIC_BUFFER_BYTES = 4 * 2 ** 20;
@@ -46,6 +47,8 @@ export class Lab {
   readonly #hosts: Partial<Record<Site, Host>> = {};
   readonly #clients: { site: Site; child: Client }[] = [];
   readonly #timeline: { atNs: number; where: string; what: string }[] = [];
+  /** Ends of ports that children have inherited: ours to close. */
+  readonly #descriptors: number[] = [];
   #fabric: Fabric | null = null;
   #probeFar: Client | null = null;
   #stopBackground: (() => void) | null = null;
@@ -252,6 +255,7 @@ export class Lab {
       ...Object.values(this.#hosts).map((h) => h.end({ type: 'end' })),
     ]);
     await this.#fabric?.stop();
+    for (const fd of this.#descriptors.splice(0)) closeFd(fd);
     for (const s of this.#stations.splice(0)) {
       if (s.netnsFd !== null) closeFd(s.netnsFd);
       if (s.farFd !== null) closeFd(s.farFd);
@@ -334,7 +338,9 @@ export class Lab {
     const spec = silent ? null : this.#experiment.clients[index]!;
     const attached = await this.#attach(clientStation(site, index));
     const { station, netnsFd, farFd, fabricUdpPort } = attached;
-    const fds = farFd === null ? [] : [farFd];
+    const echo = netnsFd !== null && !rawSocketBuilt() ? await this.#attachEcho(site, index) : null;
+    const inherited = farFd ?? echo?.farFd ?? null;
+    const fds = inherited === null ? [] : [inherited];
     const child: Client = new Child({ name: `client ${site}${index}`, file: CLIENT_PROCESS, netnsFd, fds });
     if (silent) this.#probeFar = child;
     this.#clients.push({ site, child });
@@ -345,7 +351,7 @@ export class Lab {
           clientId: index + 1,
           attach:
             netnsFd !== null
-              ? { kind: 'kernel' }
+              ? { kind: 'kernel', echo: echo === null ? null : echo.attach }
               : {
                   kind: 'port',
                   fd: inheritedFd(0),
@@ -362,6 +368,18 @@ export class Lab {
       'ready',
     );
     if (ready.note !== null) this.#note(`client at ${site.toUpperCase()}: ${ready.note}`);
+  }
+
+  /** A port of the bridge for a client's echoes. */
+  async #attachEcho(
+    site: Site,
+    index: number,
+  ): Promise<{ readonly farFd: number; readonly attach: PortAttach }> {
+    const { name, mac, ip } = echoStation(site, index);
+    const pair = openNioUdpPair(NIC_BUFFER_BYTES);
+    this.#descriptors.push(pair.farFd);
+    await this.#fabric!.addPort({ name, site, role: 'client', kind: 'nio-udp', fd: pair.fabricFd });
+    return { farFd: pair.farFd, attach: { fd: inheritedFd(0), fabricUdpPort: pair.fabricPort, mac, ip } };
   }
 
   async #eachSession(work: (c: Client) => Promise<unknown>): Promise<void> {

@@ -42,3 +42,16 @@ export function clientStation(site: SiteName, index: number): Station {
     prefix: 24,
   };
 }
+
+/** The station that asks for echoes on a client's behalf, where the client's kernel cannot. */
+export function echoStation(site: SiteName, index: number): Station {
+  const n = 151 + index;
+  return {
+    name: `echo-${site}${index}`,
+    site,
+    role: 'client',
+    mac: OUI + 0x100 + n,
+    ip: CLIENT_NET + n,
+    prefix: 24,
+  };
+}

@@ -68,7 +68,10 @@ async function begin(o: ClientOrders): Promise<void> {
       else if (id === echoIdOf(o)) icmp?.answer(atNs, seq, payload, 0, payload.length);
     },
   };
-  wire = o.attach.kind === 'kernel' ? await openKernelWire(handlers) : await openPortWire(o.attach, handlers);
+  wire =
+    o.attach.kind === 'kernel'
+      ? await openKernelWire(handlers, o.attach.echo)
+      : await openPortWire(o.attach, handlers);
   reply({ type: 'ready', icmpMethod: wire.icmp, note: wire.note });
 }
 

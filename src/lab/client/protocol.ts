@@ -1,17 +1,19 @@
 /** What the lab and a client's process say to each other over the IPC channel of node:child_process. */
 import type { SessionSnapshot } from '../../guest/index.js';
 
+/** A NIO-UDP port of the bridge and the end station behind it. */
+export interface PortAttach {
+  /** Inherited descriptor of the client's UDP end. */
+  readonly fd: number;
+  readonly fabricUdpPort: number;
+  readonly mac: number;
+  readonly ip: number;
+}
+
 /** How a client reaches the segment. */
 export type ClientAttach =
-  | { readonly kind: 'kernel' }
-  | {
-      readonly kind: 'port';
-      /** Inherited descriptor of the client's UDP end. */
-      readonly fd: number;
-      readonly fabricUdpPort: number;
-      readonly mac: number;
-      readonly ip: number;
-    };
+  /** `echo`: where the package raw-socket is not built, ICMP goes by a port of its own. */
+  { readonly kind: 'kernel'; readonly echo: PortAttach | null } | ({ readonly kind: 'port' } & PortAttach);
 
 export interface ClientOrders {
   readonly clientId: number;

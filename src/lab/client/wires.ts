@@ -15,6 +15,8 @@ import {
 } from '../../l2/index.js';
 import { NioUdpLink } from '../../l2/ports/index.js';
 import { nowNs } from '../../sys/index.js';
+import type { PortAttach } from './protocol.js';
+import { rawSocketBuilt } from './raw-socket.js';
 
 export interface WireHandlers {
   onDatagram(atNs: number, payload: Uint8Array): void;
@@ -54,8 +56,8 @@ interface RawSocketModule {
 /** A connected service socket never learns of a guest that stands still: errors are the ledger's business. */
 const IGNORE = (): void => {};
 
-/** Opens a wire on this process's own namespace. */
-export async function openKernelWire(handlers: WireHandlers): Promise<Wire> {
+/** Opens a wire on this process's own namespace. @param echo takes over ICMP where raw-socket is not built */
+export async function openKernelWire(handlers: WireHandlers, echo: PortAttach | null): Promise<Wire> {
   const socket: Socket = createSocket('udp4');
   socket.on('message', (payload) => handlers.onDatagram(nowNs(), payload));
   socket.on('error', IGNORE);
@@ -63,6 +65,7 @@ export async function openKernelWire(handlers: WireHandlers): Promise<Wire> {
   let raw: RawSocket | null = null;
   let note: string | null = null;
   try {
+    if (!rawSocketBuilt()) throw new Error('the package is not built here');
     const module = (await import('raw-socket' as string)) as { default: RawSocketModule };
     raw = module.default.createSocket({ protocol: module.default.Protocol.ICMP, bufferSize: 65_536 });
     raw.on('error', IGNORE);
@@ -77,6 +80,20 @@ export async function openKernelWire(handlers: WireHandlers): Promise<Wire> {
     });
   } catch (e) {
     note = `no ICMP sessions by raw-socket: ${(e as Error).message.split('\n')[0]}`;
+  }
+  if (raw === null && echo !== null) {
+    const port = await openPortWire(echo, handlers);
+    return {
+      icmp: port.icmp,
+      note: 'ICMP by our own codec on a bridge port: the package raw-socket is not built here',
+      sendDatagram: (ip, udpPort, payload) =>
+        socket.send(Buffer.from(payload), udpPort, formatIpv4(ip), IGNORE),
+      sendEcho: (...request) => port.sendEcho(...request),
+      close: () => {
+        socket.close();
+        port.close();
+      },
+    };
   }
   return {
     icmp: raw === null ? null : 'raw-socket',
@@ -100,10 +117,7 @@ const STATION_TICK_MS = 100;
 const SERVICE_SOURCE_PORT = 40_000;
 
 /** Opens a wire on a port of the bridge. */
-export async function openPortWire(
-  attach: { readonly fd: number; readonly fabricUdpPort: number; readonly mac: number; readonly ip: number },
-  handlers: WireHandlers,
-): Promise<Wire> {
+export async function openPortWire(attach: PortAttach, handlers: WireHandlers): Promise<Wire> {
   const station = new EndStation({ mac: attach.mac, ip: attach.ip, mtu: 1500 });
   const actions: StationAction[] = [];
   const link = await NioUdpLink.adopt(attach.fd, attach.fabricUdpPort, (bytes) => {
