@@ -75,6 +75,8 @@ export class DestinationRole {
       guest: parts.guestName,
       pages: guest.memory.pages,
       storeId: Buffer.from(parts.records.storeId).toString('hex'),
+      epochOf: (name) => parts.records.highestEpoch(name),
+      decisionOf: (id) => parts.records.decision(id),
     });
   }
 
@@ -102,15 +104,17 @@ export class DestinationRole {
     if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
   }
 
+  /** A violation's answer leaves before the link counts as lost; a message of a later version is no end. */
   #lose(code: string, text: string): void {
     if (this.#lost) return;
-    this.#lost = true;
     this.#hashesFrom = -1;
-    this.#step(
-      code === 'VMOTION_CONNECTION_LOST'
-        ? { type: 'connection-lost', text }
-        : { type: 'violation', code, text },
-    );
+    if (code === 'VMOTION_CONNECTION_LOST') {
+      this.#lost = true;
+      this.#step({ type: 'connection-lost', text });
+    } else {
+      this.#step({ type: 'violation', code, text });
+      this.#lost = code !== 'VMOTION_MESSAGE_UNKNOWN';
+    }
   }
 
   #received(message: Message): void {

@@ -11,6 +11,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { LonghaulError } from '../core/index.js';
+
 import { check, closeFd, libc, NativeStruct, O_CREAT, O_RDWR, openFd } from '../sys/index.js';
 
 export type RecordKind = 'STORE' | 'COMMIT' | 'RUNNING' | 'NEVER' | 'ENDED';
@@ -58,8 +60,28 @@ export class RecordStore {
     return this.#records;
   }
 
+  /** The highest epoch on record for a guest, or null: an offer must be higher. */
+  highestEpoch(guest: string): number | null {
+    const epochs = this.#records.filter((r) => r.guest === guest && r.kind !== 'STORE').map((r) => r.epoch);
+    return epochs.length === 0 ? null : Math.max(...epochs);
+  }
+
+  /** What was decided here under a migration's name. @param migrationId 32 hexadecimal digits */
+  decision(migrationId: string): 'RUNNING' | 'NEVER' | null {
+    for (const { kind, migrationId: id } of this.#records) {
+      if ((kind === 'RUNNING' || kind === 'NEVER') && Buffer.from(id).toString('hex') === migrationId)
+        return kind;
+    }
+    return null;
+  }
+
   /** Writes one record; it has survived the process when this returns. @throws LonghaulError SYS_ENOSPC and others */
   append(record: DurableRecord): void {
+    if (this.#next === CAPACITY) {
+      throw new LonghaulError('HOST_RECORDS_FULL', `the store holds ${CAPACITY} records`, {
+        hint: 'begin a new run: each has a store of its own',
+      });
+    }
     encodeRecord(record, this.#line.bytes, this.#line.view);
     const at = this.#next * RECORD_BYTES;
     check('write a durable record', libc.pwrite(this.#fd, this.#line.address, RECORD_BYTES, at));

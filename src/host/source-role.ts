@@ -138,13 +138,16 @@ export class SourceRole {
     if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
   }
 
+  /** A violation's answer leaves before the link counts as lost; a message of a later version is no end. */
   #lose(code: string, text: string): void {
-    this.#lost = true;
-    this.#step(
-      code === 'VMOTION_CONNECTION_LOST'
-        ? { type: 'connection-lost', text }
-        : { type: 'violation', code, text },
-    );
+    if (this.#lost) return;
+    if (code === 'VMOTION_CONNECTION_LOST') {
+      this.#lost = true;
+      this.#step({ type: 'connection-lost', text });
+    } else {
+      this.#step({ type: 'violation', code, text });
+      this.#lost = code !== 'VMOTION_MESSAGE_UNKNOWN';
+    }
   }
 
   #received(message: Message): void {
@@ -170,7 +173,7 @@ export class SourceRole {
     for (;;) {
       const n = receiveBytes(this.#parts.nicFd, this.#nic.address, NIC_BYTES);
       if (n < 0) return;
-      if (n < 14 || (this.#nic.bytes[0]! & 1) !== 0) continue; // group frames reach the destination by themselves
+      if (n < 14) continue;
       this.#forwarded++;
       this.#step({ type: 'late-frame', bytes: this.#nic.bytes.slice(0, n) });
     }
