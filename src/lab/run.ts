@@ -64,6 +64,14 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
       if (index + 1 < experiment.migration.repeat) await orAbort(sleep(experiment.migration.betweenNs / 1e6));
     }
     const snapshot = await orAbort(lab.snapshot());
+    for (const p of snapshot.ports) {
+      const dropped = p.busy + p.tooLong + p.gone;
+      if (dropped > 0) {
+        lab.notes.push(
+          `port ${p.name} dropped ${dropped} frames on their way out: ${p.busy} receiver busy, ${p.tooLong} too long, ${p.gone} nobody there`,
+        );
+      }
+    }
     const result: RunResult = {
       schema: RESULT_VERSION,
       label: 'measured',
