@@ -93,7 +93,7 @@ function predictionText(pauseNs: number): string {
 }
 
 function etaText(etaNs: number): string {
-  if (!Number.isFinite(etaNs)) return ', not converging';
+  if (!Number.isFinite(etaNs)) return ', target not in sight';
   return etaNs > 0 ? `, ETA ${formatNs(etaNs)}` : '';
 }
 

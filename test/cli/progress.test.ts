@@ -39,7 +39,7 @@ test('an event is one line for people', () => {
   );
   assert.is(
     line({ ...ROUND, etaNs: Number.POSITIVE_INFINITY, predictedPauseNs: Number.POSITIVE_INFINITY }),
-    'move 1 round 1: 4000 of 4100 pages, 15.6 MiB at 6.10 Gbit/s, not converging',
+    'move 1 round 1: 4000 of 4100 pages, 15.6 MiB at 6.10 Gbit/s, target not in sight',
   );
   assert.is(
     line({ type: 'migration', migration: 0, of: 3, result: sampleMigration(0) }),
