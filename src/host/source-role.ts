@@ -127,13 +127,15 @@ export class SourceRole {
   /** Called after every wake-up: takes what came, sends what fits, lets time pass. */
   service(): void {
     if (this.finished) return;
+    // Late frames before messages: a thread that slept through STARTED and all HASHES would finish the move with
+    // frames still waiting at the guest's port, and their answers would be lost.
+    if (this.#forwarding) this.#forward();
     if (!this.#lost) {
       const trouble = this.#control.flush()
         ? this.#control.receive((m) => this.#received(m))
         : { code: 'VMOTION_CONNECTION_LOST', text: 'the control connection broke' };
       if (trouble !== null && !this.finished) this.#lose(trouble.code, trouble.text);
     }
-    if (this.#forwarding) this.#forward();
     this.#pump();
     if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
   }
