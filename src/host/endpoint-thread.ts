@@ -78,9 +78,8 @@ try {
     takeRequests,
     report,
   });
-  if (orders.boots) guest.resume(10_000);
   report({ type: 'ready', dirtyLog: guest.dirtyLog.kind, why: guest.dirtyLogWhy });
-  report({ type: 'event', atNs: nowNs(), what: orders.boots ? 'guest started' : 'standing by' });
+  report({ type: 'event', atNs: nowNs(), what: orders.boots ? 'guest booted' : 'standing by' });
   endpoint.run();
   await guest.close();
   records.close();

@@ -39,6 +39,7 @@ import { SourceRole } from './source-role.js';
 /** Links that have not said yet what they are; more are turned away. */
 const STRANGERS_MAX = 32;
 const PREAMBLE_LIMIT_NS = 2_000_000_000;
+const START_LIMIT_MS = 10_000;
 
 interface Stranger {
   readonly link: Link;
@@ -135,6 +136,10 @@ export class Endpoint {
             this.#dropMemory();
           },
         });
+        break;
+      case 'start-guest':
+        guest.resume(START_LIMIT_MS);
+        report({ type: 'event', atNs: nowNs(), what: 'guest started' });
         break;
       case 'cancel':
         this.#source?.cancel(request.text);

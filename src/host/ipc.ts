@@ -54,6 +54,8 @@ export interface MigrationOrders {
 
 export type HostRequest =
   | { readonly type: 'begin'; readonly orders: HostOrders }
+  /** Lets the guest that was booted here run. */
+  | { readonly type: 'start-guest' }
   | { readonly type: 'migrate'; readonly orders: MigrationOrders }
   | { readonly type: 'cancel'; readonly text: string }
   | { readonly type: 'peak' }

@@ -189,7 +189,7 @@ export const EXPERIMENT_KEYS = z
     probe: z
       .strictObject({
         count: integer(10, 100_000, 'Echo requests between the sites before the first move').prefault(250),
-        interval: quantity(parseDuration, '100us', '1s', 'Time between two of them').prefault('5ms'),
+        interval: quantity(parseDuration, '100us', '1s', 'Time between two of them').prefault('2ms'),
       })
       .prefault({})
       .describe('The measurement of the round trip'),

@@ -62,7 +62,7 @@ export class Lab {
     this.#rng = new Rng(experiment.seed);
   }
 
-  /** Makes everything: afterwards the guest runs at site A and the clients are attached, silent. */
+  /** Makes everything: afterwards the guest is booted at site A and the clients are attached, silent. */
   async build(): Promise<void> {
     const { migration, spin, background } = this.#experiment;
     const settings = fiberSettingsOf(this.#experiment);
@@ -97,7 +97,9 @@ export class Lab {
     return (await near.ask({ type: 'probe', ip: far.station.ip, count, intervalNs }, 'probed')).result;
   }
 
+  /** Lets the guest run and the clients talk to it. The segment was quiet until now, for the probe's sake. */
   async startClients(): Promise<void> {
+    this.#hosts.a!.send({ type: 'start-guest' });
     await this.#eachSession((c) => c.ask({ type: 'mark', what: 'before' }, 'marked'));
     this.#mark('lab', 'client sessions started');
   }
