@@ -1,11 +1,14 @@
 /**
  * The fabric as the lab sees it: starts the thread, asks it things, stops it. The loop itself is `engine.ts`.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { LonghaulError } from '../core/index.js';
 import type { LaneSettings } from '../fiber/index.js';
 import { Doorbell } from '../sys/index.js';
 import type { FabricReply, FabricRequest, FabricSettings, FabricSnapshot, PortSpec } from './messages.js';
+
+const STOP_LIMIT_MS = 2000;
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
@@ -73,8 +76,13 @@ export class Fabric {
 
   /** Ends the thread and closes every port. */
   async stop(): Promise<void> {
-    await this.#ask({ type: 'stop' }).catch(() => {});
-    await this.#ended;
+    // Bounded: cleaning up must end even if the thread does not answer any more.
+    const limit = new AbortController();
+    const late = sleep(STOP_LIMIT_MS, null, { signal: limit.signal }).catch(() => {});
+    await Promise.race([this.#ask({ type: 'stop' }).then(() => this.#ended), late]).catch(() => {});
+    limit.abort();
+    this.#bell.ring();
+    await Promise.race([this.#thread.terminate(), sleep(STOP_LIMIT_MS, null, { ref: false })]);
     this.#port.close();
     this.#bell.close();
   }
