@@ -1,6 +1,9 @@
 /**
  * An experiment standing: the fabric, two hosts, the guest, the clients. Builds it, moves the guest, takes it
  * down. What it makes it also removes, in the opposite order, however far it came.
+ *
+ * Longer than 400 lines: building and taking down own the same processes and descriptors, and stand side by side so
+ * that each can be checked against the other. What is pure has moved to `result-parts.ts`.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
