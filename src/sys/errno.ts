@@ -14,6 +14,7 @@ const NAMES = new Map<number, string>(Object.entries(constants.errno).map(([name
 
 /** errnos that the I/O edges treat as a normal answer. */
 export const EAGAIN = constants.errno.EAGAIN;
+export const EEXIST = constants.errno.EEXIST;
 export const EINTR = constants.errno.EINTR;
 export const EINPROGRESS = constants.errno.EINPROGRESS;
 export const ECONNREFUSED = constants.errno.ECONNREFUSED;
@@ -24,6 +25,8 @@ export const EIO = constants.errno.EIO;
 export const ENXIO = constants.errno.ENXIO;
 export const ENETDOWN = constants.errno.ENETDOWN;
 export const EBADFD = 77;
+export const EMSGSIZE = constants.errno.EMSGSIZE;
+export const EBADF = constants.errno.EBADF;
 
 const HINTS: Readonly<Record<string, string>> = {
   EPERM: 'run as root, or under `unshare -Urn`, or use --attach loopback',

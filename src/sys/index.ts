@@ -1,5 +1,20 @@
+export { type AesGcm, openAesGcm } from './aes-gcm.js';
 export { nowNs } from './clock.js';
-export { EAGAIN, ECONNREFUSED, EINTR, EIO, ENETDOWN, ENOBUFS, ENXIO, errnoName, sysError } from './errno.js';
+export { DatagramBatch, DatagramReceiver, probeOwnMtu } from './datagrams.js';
+export {
+  EAGAIN,
+  EBADF,
+  EBADFD,
+  ECONNREFUSED,
+  EINTR,
+  EIO,
+  EMSGSIZE,
+  ENETDOWN,
+  ENOBUFS,
+  ENXIO,
+  errnoName,
+  sysError,
+} from './errno.js';
 export {
   closeFd,
   Doorbell,
@@ -11,12 +26,18 @@ export {
   openFd,
   setNonBlocking,
 } from './fd.js';
+export { type IoBatch, openIoBatch } from './io-batch.js';
 export { addressOf, check, errno, koffiVersion, libc, MADV_DONTNEED } from './libc.js';
+export { libcrypto } from './libcrypto.js';
+export { Lz4 } from './lz4.js';
+export { MessageArray } from './message-array.js';
+export { FaultReader, PagePlacer } from './missing-pages.js';
 export { NativeStruct } from './native-struct.js';
-export { bringUp, type InterfaceSettings, interfaceIndex } from './netdev.js';
-export { createVeth } from './netlink.js';
+export { bringDown, bringUp, type InterfaceSettings, interfaceIndex } from './netdev.js';
+export { createVeth, removeInterface } from './netlink.js';
 export { bindNetns, createNetns, enterNetns, inNetns, unbindNetns } from './netns.js';
-export { openPacket } from './packet.js';
+export { kernelArrivalNs, openPacket, strippedVlanTag } from './packet.js';
+export { PageDropper } from './page-dropper.js';
 export { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, PollSet, sharpenTimers } from './poll.js';
 export { dieWithParent, replaceProcess, setThreadNice } from './process.js';
 export {
@@ -31,8 +52,19 @@ export {
   receiveBytes,
   sendBytes,
   setBuffers,
+  setTcpBacklog,
   setTcpUserTimeout,
+  setTunnelOptions,
   socketError,
 } from './socket.js';
 export { openTap, VNET_HDR_SIZE } from './tap.js';
-export { openPagemap, openWriteTracker, PageRegions, trackWrites, untrackWrites } from './userfaultfd.js';
+export {
+  catchFaults,
+  openFaultCatcher,
+  openPagemap,
+  openWriteTracker,
+  PageRegions,
+  trackWrites,
+  unregister,
+} from './userfaultfd.js';
+export { Zstd } from './zstd.js';

@@ -31,6 +31,7 @@ export const libc = {
   fcntl: declare<[N, N, N]>('int fcntl(int fd, int cmd, long arg)'),
   ppoll: declare<[N, N, N, N]>('int ppoll(uintptr_t fds, ulong nfds, uintptr_t timeout, uintptr_t sigmask)'),
   socket: declare<[N, N, N]>('int socket(int domain, int type, int protocol)'),
+  socketpair: declare<[N, N, N, N]>('int socketpair(int domain, int type, int protocol, uintptr_t fds)'),
   bind: declare<[N, N, N]>('int bind(int fd, uintptr_t addr, uint addrlen)'),
   connect: declare<[N, N, N]>('int connect(int fd, uintptr_t addr, uint addrlen)'),
   listen: declare<[N, N]>('int listen(int fd, int backlog)'),
@@ -73,6 +74,28 @@ export const libc = {
     a: N,
     b: N,
   ) => N,
+  syscall5: lib.func('syscall', 'long', [
+    'long',
+    'uintptr_t',
+    'uintptr_t',
+    'uintptr_t',
+    'uintptr_t',
+    'uintptr_t',
+  ]) as unknown as (n: N, a: N, b: N, c: N, d: N, e: N) => N,
+  syscall6: lib.func('syscall', 'long', [
+    'long',
+    'long',
+    'ulong',
+    'ulong',
+    'ulong',
+    'ulong',
+    'ulong',
+  ]) as unknown as (n: N, a: N, b: N, c: N, d: N, e: N, f: N) => N,
+  mmap: declare<[N, N, N, N, N, N]>(
+    'uintptr_t mmap(uintptr_t addr, ulong length, int prot, int flags, int fd, long offset)',
+  ),
+  munmap: declare<[N, N]>('int munmap(uintptr_t addr, ulong length)'),
+  recvmsg: declare<[N, N, N]>('long recvmsg(int fd, uintptr_t msg, int flags)'),
   clock_gettime: declare<[N, N]>('int clock_gettime(int clock, uintptr_t ts)'),
   execv: lib.func('int execv(const char *path, const char **argv)') as unknown as (
     path: string,
@@ -105,6 +128,11 @@ export function checkNonBlocking(operation: string, result: number): number {
  */
 export function addressOf(array: NodeJS.TypedArray | DataView): number {
   return Number(koffi.address(array));
+}
+
+/** Foreign memory (an mmap) as an ArrayBuffer; not to be touched any more once it is unmapped. */
+export function memoryAt(address: number, bytes: number): ArrayBuffer {
+  return koffi.view(address, bytes);
 }
 
 /** True when koffi loaded; by importing this module it did. For `longhaul doctor`. */

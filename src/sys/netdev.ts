@@ -80,6 +80,16 @@ export function bringUp(name: string, settings: InterfaceSettings = {}): void {
   });
 }
 
+/** Takes an interface down: nothing passes, its settings stay. */
+export function bringDown(name: string): void {
+  withControlSocket((fd) => {
+    ifreq.bytes.fill(0);
+    ask(fd, SIOCGIFFLAGS, name, 'read the flags');
+    ifreq.view.setUint16(IFREQ_UNION, ifreq.view.getUint16(IFREQ_UNION, true) & ~IFF_UP, true);
+    ask(fd, SIOCSIFFLAGS, name, 'take down');
+  });
+}
+
 /** The kernel's index of an interface. */
 export function interfaceIndex(name: string): number {
   return withControlSocket((fd) => {

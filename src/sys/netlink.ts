@@ -1,5 +1,5 @@
 /**
- * The one rtnetlink request this project needs: a veth pair whose far end lies in another namespace.
+ * The two rtnetlink requests this project needs: a veth pair whose far end lies in another namespace, and its end.
  * rtnetlink(7), veth(4), linux/if_link.h.
  *
  *   nlmsghdr 16 │ ifinfomsg 16 │ IFLA_IFNAME near │ IFLA_LINKINFO { KIND "veth", DATA { PEER: ifinfomsg,
@@ -10,11 +10,13 @@ import { sysError } from './errno.js';
 import { O_CLOEXEC } from './fd.js';
 import { check, libc } from './libc.js';
 import { NativeStruct } from './native-struct.js';
+import { interfaceIndex } from './netdev.js';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const NETLINK_ROUTE = 0;
 const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
 const NLM_F_REQUEST = 1;
 const NLM_F_ACK = 4;
 const NLM_F_EXCL = 0x200;
@@ -28,6 +30,8 @@ const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
 const NLMSGHDR_SIZE = 16;
 const IFINFOMSG_SIZE = 16;
+/** Within ifinfomsg. */
+const IFI_INDEX = 4;
 
 /** Makes a veth pair: `near` in the calling thread's namespace, `far` in the one behind `farNetnsFd`. Both down. */
 export function createVeth(near: string, far: string, farNetnsFd: number): void {
@@ -62,17 +66,28 @@ export function createVeth(near: string, far: string, farNetnsFd: number): void 
   close(peer);
   close(data);
   close(info);
-  m.view.setUint32(0, at, true);
-  m.view.setUint16(4, RTM_NEWLINK, true);
-  m.view.setUint16(6, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, true);
+  request(m, at, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, `make veth ${near}–${far}`);
+}
 
+/** Removes an interface of the calling thread's namespace; of a veth pair both ends go. */
+export function removeInterface(name: string): void {
+  const m = new NativeStruct(512);
+  m.view.setInt32(NLMSGHDR_SIZE + IFI_INDEX, interfaceIndex(name), true);
+  request(m, NLMSGHDR_SIZE + IFINFOMSG_SIZE, RTM_DELLINK, 0, `remove ${name}`);
+}
+
+/** Sends a request of `length` bytes, its header filled in here, and waits for the acknowledgement. */
+function request(m: NativeStruct, length: number, type: number, flags: number, what: string): void {
+  m.view.setUint32(0, length, true);
+  m.view.setUint16(4, type, true);
+  m.view.setUint16(6, NLM_F_REQUEST | NLM_F_ACK | flags, true);
   const fd = check('socket(netlink)', libc.socket(AF_NETLINK, SOCK_RAW | O_CLOEXEC, NETLINK_ROUTE));
   try {
-    check('send to rtnetlink', libc.send(fd, m.address, at, 0));
+    check('send to rtnetlink', libc.send(fd, m.address, length, 0));
     check('receive from rtnetlink', libc.recv(fd, m.address, 512, 0));
-    const type = m.view.getUint16(4, true);
-    const error = type === NLMSG_ERROR ? -m.view.getInt32(NLMSGHDR_SIZE, true) : 0;
-    if (error !== 0) throw sysError(`make veth ${near}–${far}`, error);
+    const answer = m.view.getUint16(4, true);
+    const error = answer === NLMSG_ERROR ? -m.view.getInt32(NLMSGHDR_SIZE, true) : 0;
+    if (error !== 0) throw sysError(what, error);
   } finally {
     libc.close(fd);
   }

@@ -22,10 +22,15 @@ const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
+const SO_NO_CHECK = 11;
+const IPPROTO_IP = 0;
+const IP_MTU_DISCOVER = 10;
+const IP_PMTUDISC_DO = 2;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const TCP_USER_TIMEOUT = 18;
 const TCP_QUICKACK = 12;
+const TCP_NOTSENT_LOWAT = 25;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
@@ -76,6 +81,15 @@ export function openUdp(local: Endpoint): number {
   return fd;
 }
 
+/**
+ * For the ends of a tunnel over UDP, which must neither fragment (RFC 7348, 4.3) nor spend time on a second
+ * checksum (section 5: SHOULD be zero): a datagram longer than the path's MTU gets EMSGSIZE. ip(7), socket(7)
+ */
+export function setTunnelOptions(fd: number): void {
+  trySetOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+  trySetOption(fd, SOL_SOCKET, SO_NO_CHECK, 1);
+}
+
 /** Fixes a UDP socket's peer: sends need no address and datagrams from others are not delivered. */
 export function connectUdp(fd: number, peer: Endpoint): void {
   check(`connect UDP to port ${peer.port}`, libc.connect(fd, putAddress(peer), SOCKADDR_IN_SIZE));
@@ -117,6 +131,11 @@ export function connectTcp(peer: Endpoint): number {
 /** Limits how long sent bytes may stay unacknowledged before the connection counts as broken. */
 export function setTcpUserTimeout(fd: number, ms: number): void {
   trySetOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
+}
+
+/** Limits the bytes that wait unsent in the socket: beyond them it takes no more. */
+export function setTcpBacklog(fd: number, bytes: number): void {
+  trySetOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
 }
 
 /** Acknowledges at once instead of after a delay; the kernel forgets it, so repeat it. */

@@ -7,7 +7,9 @@
  *         ▲                                                                                │
  *         └─────────────── PAGEMAP_SCAN with WP_MATCHING: report and protect ◄─────────────┘
  *
- * Left out: missing-page faults, which serve post-copy and not the dirty log.
+ * Missing-page faults, which serve post-copy, stand in `missing-pages.ts`. A range belongs to one userfaultfd at a
+ * time: the dirty log of a guest that leaves, or the missing pages of one that came. A page that was placed or
+ * dropped meanwhile scans as written.
  */
 import { sysError } from './errno.js';
 import { closeFd, O_CLOEXEC, O_NONBLOCK, O_RDONLY, openFd } from './fd.js';
@@ -22,6 +24,7 @@ const UFFD_API = 0xaa;
 const UFFDIO_API = 0xc018aa3f;
 const UFFDIO_REGISTER = 0xc020aa00;
 const UFFDIO_UNREGISTER = 0x8010aa01;
+const REGISTER_MODE_MISSING = 1;
 const REGISTER_MODE_WP = 2;
 const FEATURE_PAGEFAULT_FLAG_WP = 1 << 0;
 const FEATURE_WP_UNPOPULATED = 1 << 13;
@@ -54,30 +57,54 @@ const arg = new NativeStruct(SCAN_ARG_SIZE);
  * @throws EnvironmentError or LonghaulError `SYS_…` (ENOSYS, EPERM, EINVAL before Linux 6.7)
  */
 export function openWriteTracker(): number {
+  return openUserfault('WP_ASYNC', FEATURE_WP_ASYNC | FEATURE_WP_UNPOPULATED | FEATURE_PAGEFAULT_FLAG_WP);
+}
+
+/**
+ * Opens a userfaultfd that hears of missing pages. `POLLIN` on it says that faults wait.
+ * @throws EnvironmentError or LonghaulError `SYS_…` (ENOSYS, EPERM)
+ */
+export function openFaultCatcher(): number {
+  return openUserfault('no feature', 0);
+}
+
+function openUserfault(what: string, features: number): number {
   const flags = O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY;
   const fd = check('userfaultfd', libc.syscall2(SYS_USERFAULTFD, flags, 0));
   arg.setPointer(0, UFFD_API);
-  arg.setPointer(8, FEATURE_WP_ASYNC | FEATURE_WP_UNPOPULATED | FEATURE_PAGEFAULT_FLAG_WP);
+  arg.setPointer(8, features);
   arg.setPointer(16, 0);
   if (libc.ioctl(fd, UFFDIO_API, arg.address) === -1) {
     const e = errno();
     closeFd(fd);
-    throw sysError('UFFDIO_API with WP_ASYNC', e);
+    throw sysError(`UFFDIO_API with ${what}`, e);
   }
   return fd;
 }
 
 /** Begins to track `length` bytes at `address` (page-aligned); every page counts as written until a scan protects it. */
 export function trackWrites(uffd: number, address: number, length: number): void {
-  arg.setPointer(0, address);
-  arg.setPointer(8, length);
-  arg.setPointer(16, REGISTER_MODE_WP);
-  arg.setPointer(24, 0);
-  check('UFFDIO_REGISTER for write protection', libc.ioctl(uffd, UFFDIO_REGISTER, arg.address));
+  register(uffd, address, length, REGISTER_MODE_WP, 'write protection');
 }
 
-/** Ends tracking and lifts all protection of the range. */
-export function untrackWrites(uffd: number, address: number, length: number): void {
+/**
+ * From now on a thread of this process that touches an unpopulated page of the range sleeps until the page is placed
+ * (`missing-pages.ts`). System calls that are given such a page fail with EFAULT instead.
+ */
+export function catchFaults(uffd: number, address: number, length: number): void {
+  register(uffd, address, length, REGISTER_MODE_MISSING, 'missing pages');
+}
+
+function register(uffd: number, address: number, length: number, mode: number, what: string): void {
+  arg.setPointer(0, address);
+  arg.setPointer(8, length);
+  arg.setPointer(16, mode);
+  arg.setPointer(24, 0);
+  check(`UFFDIO_REGISTER for ${what}`, libc.ioctl(uffd, UFFDIO_REGISTER, arg.address));
+}
+
+/** Ends what was registered for the range: lifts all protection, wakes threads that sleep on missing pages. */
+export function unregister(uffd: number, address: number, length: number): void {
   arg.setPointer(0, address);
   arg.setPointer(8, length);
   check('UFFDIO_UNREGISTER', libc.ioctl(uffd, UFFDIO_UNREGISTER, arg.address));
