@@ -114,7 +114,7 @@ export function parseProbability(text: string | number, option: string): number 
   if (value >= 0 && value <= 1) return value;
   throw new ConfigError<UnitsErrorCode>('CORE_UNIT_RANGE', `${option} ${text} is outside 0..1 (0%..100%)`, {
     details: { option, text: String(text) },
-    hint: `for ${text} percent write ${text}%`,
+    hint: String(text).includes('%') ? 'choose one in 0%..100%' : `for ${text} percent write ${text}%`,
   });
 }
 
