@@ -6,7 +6,7 @@
  *
  * Each round is the RARP that needs no IP (ESX and QEMU send it), and where the guest's IPv4 address is
  * known a gratuitous ARP as request and as reply, since hosts differ in which of the two they heed; where
- * an IPv6 address is known, an unsolicited neighbour advertisement.
+ * IPv6 addresses are known, an unsolicited neighbour advertisement of each.
  * Source: RFC 903; RFC 5227, section 3 (announcement); RFC 826; RFC 4861, section 7.2.6; QEMU's
  * announce parameters (initial, max, rounds, step).
  */
@@ -22,8 +22,8 @@ export interface Announced {
   readonly mac: number;
   /** `null` where the host does not know it: RARP alone. */
   readonly ip: number | null;
-  /** 16 bytes. */
-  readonly ipv6?: Uint8Array;
+  /** 16 bytes, or several such: a guest has a link-local address (`linkLocalFromMac`) and often more. */
+  readonly ipv6?: Uint8Array | readonly Uint8Array[];
 }
 
 /** The gap after round n (from 0) is `min(initialNs + n · stepNs, maxNs)`. */
@@ -67,7 +67,8 @@ export function announcementFrames(who: Announced): Uint8Array[] {
   if (who.ip !== null) {
     frames.push(gratuitousArpRequest(who.mac, who.ip), gratuitousArpReply(who.mac, who.ip));
   }
-  if (who.ipv6 !== undefined) frames.push(unsolicitedAdvertisement(who.mac, who.ipv6));
+  const addresses = who.ipv6 instanceof Uint8Array ? [who.ipv6] : (who.ipv6 ?? []);
+  for (const ip of addresses) frames.push(unsolicitedAdvertisement(who.mac, ip));
   return frames;
 }
 

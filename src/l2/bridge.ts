@@ -1,116 +1,101 @@
 /**
- * A learning bridge: one per site.
+ * A bridge: one per site.
  *
- *   frame ──► runt? ──► learn source ──► reserved? ──► look up destination ──┬─ known, other port ─► forward
- *                                                                            ├─ known, same port ──► drop
- *                                                                            └─ unknown or group ──► flood
+ *   frame ─► runt? ─► VLAN, MTU, first hop ─► duplicate? ─► learn source ─► look up destination
+ *                                                                              │
+ *      ┌───────────────────────────┬─────────────────────┬─────────────────────┤
+ *      │ known, other port         │ known, same port    │ unknown             │ group
+ *      ▼                           ▼                     ▼                     ▼
+ *   may it? ─► forward            drop              storm? ─► flood    reserved? ─► storm? ─► answer? ─► flood
  *
  * A bridge keeps no frame: it names each in one `forward` per egress port or in exactly one `drop`, at once,
  * and so has nothing to wake for. Super-frames pass as they are and count as one frame here; the fiber
  * counts their wire packets.
- * Source: IEEE 802.1Q-2022, 8.6 (forwarding), 8.7 (learning), 8.6.3 (reserved addresses).
+ * Each rule has a file: vlan.ts, storm-control.ts, mac-moves.ts, neighbour-suppression.ts, stretch-policy.ts.
+ * While none is asked for (`#isPlain`), a frame meets none of them.
+ * Source: IEEE 802.1Q-2022, 8.6 (forwarding), 8.7 (learning, one database per VLAN), 8.6.3 (reserved addresses).
  * Left out: spanning tree (a site is a single bridge, the stretch is loop-free by construction).
  */
-import { ConfigError, type Frame, type Machine, type Woke } from '../core/index.js';
+import { ConfigError, type Frame, frameOf, type Machine } from '../core/index.js';
+import {
+  type BridgeAction,
+  type BridgeCounters,
+  type BridgeDropReason,
+  type BridgeEvent,
+  MAX_PORTS,
+  type PortRole,
+} from './bridge-contract.js';
+import {
+  type BridgeOptions,
+  checkBridgeOptions,
+  checkPortOptions,
+  type PortOptions,
+} from './bridge-options.js';
+import { BridgePort, NO_MTU, Tally } from './bridge-port.js';
 import type { L2ErrorCode } from './errors.js';
-import { MacTable, type MacTableCounters, type MacTableOptions } from './mac-table.js';
-import { readU48 } from './wire/bytes.js';
-import { ETH_DST, ETH_HEADER_BYTES, ETH_SRC, isGroupMacAt, isLinkLocalMac } from './wire/ethernet.js';
-
-/** What a port leads to; `stretch` is the side of the fiber. */
-export type PortRole = 'guest' | 'vmk' | 'client' | 'stretch';
-
-/** Why a frame went no further. */
-export type BridgeDropReason =
-  /** Shorter than an Ethernet header. */
-  | 'runt'
-  /** It came by a port the bridge does not have (any more). */
-  | 'unknown-port'
-  /** Its source is a group address, which nobody can have. */
-  | 'source-multicast'
-  /** It is for 01-80-C2-00-00-0X, which stays on its own link. */
-  | 'link-local'
-  /** Its destination lies on the port it came from. */
-  | 'same-port'
-  /** It was to be flooded and there is no other port. */
-  | 'no-port';
-
-/** The caller may write to this object and use it again: the bridge keeps nothing of it but names the frame in actions. */
-export interface BridgeFrameReceived {
-  readonly type: 'frame-received';
-  port: number;
-  frame: Frame;
-}
-
-export type BridgeEvent =
-  | BridgeFrameReceived
-  | { readonly type: 'port-added'; readonly port: number; readonly name: string; readonly role: PortRole }
-  | { readonly type: 'port-removed'; readonly port: number }
-  | Woke;
-
-export type BridgeAction =
-  | { readonly type: 'forward'; readonly frame: Frame; readonly port: number }
-  | { readonly type: 'drop'; readonly frame: Frame; readonly reason: BridgeDropReason };
-
-export type DropCounters = Record<BridgeDropReason, number>;
-
-/** At every instant `framesIn = forwarded + flooded + Σ drops`. */
-export interface BridgePortCounters {
-  readonly port: number;
-  readonly name: string;
-  readonly role: PortRole;
-  readonly framesIn: number;
-  readonly bytesIn: number;
-  readonly framesOut: number;
-  readonly bytesOut: number;
-  /** Frames from here that went to the one port of their destination. */
-  readonly forwarded: number;
-  /** Frames from here that went to every other port. */
-  readonly flooded: number;
-  readonly drops: DropCounters;
-}
-
-/** A snapshot. At every instant `framesIn = forwarded + flooded + Σ drops`, and `framesOut` counts the copies. */
-export interface BridgeCounters {
-  readonly framesIn: number;
-  readonly framesOut: number;
-  readonly forwarded: number;
-  readonly flooded: number;
-  readonly drops: DropCounters;
-  readonly macs: MacTableCounters;
-  /** Ports by number; a removed port takes its figures along, the totals keep them. */
-  readonly ports: readonly BridgePortCounters[];
-}
-
-/** Port numbers are 0..1023, so that they index an array. */
-export const MAX_PORTS = 1024;
+import { MacMoves, MOVE_ADMITTED, MOVE_DETECTED } from './mac-moves.js';
+import { MacTable } from './mac-table.js';
+import { type Answerable, NeighbourSuppression } from './neighbour-suppression.js';
+import { type FrameTraits, isFirstHopFrame, packetBytesOf, RelayPolicy } from './stretch-policy.js';
+import { ADMIT_BAD_TAG, ADMIT_UNTAGGED, type PortVlanRules } from './vlan.js';
+import { readU16, readU32, readU48 } from './wire/bytes.js';
+import { ETH_DST, ETH_HEADER_BYTES, ETH_SRC, isGroupMacAt } from './wire/ethernet.js';
+import { GROUP_ORDINARY, reservedGroupAt } from './wire/first-hop.js';
+import { retagged, retaggedLength, VID_MASK } from './wire/vlan-tag.js';
 
 export class Bridge implements Machine<BridgeEvent, BridgeAction> {
   /** Exposed for the driver's status page; the bridge alone writes to it. */
   readonly macs: MacTable;
+  readonly #options: BridgeOptions;
+  readonly #policy: RelayPolicy;
+  readonly #moves: MacMoves | null;
+  readonly #suppression: NeighbourSuppression | null;
   /** By port number; a removed port leaves a hole. */
-  readonly #byNumber: (Port | undefined)[] = [];
+  readonly #byNumber: (BridgePort | undefined)[] = [];
   /** The same ports in ascending order, for flooding. */
-  #ports: Port[] = [];
+  #ports: BridgePort[] = [];
+  /** True while no rule can keep an ordinary frame from a port or change it. */
+  #isPlain = true;
+  #limitsMtu = false;
   readonly #total = new Tally();
   #framesOut = 0;
+  readonly #traits: FrameTraits = {
+    vid: 0,
+    tci: 0,
+    packetBytes: 0,
+    isUnknownUnicast: false,
+    isFirstHop: false,
+    reserved: GROUP_ORDINARY,
+  };
 
-  /** @throws ConfigError `L2_MAC_TABLE_RANGE` */
-  constructor(options: MacTableOptions = {}) {
+  /** @throws ConfigError `L2_MAC_TABLE_RANGE`, `L2_BRIDGE_OPTIONS`, `L2_PORT_OPTIONS` (of `stretch.port`) */
+  constructor(options: BridgeOptions = {}) {
+    checkBridgeOptions(options);
     this.macs = new MacTable(options);
+    this.#options = options;
+    this.#policy = new RelayPolicy(options);
+    this.#moves = options.duplicateMac ? new MacMoves(options.duplicateMac) : null;
+    const suppress = options.stretch?.suppressNeighbours ?? false;
+    this.#suppression = suppress ? new NeighbourSuppression(suppress === true ? {} : suppress) : null;
   }
 
-  /** @throws ConfigError `L2_PORT_RANGE` on `port-added` with a bad or taken number; never on frames */
+  /** @throws ConfigError `L2_PORT_RANGE`, `L2_PORT_OPTIONS` on `port-added`; never on frames */
   step(nowNs: number, event: BridgeEvent, out: BridgeAction[]): void {
     switch (event.type) {
       case 'frame-received':
         this.#receive(nowNs, event.port, event.frame, out);
         break;
       case 'port-added':
-        this.#addPort(event.port, event.name, event.role);
+        this.#addPort(event.port, event.name, event.role, event.options);
         break;
       case 'port-removed':
         this.#removePort(event.port);
+        break;
+      case 'move-expected':
+        this.#moves?.expect(nowNs, event.mac, event.port ?? null);
+        break;
+      case 'duplicate-cleared':
+        this.#moves?.clear(event.mac);
         break;
       case 'woke':
         break;
@@ -126,15 +111,9 @@ export class Bridge implements Machine<BridgeEvent, BridgeAction> {
       ...this.#total.snapshot(),
       framesOut: this.#framesOut,
       macs: this.macs.counters(),
-      ports: this.#ports.map((p) => ({
-        port: p.number,
-        name: p.name,
-        role: p.role,
-        bytesIn: p.bytesIn,
-        framesOut: p.framesOut,
-        bytesOut: p.bytesOut,
-        ...p.tally.snapshot(),
-      })),
+      moves: this.#moves?.counters() ?? null,
+      neighbours: this.#suppression?.counters() ?? null,
+      ports: this.#ports.map((p) => p.counters()),
     };
   }
 
@@ -153,90 +132,207 @@ export class Bridge implements Machine<BridgeEvent, BridgeAction> {
   }
 
   /** Forwards the frame, or says why not. */
-  #relay(nowNs: number, ingress: Port, frame: Frame, out: BridgeAction[]): BridgeDropReason | null {
+  #relay(nowNs: number, ingress: BridgePort, frame: Frame, out: BridgeAction[]): BridgeDropReason | null {
     const { data, start } = frame;
     if (frame.length < ETH_HEADER_BYTES) return 'runt';
     if (isGroupMacAt(data, start + ETH_SRC)) return 'source-multicast';
-    this.macs.learnAt(nowNs, data, start + ETH_SRC, ingress.number);
-
-    if (isGroupMacAt(data, start + ETH_DST)) {
-      const reserved = isLinkLocalMac(readU48(data, start + ETH_DST));
-      return reserved ? 'link-local' : this.#flood(ingress, frame, out);
+    const t = this.#traits;
+    if (!this.#isPlain) {
+      const reason = this.#admit(ingress, frame, t);
+      if (reason !== null) return reason;
     }
-    const known = this.macs.lookupAt(nowNs, data, start + ETH_DST);
+    if (this.#moves !== null && !this.#mayBeHere(nowNs, ingress, frame, out)) return 'mac-duplicate';
+    this.macs.learnAt(nowNs, data, start + ETH_SRC, ingress.number, t.vid);
+    const request = this.#suppression?.hear(nowNs, t.vid, frame, ingress.vlan !== null) ?? null;
+
+    if (isGroupMacAt(data, start + ETH_DST)) return this.#relayGroup(nowNs, ingress, frame, request, out);
+    const known = this.macs.lookupAt(nowNs, data, start + ETH_DST, t.vid);
     const egress = known < 0 ? undefined : this.#byNumber[known];
-    if (egress === undefined) return this.#flood(ingress, frame, out);
+    if (egress === undefined) {
+      t.isUnknownUnicast = true;
+      const reason = ingress.storm?.refuseUnknown(nowNs, frame) ?? this.#flood(ingress, frame, out);
+      t.isUnknownUnicast = false;
+      return reason;
+    }
     if (egress === ingress) return 'same-port';
+    if (!this.#isPlain) {
+      // A port where the address was learned in this VLAN is a member of it.
+      const reason = this.#policy.refuse(t, frame, ingress, egress);
+      if (reason !== null) return reason;
+    }
     this.#total.forwarded++;
     ingress.tally.forwarded++;
     this.#send(egress, frame, out);
     return null;
   }
 
-  #flood(ingress: Port, frame: Frame, out: BridgeAction[]): BridgeDropReason | null {
-    if (this.#ports.length < 2) return 'no-port';
-    this.#total.flooded++;
-    ingress.tally.flooded++;
-    for (const port of this.#ports) if (port !== ingress) this.#send(port, frame, out);
+  #relayGroup(
+    nowNs: number,
+    ingress: BridgePort,
+    frame: Frame,
+    request: Answerable | null,
+    out: BridgeAction[],
+  ): BridgeDropReason | null {
+    const at = frame.start + ETH_DST;
+    const reserved = reservedGroupAt(frame.data, at);
+    if (this.#policy.stopsEverywhere(reserved)) return 'link-local';
+    if (ingress.storm !== null) {
+      const isBroadcast = readU32(frame.data, at) === 0xffff_ffff && readU16(frame.data, at + 4) === 0xffff;
+      const reason = ingress.storm.refuseGroup(nowNs, frame, isBroadcast);
+      if (reason !== null) return reason;
+    }
+    if (request !== null && this.#answer(nowNs, ingress, frame, request, out)) return null;
+    const t = this.#traits;
+    t.reserved = reserved;
+    const reason = this.#flood(ingress, frame, out);
+    t.reserved = GROUP_ORDINARY;
+    return reason;
+  }
+
+  /** What the rules want to know of the frame, or why it does not even come in. */
+  #admit(ingress: BridgePort, frame: Frame, t: FrameTraits): BridgeDropReason | null {
+    const { data, start, length } = frame;
+    if (ingress.vlan !== null) {
+      const tci = ingress.vlan.admit(data, start, start + length);
+      if (tci < 0) {
+        return tci === ADMIT_BAD_TAG ? 'bad-tag' : tci === ADMIT_UNTAGGED ? 'vlan-untagged' : 'vlan-ingress';
+      }
+      t.tci = tci;
+      t.vid = tci & VID_MASK;
+    }
+    if (this.#limitsMtu) {
+      t.packetBytes = packetBytesOf(frame);
+      if (t.packetBytes > ingress.mtuBytes) return 'oversize';
+    }
+    if (this.#policy.filtersFirstHop) {
+      t.isFirstHop = isFirstHopFrame(frame);
+      if (t.isFirstHop && ingress.isStretch) return 'stretch-first-hop';
+    }
     return null;
   }
 
-  #send(egress: Port, frame: Frame, out: BridgeAction[]): void {
-    this.#framesOut++;
-    egress.framesOut++;
-    egress.bytesOut += frame.length;
-    out.push({ type: 'forward', frame, port: egress.number });
+  /** Whether the source may be learned where the frame came in. */
+  #mayBeHere(nowNs: number, ingress: BridgePort, { data, start }: Frame, out: BridgeAction[]): boolean {
+    const { vid } = this.#traits;
+    const before = this.macs.lookupAt(nowNs, data, start + ETH_SRC, vid);
+    if (before === ingress.number) return true;
+    const mac = readU48(data, start + ETH_SRC);
+    const verdict = this.#moves!.admit(nowNs, mac, vid, before, ingress.number);
+    if (verdict === MOVE_DETECTED) {
+      out.push({ type: 'duplicate-detected', mac, vid, keptPort: before, refusedPort: ingress.number });
+    }
+    return verdict === MOVE_ADMITTED;
   }
 
-  #addPort(number: number, name: string, role: PortRole): void {
+  /**
+   * Answers a request for an address across the stretch, and lets the other local ports have it: to them it
+   * still says where its sender is. False when it must go its way.
+   */
+  #answer(
+    nowNs: number,
+    ingress: BridgePort,
+    frame: Frame,
+    request: Answerable,
+    out: BridgeAction[],
+  ): boolean {
+    const t = this.#traits;
+    const across = this.#byNumber[this.macs.lookup(nowNs, request.mac, t.vid)];
+    if (across === undefined || !across.isStretch || ingress.isStretch) return false;
+    if (!this.#isPlain && this.#policy.refuse(t, frame, ingress, across) !== null) return false;
+    this.#total.suppressed++;
+    ingress.tally.suppressed++;
+    for (const port of this.#ports) {
+      if (port === ingress || port.isStretch || !this.#isMember(port)) continue;
+      const reason = this.#isPlain ? null : this.#policy.refuse(t, frame, ingress, port);
+      if (reason === null) this.#send(port, frame, out);
+      else this.#withhold(port, reason);
+    }
+    const untagged = frameOf(request.reply());
+    const tag = ingress.vlan?.tagFor(t.tci, untagged.data, 0, untagged.length) ?? 'keep';
+    const bytes = retagged(untagged, tag).data;
+    this.#countOut(ingress, bytes.length);
+    out.push({ type: 'reply', port: ingress.number, bytes });
+    return true;
+  }
+
+  #flood(ingress: BridgePort, frame: Frame, out: BridgeAction[]): BridgeDropReason | null {
+    const isPlain = this.#isPlain && this.#traits.reserved === GROUP_ORDINARY;
+    let copies = 0;
+    let refusal: BridgeDropReason = 'no-port';
+    for (const port of this.#ports) {
+      if (port === ingress || !this.#isMember(port)) continue;
+      const reason = isPlain ? null : this.#policy.refuse(this.#traits, frame, ingress, port);
+      if (reason === null) {
+        copies++;
+        this.#send(port, frame, out);
+      } else {
+        refusal = reason;
+        this.#withhold(port, reason);
+      }
+    }
+    if (copies === 0) return refusal;
+    this.#total.flooded++;
+    ingress.tally.flooded++;
+    return null;
+  }
+
+  #isMember(port: BridgePort): boolean {
+    return port.vlan === null || port.vlan.has(this.#traits.vid);
+  }
+
+  #withhold(port: BridgePort, reason: BridgeDropReason): void {
+    this.#total.withheld[reason]++;
+    port.tally.withheld[reason]++;
+  }
+
+  #send(egress: BridgePort, frame: Frame, out: BridgeAction[]): void {
+    if (egress.vlan !== null) {
+      this.#sendByVlan(egress, egress.vlan, frame, out);
+      return;
+    }
+    this.#countOut(egress, frame.length);
+    out.push({ type: 'forward', frame, port: egress.number, tag: 'keep' });
+  }
+
+  #sendByVlan(egress: BridgePort, vlan: PortVlanRules, frame: Frame, out: BridgeAction[]): void {
+    const { data, start, length } = frame;
+    const tag = vlan.tagFor(this.#traits.tci, data, start, start + length);
+    this.#countOut(egress, tag === 'keep' ? length : retaggedLength(frame, tag));
+    out.push({ type: 'forward', frame, port: egress.number, tag });
+  }
+
+  #countOut(egress: BridgePort, bytes: number): void {
+    this.#framesOut++;
+    egress.framesOut++;
+    egress.bytesOut += bytes;
+  }
+
+  #addPort(number: number, name: string, role: PortRole, given: PortOptions | undefined): void {
     if (!Number.isInteger(number) || number < 0 || number >= MAX_PORTS) {
       throw portError(`port number ${number} of ${name} is outside 0..${MAX_PORTS - 1}`, number);
     }
     const taken = this.#byNumber[number];
     if (taken) throw portError(`port number ${number} of ${name} is taken by ${taken.name}`, number);
-    this.#byNumber[number] = new Port(number, name, role);
-    this.#ports = this.#byNumber.filter((p) => p !== undefined);
+    const options = given ?? (role === 'stretch' ? this.#options.stretch?.port : undefined) ?? {};
+    const vlanAware = this.#options.vlanAware ?? false;
+    checkPortOptions(options, vlanAware, `port ${name}`);
+    this.#byNumber[number] = new BridgePort(number, name, role, options, vlanAware);
+    this.#portsChanged();
   }
 
   #removePort(number: number): void {
     if (this.#byNumber[number] === undefined) return;
     this.#byNumber[number] = undefined;
-    this.#ports = this.#byNumber.filter((p) => p !== undefined);
+    this.#portsChanged();
     this.macs.forgetPort(number);
+    this.#moves?.forgetPort(number);
   }
-}
 
-/** What became of frames that came in. */
-class Tally {
-  framesIn = 0;
-  forwarded = 0;
-  flooded = 0;
-  readonly drops: DropCounters = {
-    runt: 0,
-    'unknown-port': 0,
-    'source-multicast': 0,
-    'link-local': 0,
-    'same-port': 0,
-    'no-port': 0,
-  };
-
-  snapshot(): { framesIn: number; forwarded: number; flooded: number; drops: DropCounters } {
-    const { framesIn, forwarded, flooded, drops } = this;
-    return { framesIn, forwarded, flooded, drops: { ...drops } };
+  #portsChanged(): void {
+    this.#ports = this.#byNumber.filter((p) => p !== undefined);
+    this.#isPlain = this.#policy.isPlain && this.#ports.every((p) => p.isPlain);
+    this.#limitsMtu = this.#ports.some((p) => p.mtuBytes !== NO_MTU);
   }
-}
-
-class Port {
-  readonly tally = new Tally();
-  bytesIn = 0;
-  framesOut = 0;
-  bytesOut = 0;
-
-  constructor(
-    readonly number: number,
-    readonly name: string,
-    readonly role: PortRole,
-  ) {}
 }
 
 function portError(message: string, port: number): ConfigError<L2ErrorCode> {

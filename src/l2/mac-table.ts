@@ -2,18 +2,21 @@
  * The bridge's filtering database: which port a MAC address was last heard on, and when.
  *
  *   slot:   0       1       2       3      …        open addressing with linear probing over
- *   high  [       | 16 bit| 16 bit|       |   ]     typed arrays, at most half full; an entry is
+ *   high  [       | 28 bit| 28 bit|       |   ]     typed arrays, at most half full; an entry is
  *   low   [       | 32 bit| 32 bit|       |   ]     removed by shifting its followers back, so
  *   ports [ EMPTY | 2     | 1     | EMPTY |   ]     there are no tombstones
  *   heard [       | ns    | ns    |       |   ]
  *
+ *   high = │ VID 12 bits │ MAC, upper 16 bits │     low = │ MAC, lower 32 bits │
+ *
+ * The same address in two VLANs is two entries (independent learning); without VLANs the VID is 0.
  * An address is kept and compared as two integers: passed around as one 48-bit number it would be boxed, an
  * allocation for each address of each frame.
  * Entries age lazily: an expired one is not found, and each new address lets a hand sweep a few slots, so a
  * flood of addresses costs a bounded number of steps each and never an allocation. A full table learns
  * nothing new and says so (frames to those addresses are flooded, as from any full bridge).
  * Source: IEEE 802.1Q-2022, 8.8 and the ageing time of Table 8-6 (300 s recommended, 10 s to 10^6 s).
- * Left out: static entries; VLANs learn in tables of their own.
+ * Independent VLAN learning: 8.8.8. Left out: static entries.
  */
 import { ConfigError, NS_PER_S } from '../core/index.js';
 import type { L2ErrorCode } from './errors.js';
@@ -25,6 +28,8 @@ const MIN_AGING_NS = NS_PER_S / 1000;
 const MAX_AGING_NS = 1_000_000 * NS_PER_S;
 const MAX_CAPACITY = 2 ** 20;
 
+/** Where the VID begins in the upper half. */
+const VID_SHIFT = 16;
 /** In place of a port number: nothing here. */
 const EMPTY = -1;
 /** What the upper 16 bits of an address count. */
@@ -63,6 +68,8 @@ export interface MacTableCounters {
 }
 
 export interface MacEntry {
+  /** 0 on a bridge without VLANs. */
+  readonly vid: number;
   readonly mac: number;
   readonly port: number;
   readonly heardNs: number;
@@ -106,27 +113,27 @@ export class MacTable {
   }
 
   /**
-   * Notes that `mac` was heard on `port` (≥ 0). A move takes effect at once: that is what makes an
+   * Notes that `mac` was heard on `port` (≥ 0) in VLAN `vid` (0..4095). A move takes effect at once: that is what makes an
    * announcement after a switchover work.
    * @returns one of `LEARN_KNOWN`, `LEARN_NEW`, `LEARN_MOVED`, `LEARN_FULL`
    */
-  learn(nowNs: number, mac: number, port: number): number {
-    return this.#learn(nowNs, highOf(mac), lowOf(mac), port);
+  learn(nowNs: number, mac: number, port: number, vid = 0): number {
+    return this.#learn(nowNs, highOf(mac, vid), lowOf(mac), port);
   }
 
   /** `learn` for the address in the six bytes at `at`. Allocates nothing. */
-  learnAt(nowNs: number, b: Uint8Array, at: number, port: number): number {
-    return this.#learn(nowNs, readU16(b, at), readU32(b, at + 2) | 0, port);
+  learnAt(nowNs: number, b: Uint8Array, at: number, port: number, vid = 0): number {
+    return this.#learn(nowNs, (vid << VID_SHIFT) | readU16(b, at), readU32(b, at + 2) | 0, port);
   }
 
   /** The port `mac` was last heard on; -1 when it is unknown or has aged out. Changes nothing. */
-  lookup(nowNs: number, mac: number): number {
-    return this.#lookup(nowNs, highOf(mac), lowOf(mac));
+  lookup(nowNs: number, mac: number, vid = 0): number {
+    return this.#lookup(nowNs, highOf(mac, vid), lowOf(mac));
   }
 
   /** `lookup` for the address in the six bytes at `at`. Allocates nothing. */
-  lookupAt(nowNs: number, b: Uint8Array, at: number): number {
-    return this.#lookup(nowNs, readU16(b, at), readU32(b, at + 2) | 0);
+  lookupAt(nowNs: number, b: Uint8Array, at: number, vid = 0): number {
+    return this.#lookup(nowNs, (vid << VID_SHIFT) | readU16(b, at), readU32(b, at + 2) | 0);
   }
 
   /** Removes every address heard on `port`. O(capacity). */
@@ -140,16 +147,17 @@ export class MacTable {
     }
   }
 
-  /** The entries believed at `nowNs`, by address; for people and tests, O(capacity). */
+  /** The entries believed at `nowNs`, by VLAN and address; for people and tests, O(capacity). */
   entries(nowNs: number): MacEntry[] {
     const found: MacEntry[] = [];
     for (let slot = 0; slot <= this.#mask; slot++) {
       const heardNs = this.#heardNs[slot]!;
       if (this.#ports[slot] === EMPTY || nowNs - heardNs > this.agingNs) continue;
-      const mac = this.#high[slot]! * HIGH_UNIT + (this.#low[slot]! >>> 0);
-      found.push({ mac, port: this.#ports[slot]!, heardNs });
+      const vid = this.#high[slot]! >>> VID_SHIFT;
+      const mac = (this.#high[slot]! & 0xffff) * HIGH_UNIT + (this.#low[slot]! >>> 0);
+      found.push({ vid, mac, port: this.#ports[slot]!, heardNs });
     }
-    return found.sort((a, b) => a.mac - b.mac);
+    return found.sort((a, b) => a.vid - b.vid || a.mac - b.mac);
   }
 
   counters(): MacTableCounters {
@@ -250,8 +258,8 @@ export class MacTable {
   }
 }
 
-function highOf(mac: number): number {
-  return Math.floor(mac / HIGH_UNIT);
+function highOf(mac: number, vid: number): number {
+  return (vid << VID_SHIFT) | Math.floor(mac / HIGH_UNIT);
 }
 
 /** The low 32 bits, signed as an `Int32Array` holds them. */

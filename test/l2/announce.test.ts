@@ -11,9 +11,11 @@ import {
   EndStation,
   gratuitousArpReply,
   gratuitousArpRequest,
+  linkLocalFromMac,
   parseIpv4,
   parseMac,
   type StationAction,
+  unsolicitedAdvertisement,
 } from '../../src/l2/index.js';
 import { suite } from '../suite.js';
 import { hex } from './oracle.js';
@@ -53,6 +55,12 @@ test('a round says all that is known, and RARP always', () => {
     'ARP 10.0.0.1 is-at 52:54:00:00:00:01 (gratuitous)',
     'IP6 fe80::5054:ff:fe00:1 > ff02::1: ICMP6 type 136, length 32',
   ]);
+});
+
+test('each IPv6 address is advertised: the link-local one, derived from the MAC, and others', () => {
+  const global = hex('2001 0db8 0000 0000 0000 0000 0000 0001');
+  const frames = announcementFrames({ mac, ip: null, ipv6: [linkLocalFromMac(mac), global] });
+  assert.equal(frames.slice(1), [unsolicitedAdvertisement(mac, ipv6), unsolicitedAdvertisement(mac, global)]);
 });
 
 test('five rounds with gaps of 50, 150, 250 and 350 ms', () => {

@@ -5,12 +5,12 @@ import {
   BROADCAST_MAC,
   Bridge,
   type BridgeAction,
-  type BridgeCounters,
   type BridgeFrameReceived,
   rarpAnnouncement,
   writeEthernet,
 } from '../../src/l2/index.js';
 import { suite } from '../suite.js';
+import { assertCloses } from './site.js';
 
 const test = suite('l2/bridge');
 
@@ -36,7 +36,10 @@ function site() {
   const give = (nowNs: number, port: number, f: Frame): number[] | string => {
     const out: BridgeAction[] = [];
     bridge.step(nowNs, { type: 'frame-received', port, frame: f }, out);
-    for (const action of out) assert.is(action.frame, f, 'the very frame, not a copy');
+    for (const action of out) {
+      assert.ok('frame' in action && action.frame === f, 'the very frame, not a copy');
+      if (action.type === 'forward') assert.is(action.tag, 'keep');
+    }
     if (out[0]?.type === 'drop') {
       assert.is(out.length, 1);
       return out[0].reason;
@@ -44,12 +47,6 @@ function site() {
     return out.map((a) => (a.type === 'forward' ? a.port : -1));
   };
   return { bridge, give };
-}
-
-function assertCloses(c: BridgeCounters): void {
-  const sum = (drops: object): number => Object.values(drops).reduce((a, b) => a + b, 0);
-  assert.is(c.framesIn, c.forwarded + c.flooded + sum(c.drops));
-  for (const p of c.ports) assert.is(p.framesIn, p.forwarded + p.flooded + sum(p.drops), p.name);
 }
 
 test('unknown is flooded, known goes to its one port, and nothing goes back', () => {
@@ -93,14 +90,14 @@ test('every drop has its reason', () => {
   const out: BridgeAction[] = [];
   alone.step(0, { type: 'frame-received', port: 5, frame: frame(CLIENT, BROADCAST_MAC) }, out);
   assert.is(out[0]?.type === 'drop' && out[0].reason, 'no-port');
-  assert.equal(bridge.counters().drops, {
-    runt: 1,
-    'unknown-port': 1,
-    'source-multicast': 1,
-    'link-local': 2,
-    'same-port': 1,
-    'no-port': 0,
-  });
+  const counted = Object.entries(bridge.counters().drops).filter(([, n]) => n > 0);
+  assert.equal(counted, [
+    ['runt', 1],
+    ['unknown-port', 1],
+    ['source-multicast', 1],
+    ['link-local', 2],
+    ['same-port', 1],
+  ]);
   assertCloses(bridge.counters());
   assertCloses(alone.counters());
 });
@@ -162,7 +159,7 @@ test('the event object may be reused: an action does not change with it', () => 
   event.frame = frame(CLIENT, GUEST);
   event.port = CLIENT_PORT;
   bridge.step(1, event, out);
-  assert.is(out[0]!.frame, first);
+  assert.ok(out[0]?.type === 'forward' && out[0].frame === first);
   assert.equal(
     out.map((a) => a.type === 'forward' && a.port),
     [STRETCH_PORT, CLIENT_PORT, GUEST_PORT],

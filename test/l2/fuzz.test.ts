@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type Frame, frameOf, GSO_ECN, Rng } from '../../src/core/index.js';
 import {
+  announcementFrames,
   Bridge,
+  type BridgeAction,
   completeChecksum,
   cutAround,
   decodeArp,
@@ -11,19 +13,29 @@ import {
   decodeIcmp,
   decodeIpv4,
   decodeIpv6,
+  decodeNeighbour,
   decodeRarp,
   decodeTcp,
   decodeUdp,
+  decodeVxlan,
   describeFrame,
   EndStation,
   echoCodec,
+  flowHash,
+  isFirstHopHelloAt,
+  linkLocalFromMac,
+  neighbourSolicitation,
   packetsOf,
   parseIpv4,
+  retag,
+  retagged,
   type StationAction,
+  tagsOf,
   toWirePackets,
   udpFrame,
 } from '../../src/l2/index.js';
 import { suite } from '../suite.js';
+import { assertCloses } from './site.js';
 
 const test = suite('l2/fuzz');
 
@@ -58,8 +70,11 @@ test('no decoder throws; each says where it stopped, inside the buffer', () => {
     decodeRarp,
     decodeIpv4,
     decodeIpv6,
+    decodeNeighbour,
     decodeIcmp,
     decodeTcp,
+    decodeVxlan,
+    decodeNeighbour,
     (b: Uint8Array, at: number, end: number) => decodeUdp(b, at, end, 1, 2),
   ];
   fc.assert(
@@ -75,6 +90,10 @@ test('no decoder throws; each says where it stopped, inside the buffer', () => {
       }
       assert.type(describeFrame(b), 'string');
       echoCodec.decode(b);
+      tagsOf(b, start, b.length);
+      flowHash(b, start, b.length);
+      isFirstHopHelloAt(b, start, b.length, 0x0800);
+      isFirstHopHelloAt(b, start, b.length, 0x86dd);
     }),
     { numRuns: 2000 },
   );
@@ -126,6 +145,90 @@ test('segmentation of anything, with any offload state, neither throws nor makes
     }),
     { numRuns: 2000 },
   );
+});
+
+/** Frames that every rule of a bridge has something to say about, bent and cut. */
+const anyRelevant: fc.Arbitrary<Uint8Array> = fc
+  .record({
+    seed: fc.constantFrom(
+      ...announcementFrames({ mac: US.mac, ip: US.ip, ipv6: linkLocalFromMac(US.mac) }),
+      neighbourSolicitation(link.srcMac, linkLocalFromMac(link.srcMac), linkLocalFromMac(US.mac)),
+      udpFrame({ ...link, dstMac: 0x01005e000002, dstIp: 0xe0000002 }, 1985, 1985, text),
+      udpFrame(link, 1, 2, text),
+    ),
+    tag: fc.constantFrom('keep' as const, 1, 10, 0x6000, 0xffff),
+    edits: fc.array(fc.tuple(fc.nat(90), fc.nat(255)), { maxLength: 3 }),
+    cutAt: fc.oneof(fc.constant(1000), fc.nat(90)),
+  })
+  .map(({ seed, tag, edits, cutAt }) => {
+    const b = retagged(frameOf(seed), tag).data.slice();
+    for (const [at, value] of edits) if (at < b.length) b[at] = value;
+    return b.subarray(0, cutAt);
+  });
+
+test('a bridge with every rule on takes any bytes with any offload state, and its sums close', () => {
+  const anyOffload = fc.oneof(
+    fc.constant({ flags: 0, gsoType: 0, hdrLen: 0, gsoSize: 0, csumStart: 0, csumOffset: 0 }),
+    fc.record({
+      flags: fc.nat(3),
+      gsoType: fc.constantFrom(0, 1, 3, 4, 5, 1 | GSO_ECN, 77),
+      hdrLen: fc.nat(0xffff),
+      gsoSize: fc.nat(2000),
+      csumStart: fc.nat(0xffff),
+      csumOffset: fc.nat(0xffff),
+    }),
+  );
+  for (const vlanAware of [true, false]) {
+    const bridge = new Bridge({
+      vlanAware,
+      linkLocal: 'pass',
+      duplicateMac: { holdNs: 1000 },
+      capacity: 50,
+      stretch: {
+        unknownUnicast: 'drop',
+        firstHop: 'filter',
+        suppressNeighbours: { capacity: 8, agingNs: 10_000 },
+        port: { mtuBytes: 1500 },
+      },
+    });
+    const vlan = { mode: 'trunk', allowed: [1, 10], native: 1 } as const;
+    const storm = { broadcast: { ratePps: 1e6 }, unknownUnicast: { rateBps: 1e9 } };
+    const options = [
+      undefined,
+      { isolated: true, storm },
+      { isolated: true, mtuBytes: 68 },
+      vlanAware ? { vlan } : {},
+    ];
+    options.forEach((o, port) => {
+      const role = port === 0 ? 'stretch' : 'client';
+      const given = o === undefined ? {} : { options: o };
+      bridge.step(0, { type: 'port-added', port, name: `p${port}`, role, ...given }, []);
+    });
+    let now = 0;
+    const outcomes = new Set<string>();
+    fc.assert(
+      fc.property(fc.oneof(anyBytes, anyRelevant), anyOffload, fc.nat(4), (b, offload, port) => {
+        const before = b.slice();
+        const frame: Frame = { data: b, start: 0, length: b.length, offload };
+        const out: BridgeAction[] = [];
+        now += 100;
+        bridge.step(now, { type: 'frame-received', port, frame }, out);
+        for (const action of out) {
+          outcomes.add(action.type === 'drop' ? action.reason : action.type);
+          if (action.type !== 'forward') continue;
+          const into = { data: new Uint8Array(b.length + 8), start: 4, length: 0, offload: { ...offload } };
+          retag(frame, action.tag, into);
+          toWirePackets(into);
+        }
+        assert.equal(b, before, 'the input is not written to');
+        assertCloses(bridge.counters());
+      }),
+      { numRuns: 3000 },
+    );
+    for (const expected of ['forward', 'oversize', 'isolated', 'stretch-first-hop', 'runt', 'unknown-port']) {
+      assert.ok(outcomes.has(expected), `${expected} was met: ${[...outcomes]}`);
+    }
+  }
 });
 
 test('a MAC flood fills the table and no more: every frame is forwarded all the same', () => {

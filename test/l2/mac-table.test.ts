@@ -15,7 +15,7 @@ test('an address is known on the port it was last heard on', () => {
   assert.is(table.learn(3, 0x525400000001, 0), LEARN_MOVED);
   assert.is(table.lookup(3, 0x525400000001), 0);
   assert.is(table.lookupAt(3, Uint8Array.of(0xff, 0x52, 0x54, 0, 0, 0, 1), 1), 0, 'read where it lies');
-  assert.equal(table.entries(4), [{ mac: 0x525400000001, port: 0, heardNs: 3 }]);
+  assert.equal(table.entries(4), [{ vid: 0, mac: 0x525400000001, port: 0, heardNs: 3 }]);
   assert.equal(table.counters(), { size: 1, learned: 1, moved: 1, aged: 0, forgotten: 0, refused: 0 });
 });
 
@@ -32,6 +32,27 @@ test('addresses that differ in one bit are different, at either end', () => {
       [0xfeffffffffff, 1],
     ],
   );
+});
+
+test('one address in two VLANs is two entries, at either end of both ranges', () => {
+  const table = new MacTable();
+  for (const vid of [1, 4094]) {
+    for (const mac of [0xfeffffffffff, 0x000000000001]) {
+      assert.is(table.learn(0, mac, vid % 7, vid), LEARN_NEW);
+      assert.is(table.learn(0, mac, vid % 7, vid), LEARN_KNOWN);
+      assert.is(table.lookup(0, mac), -1);
+    }
+  }
+  assert.equal(
+    table.entries(0).map((e) => [e.vid, e.mac, e.port]),
+    [
+      [1, 1, 1],
+      [1, 0xfeffffffffff, 1],
+      [4094, 1, 6],
+      [4094, 0xfeffffffffff, 6],
+    ],
+  );
+  assert.is(table.lookupAt(0, Uint8Array.of(0, 0, 0, 0, 0, 1), 0, 4094), 6);
 });
 
 test('an address ages out 300 s after it was last heard, not after it was learned', () => {

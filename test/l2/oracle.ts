@@ -88,3 +88,52 @@ export function dissect(packet: Uint8Array): Dissected {
   const version = type === 0x0800 ? 4 : 6;
   return { version, protocol, ipId, transport, payload, seq: view.getUint32(at + 4), flags: transport[13]! };
 }
+
+/** How a port of the model takes part in VLANs: it admits `allowed`, and `untagged` is its VLAN of plain frames. */
+export interface ModelPort {
+  readonly trunk: boolean;
+  readonly allowed: readonly number[];
+  readonly untagged: number | null;
+}
+
+/** What the model lets out: the bytes by port number, or `null` when the frame ends here. */
+export type ModelResult = ReadonlyMap<number, string> | null;
+
+/**
+ * A VLAN bridge in the plainest words, on hex strings: it never ages, never fills, and knows no other rule.
+ * Frames are at least 64 bytes, so that none needs padding.
+ */
+export class ModelBridge {
+  readonly #where = new Map<string, number>();
+
+  constructor(readonly ports: readonly ModelPort[]) {}
+
+  give(from: number, bytes: Uint8Array): ModelResult {
+    const text = Buffer.from(bytes).toString('hex');
+    const [dst, src] = [text.slice(0, 12), text.slice(12, 24)];
+    const isGroup = (mac: string): boolean => Number.parseInt(mac[1]!, 16) % 2 === 1;
+    const port = this.ports[from]!;
+    if (isGroup(src)) return null;
+    const tagged = text.slice(24, 28) === '8100';
+    const priority = tagged ? text[28]! : '0';
+    const carried = tagged ? Number.parseInt(text.slice(29, 32), 16) : 0;
+    const rest = text.slice(tagged ? 32 : 24);
+    if (carried === 4095) return null;
+    const vlan =
+      carried === 0 ? port.untagged : port.trunk && port.allowed.includes(carried) ? carried : null;
+    if (vlan === null) return null;
+    this.#where.set(`${vlan} ${src}`, from);
+    if (/^0180c200000.$/.test(dst)) return null;
+    const known = isGroup(dst) ? undefined : this.#where.get(`${vlan} ${dst}`);
+    if (known === from) return null;
+    const out = new Map<number, string>();
+    this.ports.forEach((to, number) => {
+      if (number === from || !to.allowed.includes(vlan) || (known !== undefined && number !== known)) return;
+      const plain = to.untagged === vlan;
+      if (plain && to.trunk && tagged && rest.startsWith('8100')) return;
+      const tag = `8100${priority}${vlan.toString(16).padStart(3, '0')}`;
+      out.set(number, dst + src + (plain ? '' : tag) + rest);
+    });
+    return out.size === 0 ? null : out;
+  }
+}

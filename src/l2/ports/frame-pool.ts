@@ -4,7 +4,7 @@
  *   slot: ┌────────┬──────────────────────┬─────────────────────────┬───────┐
  *         │ unused │ virtio_net_hdr 10 B  │ Ethernet frame          │ slack │
  *         └────────┴──────────────────────┴─────────────────────────┴───────┘
- *         0        6 = headerAddress      16 = start
+ *         0        6                      16 = start
  *
  * A frame is counted: `retain` for each further holder, `release` when done; at zero its slot is free
  * again. Nothing is allocated once the pool has grown to what is in flight.
@@ -23,22 +23,28 @@ const CLASSES = [
   { slotBytes: MAX_FRAME_BYTES + HEADROOM + 240, slotsPerSlab: 32 },
 ] as const;
 
+/** Frame bytes that the pool's small and middle slots hold. */
+export const SMALL_FRAME_BYTES = CLASSES[0].slotBytes - HEADROOM;
+export const MIDDLE_FRAME_BYTES = CLASSES[1].slotBytes - HEADROOM;
+
 export class PooledFrame implements Frame {
   readonly data: Buffer;
   readonly start: number;
   length = 0;
   readonly offload: Offload = { flags: 0, gsoType: 0, hdrLen: 0, gsoSize: 0, csumStart: 0, csumOffset: 0 };
-  /** Address of the virtio header, which the frame follows directly. */
-  readonly headerAddress: number;
+  /** Address of the frame's first byte. The virtio header lies directly before it. */
+  readonly address: number;
   /** Frame bytes the slot can hold. */
   readonly capacity: number;
   readonly sizeClass: number;
   refs = 0;
+  /** When this machine's kernel had it, CLOCK_MONOTONIC; 0 where the port cannot say. */
+  arrivedNs = 0;
 
   constructor(slab: Buffer, slabAddress: number, slot: number, slotBytes: number, sizeClass: number) {
     this.data = slab;
     this.start = slot * slotBytes + HEADROOM;
-    this.headerAddress = slabAddress + this.start - VNET_HDR_SIZE;
+    this.address = slabAddress + this.start;
     this.capacity = slotBytes - HEADROOM;
     this.sizeClass = sizeClass;
   }
@@ -107,6 +113,7 @@ export class FramePool {
       if (bytes > CLASSES[c]!.slotBytes - HEADROOM) continue;
       const frame = this.#free[c]!.pop() ?? this.#grow(c);
       frame.refs = 1;
+      frame.arrivedNs = 0;
       return frame;
     }
     throw new RangeError(`a frame of ${bytes} bytes is longer than ${MAX_FRAME_BYTES}`);

@@ -5,75 +5,85 @@
  * ends that have an event loop use `node:dgram` (see `NioUdpLink`). There is no virtio header on this wire:
  * super-frames are cut and pending checksums filled in before they leave.
  */
+import { closeFd, EAGAIN, ECONNREFUSED, EINTR, EMSGSIZE, ENOBUFS, socketError } from '../../sys/index.js';
+import type { FrameIo } from './frame-io.js';
+import type { PooledFrame } from './frame-pool.js';
+import { Appetite } from './intake.js';
+import type { FramePort, FrameSink, PortDrops, SendTally } from './port.js';
+import { sendPlain } from './send-plain.js';
 
-import { CSUM_NEEDED } from '../../core/index.js';
-import { closeFd, EAGAIN, ECONNREFUSED, EINTR, errno, libc, receiveBytes } from '../../sys/index.js';
-import { toWirePackets } from '../index.js';
-import { type FramePool, MAX_FRAME_BYTES, type PooledFrame } from './frame-pool.js';
-import type { FramePort, FrameSink, SendResult } from './port.js';
-
-const MSG_FLAGS = 0x4040; // MSG_DONTWAIT | MSG_NOSIGNAL
-const EMSGSIZE = 90;
-const COPY_BREAK_BYTES = 10_000;
+const NO_DROPS: PortDrops = Object.freeze({});
 
 export class NioUdpPort implements FramePort {
   readonly name: string;
   readonly fd: number;
-  readonly #scratch: PooledFrame;
-  #landing: PooledFrame | null = null;
+  readonly #io: FrameIo;
+  readonly #tally: SendTally;
+  readonly #appetite = new Appetite();
+  /** The last answer was that nobody listens; the next send would be given that error instead of being sent. */
+  #refused = false;
 
-  /** @param fd a UDP socket connected to its one peer; the port owns it from here on */
-  constructor(name: string, fd: number, pool: FramePool) {
+  /**
+   * @param fd a datagram socket connected to its one peer; the port owns it from here on
+   * @param tally where the port counts what it sends
+   */
+  constructor(name: string, fd: number, io: FrameIo, tally: SendTally) {
     this.name = name;
     this.fd = fd;
-    this.#scratch = pool.take(MAX_FRAME_BYTES);
+    this.#io = io;
+    this.#tally = tally;
   }
 
-  receive(pool: FramePool, limit: number, sink: FrameSink): number {
-    let taken = 0;
-    while (taken < limit) {
-      this.#landing ??= pool.take(MAX_FRAME_BYTES);
-      const landing = this.#landing;
-      const n = receiveBytes(this.fd, landing.headerAddress + 10, MAX_FRAME_BYTES);
-      if (n < 0) return taken;
-      taken++;
-      let frame = landing;
-      if (n <= COPY_BREAK_BYTES) {
-        frame = pool.take(n);
-        landing.data.copy(frame.data, frame.start, landing.start, landing.start + n);
-      } else {
-        this.#landing = null;
-      }
-      frame.length = n;
+  receive(limit: number, sink: FrameSink): number {
+    const { intake } = this.#io;
+    const n = intake.read(this.fd, 0, this.#appetite, limit);
+    const { error } = intake;
+    for (let k = 0; k < n; k++) {
+      const frame = intake.take(k);
       frame.clearHeader();
       sink(frame);
     }
-    return taken;
+    // Nobody listens at the far end yet, or no more: its owner may come back, so the port stays.
+    return error === 0 || error === ECONNREFUSED ? n : -1;
   }
 
-  send(frame: PooledFrame): SendResult {
-    if (frame.offload.gsoSize === 0 && (frame.offload.flags & CSUM_NEEDED) === 0) {
-      return this.#sendAt(frame.headerAddress + 10, frame.length);
+  send(frame: PooledFrame): void {
+    if (this.#refused) {
+      socketError(this.fd);
+      this.#refused = false;
     }
-    let result: SendResult = 'sent';
-    for (const packet of toWirePackets(frame)) {
-      this.#scratch.data.set(packet, this.#scratch.start);
-      const one = this.#sendAt(this.#scratch.headerAddress + 10, packet.length);
-      if (one !== 'sent') result = one;
+    sendPlain(this.#io.pool, frame, this.#sendOne);
+  }
+
+  readonly #sendOne = (packet: PooledFrame): void => {
+    this.#io.sends.push(this, this.fd, packet, 0);
+  };
+
+  sent(frame: PooledFrame, result: number): void {
+    const tally = this.#tally;
+    if (result >= 0) {
+      tally.framesOut++;
+      tally.bytesOut += frame.length;
+    } else if (result === -EAGAIN || result === -EINTR || result === -ENOBUFS) {
+      tally.busy++;
+    } else if (result === -EMSGSIZE) {
+      tally.tooLong++;
+    } else {
+      if (result === -ECONNREFUSED) this.#refused = true;
+      tally.gone++;
     }
-    return result;
+  }
+
+  flush(): void {
+    this.#io.flush();
+  }
+
+  drops(): PortDrops {
+    return NO_DROPS;
   }
 
   close(): void {
+    this.#io.flush();
     closeFd(this.fd);
-  }
-
-  #sendAt(address: number, length: number): SendResult {
-    if (libc.send(this.fd, address, length, MSG_FLAGS) >= 0) return 'sent';
-    const e = errno();
-    if (e === EAGAIN || e === EINTR) return 'busy';
-    // Nobody listens at the far end: the host behind this port has died, or is not there yet.
-    if (e === ECONNREFUSED) return libc.send(this.fd, address, length, MSG_FLAGS) >= 0 ? 'sent' : 'gone';
-    return e === EMSGSIZE ? 'too-long' : 'gone';
   }
 }

@@ -1,29 +1,59 @@
 /**
  * A port: where frames enter and leave a bridge.
  *
- * Ownership: `receive` hands each frame to the sink with one reference, which the sink then holds. `send`
- * only reads the frame and is done with it when it returns. Ports never block and never throw on traffic:
- * what cannot be sent is answered, and counted by the caller.
+ * Who owns a frame, and when:
+ *
+ *   receive ──► sink(frame)   the sink holds one reference and releases it when done
+ *   send(frame)               the port takes a reference of its own: the caller may release at once, but nobody
+ *      │                      may change the frame's bytes or offload until the reference is back
+ *   flush()                   everything sent so far has been given to the kernel, counted, and released
+ *
+ * Between `send` and `flush` a frame may be on its way or not. Ports of one thread share their `FrameIo`: one
+ * port's `flush` sends all of them. Ports never block and never throw on traffic: what cannot be sent is counted.
  */
-import type { FramePool, PooledFrame } from './frame-pool.js';
-
-/** `busy`: the receiver's queue is full. `gone`: the interface or the peer's descriptor has vanished. */
-export type SendResult = 'sent' | 'busy' | 'too-long' | 'gone';
+import type { PooledFrame } from './frame-pool.js';
 
 export type FrameSink = (frame: PooledFrame) => void;
+
+/**
+ * What became of the frames sent, counted when they are flushed. A port that must cut a super-frame (UDP has no
+ * header for it) counts each wire packet.
+ */
+export interface SendTally {
+  framesOut: number;
+  bytesOut: number;
+  /** The receiver's queue was full, or its interface is down. */
+  busy: number;
+  tooLong: number;
+  /** The interface, or whoever listened at the peer's address, has vanished. */
+  gone: number;
+}
+
+/** Frames that a port itself refused on their way in, by reason; empty for ports that refuse none. */
+export type PortDrops = Readonly<Record<string, number>>;
 
 export interface FramePort {
   readonly name: string;
   /** The descriptor to wait on for frames. */
   readonly fd: number;
   /**
-   * Takes up to `limit` waiting frames.
-   * @returns how many; -1 when the port is gone
+   * Takes waiting frames, at most `limit`, fewer when they are long: a batch ends after about 1 MiB, so that
+   * whoever has a deadline is not kept waiting.
+   * @param sink must not call `receive` of any port of this thread
+   * @returns how many frames were taken, 0 when none waits; -1 when the port is gone, its last frames handed over
    */
-  receive(pool: FramePool, limit: number, sink: FrameSink): number;
-  send(frame: PooledFrame): SendResult;
+  receive(limit: number, sink: FrameSink): number;
+  send(frame: PooledFrame): void;
+  flush(): void;
+  drops(): PortDrops;
+  /** Closes the descriptor; what was sent and not flushed is sent first. */
   close(): void;
 }
 
 /** Which kind a descriptor is, as told to the fabric. */
-export type PortKind = 'tap' | 'packet' | 'nio-udp';
+export type PortKind = 'tap' | 'packet' | 'nio-udp' | 'vxlan';
+
+/** A tally of nothing yet. */
+export function newTally(): SendTally {
+  return { framesOut: 0, bytesOut: 0, busy: 0, tooLong: 0, gone: 0 };
+}

@@ -1,82 +1,101 @@
 /**
- * TAP and AF_PACKET ports: one read or write per frame, with the virtio header in front.
+ * TAP and AF_PACKET ports: frames with the virtio header in front, so that super-frames pass uncut.
  *
- * A frame is read into a slot of the largest size; a short one moves to a small slot, so that memory follows
- * the bytes in flight and not their number. The copy (≤ 10 KiB) costs less than holding 64 KiB for it.
+ * What the kernel says of a packet socket's frame stands in control messages: when it came, and the VLAN tag that
+ * was taken off, which this puts back. A TAP's frames come with their tags, and with no time.
  */
-import { closeFd, EAGAIN, EINTR, EIO, ENETDOWN, ENXIO, errno, libc, VNET_HDR_SIZE } from '../../sys/index.js';
-import { type FramePool, MAX_FRAME_BYTES, type PooledFrame } from './frame-pool.js';
-import type { FramePort, FrameSink, SendResult } from './port.js';
+import {
+  closeFd,
+  EBADF,
+  EBADFD,
+  EIO,
+  EMSGSIZE,
+  ENXIO,
+  kernelArrivalNs,
+  strippedVlanTag,
+  VNET_HDR_SIZE,
+} from '../../sys/index.js';
+import type { FrameIo } from './frame-io.js';
+import type { PooledFrame } from './frame-pool.js';
+import { Appetite } from './intake.js';
+import type { FramePort, FrameSink, PortDrops, SendTally } from './port.js';
+import { withVlanTag } from './vlan-restore.js';
 
-/** Frames up to this many bytes are moved out of the landing slot. */
-const COPY_BREAK_BYTES = 10_000;
-const EBADFD = 77;
-const EMSGSIZE = 90;
+const NO_DROPS: PortDrops = Object.freeze({});
 
 export class VnetPort implements FramePort {
   readonly name: string;
   readonly fd: number;
-  #landing: PooledFrame | null = null;
+  readonly #io: FrameIo;
+  readonly #tally: SendTally;
+  readonly #packetSocket: boolean;
+  readonly #appetite = new Appetite();
 
-  /** @param fd a descriptor from `openTap` or `openPacket`; the port owns it from here on */
-  constructor(name: string, fd: number) {
+  /**
+   * @param fd a descriptor from `openTap` or `openPacket`; the port owns it from here on
+   * @param tally where the port counts what it sends
+   */
+  constructor(name: string, kind: 'tap' | 'packet', fd: number, io: FrameIo, tally: SendTally) {
     this.name = name;
     this.fd = fd;
+    this.#io = io;
+    this.#tally = tally;
+    this.#packetSocket = kind === 'packet';
   }
 
-  receive(pool: FramePool, limit: number, sink: FrameSink): number {
+  receive(limit: number, sink: FrameSink): number {
+    const { intake } = this.#io;
+    const n = this.#packetSocket
+      ? intake.readMessages(this.fd, VNET_HDR_SIZE, this.#appetite, limit)
+      : intake.read(this.fd, VNET_HDR_SIZE, this.#appetite, limit);
+    const { error } = intake;
     let taken = 0;
-    while (taken < limit) {
-      this.#landing ??= pool.take(MAX_FRAME_BYTES);
-      const landing = this.#landing;
-      const n = libc.read(this.fd, landing.headerAddress, MAX_FRAME_BYTES + VNET_HDR_SIZE);
-      if (n < 0) {
-        const e = errno();
-        if (e === EAGAIN || e === EINTR) return taken;
-        // A packet socket reports an interface that goes down once, and works again when it is up.
-        if (e === ENETDOWN || e === EIO) return taken > 0 ? taken : e === EIO ? 0 : -1;
-        return -1;
-      }
-      if (n < VNET_HDR_SIZE) return taken;
-      const length = n - VNET_HDR_SIZE;
+    for (let k = 0; k < n; k++) {
+      if (intake.bytes(k) < VNET_HDR_SIZE) continue;
       taken++;
-      if (length <= COPY_BREAK_BYTES) {
-        const small = pool.take(length);
-        landing.data.copy(
-          small.data,
-          small.start - VNET_HDR_SIZE,
-          landing.start - VNET_HDR_SIZE,
-          landing.start + length,
-        );
-        small.length = length;
-        small.readHeader();
-        sink(small);
-      } else {
-        this.#landing = null;
-        landing.length = length;
-        landing.readHeader();
-        sink(landing);
+      let frame = intake.take(k);
+      frame.readHeader();
+      if (this.#packetSocket) {
+        const slot = intake.slot(k);
+        const tag = strippedVlanTag(intake.messages, slot);
+        if (tag !== 0) frame = withVlanTag(this.#io.pool, frame, tag);
+        frame.arrivedNs = kernelArrivalNs(intake.messages, slot);
       }
+      sink(frame);
     }
-    return taken;
+    // EIO: the interface is down. ENETDOWN (a packet socket says it once), EBADFD and all else: it is gone.
+    return error === 0 || error === EIO ? taken : -1;
   }
 
-  send(frame: PooledFrame): SendResult {
-    const n = libc.write(this.fd, frame.headerAddress, frame.length + VNET_HDR_SIZE);
-    if (n >= 0) return 'sent';
-    switch (errno()) {
-      case EMSGSIZE:
-        return 'too-long';
-      case EBADFD:
-      case ENXIO:
-        return 'gone';
-      default:
-        // EAGAIN, ENOBUFS: the receiver does not keep up. EIO: its interface is down. EINVAL: a header it refuses.
-        return 'busy';
+  send(frame: PooledFrame): void {
+    this.#io.sends.push(this, this.fd, frame, VNET_HDR_SIZE);
+  }
+
+  sent(frame: PooledFrame, result: number): void {
+    const tally = this.#tally;
+    if (result >= 0) {
+      tally.framesOut++;
+      tally.bytesOut += frame.length;
+    } else if (result === -EMSGSIZE) {
+      tally.tooLong++;
+    } else if (result === -EBADFD || result === -ENXIO || result === -EBADF) {
+      tally.gone++;
+    } else {
+      // EAGAIN, ENOBUFS: the receiver does not keep up. EIO, ENETDOWN: its interface is down. EINVAL: a header it refuses.
+      tally.busy++;
     }
+  }
+
+  flush(): void {
+    this.#io.flush();
+  }
+
+  drops(): PortDrops {
+    return NO_DROPS;
   }
 
   close(): void {
+    this.#io.flush();
     closeFd(this.fd);
   }
 }

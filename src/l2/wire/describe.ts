@@ -21,13 +21,16 @@ import { decodeIpv6, formatIpv6, PROTOCOL_ICMPV6 } from './ipv6.js';
 import { RARP_REQUEST } from './rarp.js';
 import { decodeTcp, formatTcpFlags } from './tcp.js';
 import { UDP_HEADER_BYTES } from './udp.js';
+import { tagsOf } from './vlan-tag.js';
 
 /** The line for a frame without FCS; never throws. */
 export function describeFrame(b: Uint8Array): string {
   const eth = decodeEthernet(b, 0, b.length);
   if (!eth.ok) return `[runt], length ${b.length}`;
-  const { src, dst, tci, etherType, payloadAt } = eth.value;
-  const tag = tci === null ? '' : `, vlan ${tci & 0xfff}`;
+  const { src, dst, etherType, payloadAt } = eth.value;
+  const tag = tagsOf(b, 0, b.length)
+    .map(({ vid }) => `, vlan ${vid}`)
+    .join('');
   return `${formatMac(src)} > ${formatMac(dst)}${tag}, length ${b.length}: ${payload(b, payloadAt, etherType)}`;
 }
 

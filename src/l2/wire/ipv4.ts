@@ -57,6 +57,11 @@ export function ipv4HeaderBytes(b: Uint8Array, at: number, end: number): number 
   return bytes >= IPV4_HEADER_BYTES && bytes <= end - at ? bytes : -1;
 }
 
+/** True when the header at `at`, which is whole, is of any piece of a fragmented datagram. Allocates nothing. */
+export function isIpv4FragmentAt(b: Uint8Array, at: number): boolean {
+  return (readU16(b, at + IPV4_FRAGMENT) & FRAGMENT_MASK) !== 0;
+}
+
 /** Reads and checks the header at `at`, its checksum included. */
 export function decodeIpv4(b: Uint8Array, at: number, end: number): Decoded<Ipv4Header, Ipv4Code> {
   if (end - at < IPV4_HEADER_BYTES) return refused('truncated', end);
@@ -68,7 +73,7 @@ export function decodeIpv4(b: Uint8Array, at: number, end: number): Decoded<Ipv4
   if (checksum(b, at, at + headerBytes) !== 0) return refused('checksum', at + IPV4_CHECKSUM);
   return decoded({
     id: readU16(b, at + IPV4_ID),
-    fragment: (readU16(b, at + IPV4_FRAGMENT) & FRAGMENT_MASK) !== 0,
+    fragment: isIpv4FragmentAt(b, at),
     ttl: b[at + IPV4_TTL]!,
     protocol: b[at + IPV4_PROTOCOL]!,
     src: readU32(b, at + IPV4_SRC),
