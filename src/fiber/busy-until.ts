@@ -34,10 +34,15 @@ export class BusyUntil {
     return this.#ns === nowNs && this.#rest === 0;
   }
 
-  /** Moves the instant to a whole nanosecond. */
+  /** Moves the instant to a whole nanosecond, be it back: what was on the transmitter is no more. */
   set(ns: number): void {
     this.#ns = ns;
     this.#rest = 0;
+  }
+
+  /** Moves the instant on to a whole nanosecond, unless it is there or beyond already. */
+  setAtLeast(ns: number): void {
+    if (this.#ns < ns) this.set(ns);
   }
 
   /** Adds the time that `wireBytes` take at `rateBps` (whole, or Infinity for no time at all). */

@@ -6,26 +6,21 @@
  *   b-a  ◄── │ lane bToA  │◄─┤ lane bToA  │◄── offered at B
  *            └────────────┘  └────────────┘
  *
- * Every lane draws its loss from a fork of its own, so what happens in one shifts nothing in another.
+ * Every lane draws from forks of its own, so what happens in one shifts nothing in another. A time line
+ * changes settings at its own instants, however late the driver is: it is looked at before every event.
  */
-import type { Machine, Rng, Woke } from '../core/index.js';
+import { type Machine, type Rng, WOKE, type Woke } from '../core/index.js';
 import type { LaneCounters } from './accounting.js';
 import { Chain } from './chain.js';
 import { bandwidthDelayProductBytes, describeFiber, fiberWarnings } from './describe.js';
 import { Lane } from './lane.js';
-import type { FrameOffered, LaneAction, LaneChanged } from './lane-contract.js';
+import type { FrameOffered, LaneAction } from './lane-contract.js';
 import type { Direction, FiberSettings, LaneSettings } from './settings.js';
+import { type FiberChanged, FiberTimeline, type Timeline } from './timeline.js';
 
 /** A frame reached the site that `direction` begins at. The caller may reuse the event object. */
 export interface FiberFrameOffered extends FrameOffered {
   direction: Direction;
-}
-
-/** Settings changed while the fiber runs, of one lane or several; see `checkLane`. A span it does not have is no one's. */
-export interface FiberChanged extends LaneChanged {
-  readonly direction: Direction | 'both';
-  /** Counted from site A; left out, all of them. */
-  readonly span?: number;
 }
 
 export type FiberEvent = FiberFrameOffered | FiberChanged | Woke;
@@ -38,43 +33,57 @@ export interface FiberCounters {
   readonly bToA: LaneCounters;
 }
 
+export interface FiberRunOptions {
+  /** What changes while it runs: checked tracks. */
+  readonly timeline?: Timeline;
+  /** The instant from which times of the time line and of scripted drops count; 0 when left out. */
+  readonly epochNs?: number;
+}
+
 export class Fiber implements Machine<FiberEvent, FiberAction> {
   readonly #profile: string;
   readonly #aToB: Chain;
   readonly #bToA: Chain;
+  readonly #timeline: FiberTimeline;
+  /** Scratch: changes that are due. */
+  readonly #due: FiberChanged[] = [];
+  #changes = 0;
 
-  /** @param rng the experiment's; forked per lane as `loss a→b span 0` */
-  constructor(settings: FiberSettings, rng: Rng) {
+  /** @param rng the experiment's; forked per lane and purpose as `loss a→b span 0` */
+  constructor(settings: FiberSettings, rng: Rng, options: FiberRunOptions = {}) {
+    const { timeline = [], epochNs = 0 } = options;
     this.#profile = settings.profile;
+    this.#timeline = new FiberTimeline(timeline, epochNs);
     this.#aToB = new Chain(
-      settings.spans.map(
-        ({ aToB }, span) => new Lane(aToB, rng.fork(`loss a→b span ${span}`), { direction: 'a-b', span }),
-      ),
+      settings.spans.map(({ aToB }, span) => new Lane(aToB, rng, { direction: 'a-b', span, epochNs })),
     );
     // From site B the span at site A is the last one.
     this.#bToA = new Chain(
       settings.spans
-        .map(
-          ({ bToA }, span) => new Lane(bToA, rng.fork(`loss b→a span ${span}`), { direction: 'b-a', span }),
-        )
+        .map(({ bToA }, span) => new Lane(bToA, rng, { direction: 'b-a', span, epochNs }))
         .reverse(),
     );
   }
 
   step(nowNs: number, event: FiberEvent, out: FiberAction[]): void {
+    if (this.#timeline.nextWakeNs() <= nowNs) this.#playTo(nowNs, out);
     if (event.type === 'frame-offered') {
       this.#chain(event.direction).step(nowNs, 0, event, out);
     } else if (event.type === 'woke') {
       this.#aToB.step(nowNs, NO_LANE, event, out);
       this.#bToA.step(nowNs, NO_LANE, event, out);
     } else {
-      if (event.direction !== 'b-a') this.#change(nowNs, this.#aToB, event, out);
-      if (event.direction !== 'a-b') this.#change(nowNs, this.#bToA, event, out);
+      this.#change(nowNs, event, out);
     }
   }
 
   nextWakeNs(): number {
-    return Math.min(this.#aToB.nextWakeNs(), this.#bToA.nextWakeNs());
+    return Math.min(this.#aToB.nextWakeNs(), this.#bToA.nextWakeNs(), this.#timeline.nextWakeNs());
+  }
+
+  /** How many changes were made, by events and by the time line: a driver that keeps figures derived from `settings` compares. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** A snapshot of both directions as of their last steps, all spans taken together; `accountingCloses` holds for each. */
@@ -116,7 +125,22 @@ export class Fiber implements Machine<FiberEvent, FiberAction> {
     return direction === 'a-b' ? this.#aToB : this.#bToA;
   }
 
-  #change(nowNs: number, chain: Chain, event: FiberChanged, out: FiberAction[]): void {
+  /** Makes the time line's changes up to `nowNs`, each at its own instant. */
+  #playTo(nowNs: number, out: FiberAction[]): void {
+    for (let atNs = this.#timeline.nextWakeNs(); atNs <= nowNs; atNs = this.#timeline.nextWakeNs()) {
+      this.#timeline.step(atNs, WOKE, this.#due);
+      for (const change of this.#due) this.#change(atNs, change, out);
+      this.#due.length = 0;
+    }
+  }
+
+  #change(nowNs: number, event: FiberChanged, out: FiberAction[]): void {
+    this.#changes++;
+    if (event.direction !== 'b-a') this.#changeChain(nowNs, this.#aToB, event, out);
+    if (event.direction !== 'a-b') this.#changeChain(nowNs, this.#bToA, event, out);
+  }
+
+  #changeChain(nowNs: number, chain: Chain, event: FiberChanged, out: FiberAction[]): void {
     for (let at = 0; at < chain.lanes.length; at++) {
       const span = chain === this.#aToB ? at : chain.lanes.length - 1 - at;
       if (event.span === undefined || event.span === span) chain.step(nowNs, at, event, out);

@@ -2,9 +2,9 @@
  * One direction of one span: two queues, a transmitter, and light in glass.
  *
  *                class 0 ─►│ tail … head │─┐ first
- *   frame-offered          queue-full      ├──► transmitter ──► loss ──► glass ──────► deliver
- *                class 1 ─►│ tail … head │─┘    wireBits/rate   drawn    oneWay        (or drop: loss)
- *                                               one at a time   here     in order
+ *   frame-offered          queue-full      ├──► transmitter ──► impairments ──► glass ──────► deliver
+ *                class 1 ─►│ tail … head │─┘    wireBits/rate   loss, damage    oneWay        (or drop: loss)
+ *                            queue-aqm          one at a time   and copies      + jitter
  *
  * The lane is evaluated lazily and exactly. Nothing is done at the end of a serialisation until the
  * lane is next stepped, and then it is done for the instant it belongs to: a frame that waits starts
@@ -19,69 +19,87 @@
  *    changed then applies already. An idle transmitter takes the first frame it is offered at once.
  *  · Class 0 goes first; a frame that has begun is finished (strict priority, IEEE 802.1Q-2018, 8.6.8.1).
  *    Each class has a queue of its own, so vMotion's backlog takes no room from the guest.
- *  · A change applies to what comes after it: `rateBps` to serialisations that begin, `oneWayNs` and
- *    `lossProb` to frames whose last bit leaves. No arrival is before the previous one: a delay lowered
- *    while running reorders nothing.
- *  · A super-frame is sent as one and arrives with its last packet.
+ *  · A change applies to what comes after it: `rateBps` and `jitter` to serialisations that begin,
+ *    `oneWayNs` and the impairments to frames whose last bit leaves, limits and discipline to what
+ *    is judged next.
+ *  · No arrival is before the previous one, whatever delay and jitter say, unless `reorder` is set: then
+ *    each frame arrives at its own time, and those of one instant in the order in which they left.
+ *  · A super-frame is sent as one and arrives with its last packet. Copies arrive with the original.
  *  · Link down does what a real interface does: what waits, what is on the transmitter (a super-frame
  *    whole) and what is offered is dropped as `link-down`; what is in the glass arrives.
- *
- * Left out: corruption, duplication, jitter (it would be added in `#arrivalNs`, before the ordering rule).
  */
 import { type Machine, Ring, type Rng } from '../core/index.js';
-import { count, type DropReason, type LaneCounters, newDropTallies, newTally } from './accounting.js';
+import {
+  count,
+  type DropReason,
+  type LaneCounters,
+  newDropTallies,
+  newTally,
+  type Tally,
+} from './accounting.js';
 import { BusyUntil } from './busy-until.js';
+import { Glass } from './glass.js';
 import { type HeldFrame, HeldFramePool } from './held-frame.js';
+import { Impairments } from './impairments.js';
+import { type Jitter, type JitterSettings, newJitter } from './jitter.js';
 import { type FrameOffered, type LaneAction, type LaneEvent, TRAFFIC_CLASSES } from './lane-contract.js';
-import { BernoulliLoss, type LossModel } from './loss.js';
+import type { LossModel } from './loss.js';
 import { mergeLost } from './lost-packets.js';
-import { DropTail, type QueueDiscipline } from './queue-discipline.js';
-import type { Direction, LaneSettings } from './settings.js';
+import type { QueueDiscipline } from './queue-discipline.js';
+import { newQueueDiscipline } from './queue-settings.js';
+import { type Direction, type LaneSettings, withChanges } from './settings.js';
 
 /** Where a lane lies, and what replaces its standard parts. */
 export interface LaneOptions {
   readonly direction?: Direction;
   readonly span?: number;
-  /** Replaces Bernoulli loss, until `lossProb` is changed. */
+  /** The instant that the times of scripted drops count from; 0 when left out. */
+  readonly epochNs?: number;
+  /** Replaces the loss that the settings name, until that is changed. */
   readonly loss?: LossModel;
-  /** Replaces drop-tail; asked for both classes, each with its own backlog. */
+  /** Replaces the discipline that the settings name; asked for both classes, each with its own backlog. */
   readonly queue?: QueueDiscipline;
 }
 
 export class Lane implements Machine<LaneEvent, LaneAction> {
   readonly #direction: Direction;
   readonly #span: number;
-  readonly #rng: Rng;
-  readonly #discipline: QueueDiscipline;
+  readonly #jitterRng: Rng;
+  readonly #impairments: Impairments;
   #settings: LaneSettings;
-  #loss: LossModel;
+  #disciplines: readonly [QueueDiscipline, QueueDiscipline];
+  #jitter: Jitter | null;
 
   readonly #pool = new HeldFramePool();
   readonly #queues = [new Ring<HeldFrame>(64), new Ring<HeldFrame>(64)] as const;
   #serving: HeldFrame | null = null;
   /** While a frame is served, when its last bit leaves. A frame waits only while another is served. */
   readonly #busyUntil = new BusyUntil();
-  /** In order of arrival. */
-  readonly #glass = new Ring<HeldFrame>(64);
+  readonly #glass = new Glass();
+  /** The latest arrival of all that has entered the glass. */
   #lastArrivalNs = 0;
-  /** Scratch for the loss model. */
-  readonly #hits: number[] = [];
 
   readonly #offered = newTally();
   readonly #backlogs = [newTally(), newTally()] as const;
   readonly #inFlight = newTally();
+  readonly #duplicated = newTally();
   readonly #delivered = newTally();
   readonly #dropped = newDropTallies();
   #queuePeakBytes = 0;
 
-  /** @param rng a fork of the lane's own: `rng.fork('loss a→b span 0')` */
+  /** @param rng the experiment's: each purpose draws from a fork of its own, `loss a→b span 0`, `jitter a→b span 0`, … */
   constructor(settings: LaneSettings, rng: Rng, options: LaneOptions = {}) {
+    const { direction = 'a-b', span = 0, epochNs = 0, loss, queue } = options;
+    const way = direction === 'a-b' ? 'a→b' : 'b→a';
+    const fork = (purpose: string) => rng.fork(`${purpose} ${way} span ${span}`);
     this.#settings = settings;
-    this.#rng = rng;
-    this.#direction = options.direction ?? 'a-b';
-    this.#span = options.span ?? 0;
-    this.#loss = options.loss ?? new BernoulliLoss(settings.lossProb, rng);
-    this.#discipline = options.queue ?? new DropTail(() => this.#settings);
+    this.#direction = direction;
+    this.#span = span;
+    this.#jitterRng = fork('jitter');
+    this.#impairments = new Impairments(settings, fork, this.#pool, epochNs, loss);
+    this.#disciplines = queue ? [queue, queue] : this.#newDisciplines();
+    this.#jitter = this.#newJitter(settings.jitter);
+    this.#glass.setReorder(settings.reorder);
   }
 
   /** As they are now. */
@@ -95,7 +113,7 @@ export class Lane implements Machine<LaneEvent, LaneAction> {
     this.#release(nowNs, out);
     if (event.type === 'woke') return;
     if (event.type === 'changed') {
-      this.#change(event.set, out);
+      this.#change(nowNs, event.set, out);
       return;
     }
     this.#offer(nowNs, event, out);
@@ -105,11 +123,14 @@ export class Lane implements Machine<LaneEvent, LaneAction> {
 
   /** The earliest instant at which something can arrive. O(1). */
   nextWakeNs(): number {
-    const first = this.#glass.peek();
-    if (first !== undefined) return first.dueNs;
-    if (this.#serving === null) return Number.POSITIVE_INFINITY;
+    const firstNs = this.#glass.firstDueNs();
+    if (this.#serving === null) return firstNs;
+    if (firstNs !== Number.POSITIVE_INFINITY && !this.#settings.reorder) return firstNs;
     // A serialisation's end is settled once its instant has passed: 1 ns after an arrival without delay.
-    return Math.max(this.#arrivalNs(), this.#busyUntil.floorNs + 1);
+    const settledNs = this.#busyUntil.floorNs + 1;
+    // What waits may overtake what is ahead of it: when it arrives is known once its serialisation begins.
+    if (this.#settings.reorder && this.#waits()) return Math.min(firstNs, settledNs);
+    return Math.min(firstNs, Math.max(this.#arrivalNs(this.#serving), settledNs));
   }
 
   /** A snapshot as of the last step. */
@@ -120,6 +141,8 @@ export class Lane implements Machine<LaneEvent, LaneAction> {
     for (const reason of Object.keys(dropped) as DropReason[]) dropped[reason] = { ...this.#dropped[reason] };
     return {
       offered: { ...this.#offered },
+      duplicated: { ...this.#duplicated },
+      corrupted: { ...this.#impairments.corrupted },
       delivered: { ...this.#delivered },
       dropped,
       queued,
@@ -136,7 +159,7 @@ export class Lane implements Machine<LaneEvent, LaneAction> {
     if (this.#settings.link === 'down') {
       this.#drop(held, 'link-down', out);
     } else if (this.#serving === null) {
-      this.#busyUntil.set(nowNs);
+      this.#busyUntil.setAtLeast(held.offeredNs);
       this.#serve(held);
     } else {
       this.#enqueue(held, out);
@@ -145,9 +168,10 @@ export class Lane implements Machine<LaneEvent, LaneAction> {
 
   #enqueue(held: HeldFrame, out: LaneAction[]): void {
     const backlog = this.#backlogs[held.trafficClass];
-    const admitted = this.#discipline.admits(held, backlog);
+    const discipline = this.#disciplines[held.trafficClass];
+    const admitted = discipline.admits(held, backlog);
     if (admitted <= 0) {
-      this.#drop(held, 'queue-full', out);
+      this.#drop(held, discipline.overflow ?? 'queue-full', out);
       return;
     }
     if (admitted < held.packets) this.#cutTail(held, admitted);
@@ -185,7 +209,7 @@ export class Lane implements Machine<LaneEvent, LaneAction> {
       const backlog = this.#backlogs[trafficClass];
       for (let held = queue.shift(); held !== undefined; held = queue.shift()) {
         count(backlog, -1, -held.packets, -held.wireBytes);
-        if (this.#discipline.keeps(held, backlog, this.#busyUntil.floorNs)) {
+        if (this.#keeps(held, backlog)) {
           this.#serve(held);
           return;
         }
@@ -194,34 +218,55 @@ export class Lane implements Machine<LaneEvent, LaneAction> {
     }
   }
 
+  /** Asks the discipline about one packet of the frame after another until one is kept. False when only the last is left and it is not. */
+  #keeps(held: HeldFrame, backlog: Tally): boolean {
+    const discipline = this.#disciplines[held.trafficClass];
+    while (!discipline.keeps(held, backlog, this.#busyUntil.floorNs)) {
+      if (held.packets === 1) return false;
+      count(this.#dropped['queue-aqm'], 0, 1, held.packetBytes);
+      held.lost = mergeLost(held.lost, FIRST);
+      held.packets--;
+      held.wireBytes -= held.packetBytes;
+    }
+    return true;
+  }
+
   #serve(held: HeldFrame): void {
     this.#serving = held;
     count(this.#inFlight, 1, held.packets, held.wireBytes);
     this.#busyUntil.addBytes(held.wireBytes, this.#settings.rateBps);
+    if (this.#jitter !== null) held.jitterNs = this.#jitter.drawNs();
+  }
+
+  #waits(): boolean {
+    return this.#queues[0].size > 0 || this.#queues[1].size > 0;
   }
 
   // ── glass ───────────────────────────────────────────────────────────────────────────────────────
 
   /** When the frame on the transmitter arrives, if nothing changes before its last bit leaves. */
-  #arrivalNs(): number {
-    return Math.max(this.#busyUntil.ceilNs + this.#settings.oneWayNs, this.#lastArrivalNs);
+  #arrivalNs(held: HeldFrame): number {
+    const delayNs = Math.max(0, this.#settings.oneWayNs + held.jitterNs);
+    const arrivalNs = this.#busyUntil.ceilNs + delayNs;
+    return this.#settings.reorder ? arrivalNs : Math.max(arrivalNs, this.#lastArrivalNs);
   }
 
-  /** The last bit has left: what is lost and when the rest arrives is settled here. */
+  /** The last bit has left: what befalls the frame and when it arrives is settled here. */
   #propagate(held: HeldFrame): void {
-    const hits = this.#hits;
-    hits.length = 0;
-    this.#loss.hits(held.packets, hits);
-    if (hits.length > 0) markHits(held, hits);
-    held.dueNs = this.#arrivalNs();
-    this.#lastArrivalNs = held.dueNs;
+    const copy = this.#impairments.strike(held, this.#busyUntil.ceilNs);
+    held.dueNs = this.#arrivalNs(held);
+    if (held.dueNs > this.#lastArrivalNs) this.#lastArrivalNs = held.dueNs;
     this.#glass.push(held);
+    if (copy === null) return;
+    copy.dueNs = held.dueNs;
+    count(this.#duplicated, 1, copy.packets, copy.wireBytes);
+    count(this.#inFlight, 1, copy.packets, copy.wireBytes);
+    this.#glass.push(copy);
   }
 
   #release(nowNs: number, out: LaneAction[]): void {
-    for (let held = this.#glass.peek(); held !== undefined; held = this.#glass.peek()) {
-      if (held.dueNs > nowNs) return;
-      this.#glass.shift();
+    while (this.#glass.firstDueNs() <= nowNs) {
+      const held = this.#glass.shift();
       count(this.#inFlight, -1, -held.packets, -held.wireBytes);
       if (held.hitPackets === held.packets) this.#drop(held, 'loss', out);
       else this.#deliver(held, out);
@@ -244,20 +289,37 @@ export class Lane implements Machine<LaneEvent, LaneAction> {
       packets,
       wireBytes,
       packetBytes: held.packetBytes,
+      corrupted: held.corrupted,
+      corruptSeed: held.corruptSeed,
+      duplicate: held.duplicate,
+      last: held.last,
     });
     this.#pool.give(held);
   }
 
   // ── changes ─────────────────────────────────────────────────────────────────────────────────────
 
-  #change(set: Partial<LaneSettings>, out: LaneAction[]): void {
-    this.#settings = { ...this.#settings, ...set };
-    if (set.lossProb !== undefined) this.#loss = new BernoulliLoss(set.lossProb, this.#rng);
-    if (set.link === 'down') this.#flush(out);
+  #change(nowNs: number, set: Partial<LaneSettings>, out: LaneAction[]): void {
+    this.#settings = withChanges(this.#settings, set);
+    this.#impairments.change(this.#settings, set);
+    if (set.queueDiscipline !== undefined) this.#disciplines = this.#newDisciplines();
+    if (set.jitter !== undefined) this.#jitter = this.#newJitter(set.jitter);
+    if (set.reorder !== undefined) this.#glass.setReorder(set.reorder);
+    if (set.link === 'down') this.#flush(nowNs, out);
+  }
+
+  #newDisciplines(): readonly [QueueDiscipline, QueueDiscipline] {
+    const make = () => newQueueDiscipline(this.#settings.queueDiscipline, () => this.#settings);
+    return [make(), make()];
+  }
+
+  #newJitter(jitter: JitterSettings | null): Jitter | null {
+    return jitter === null ? null : newJitter(jitter, this.#jitterRng);
   }
 
   /** Drops what has not left yet, in the order in which it would have. */
-  #flush(out: LaneAction[]): void {
+  #flush(nowNs: number, out: LaneAction[]): void {
+    this.#busyUntil.set(nowNs);
     if (this.#serving !== null) {
       count(this.#inFlight, -1, -this.#serving.packets, -this.#serving.wireBytes);
       this.#drop(this.#serving, 'link-down', out);
@@ -284,17 +346,11 @@ export class Lane implements Machine<LaneEvent, LaneAction> {
       reason,
       packets,
       wireBytes,
+      last: held.last,
     });
     this.#pool.give(held);
   }
 }
 
-/** Notes which packets of a frame are lost. @param hits positions among its packets, ascending, not empty, not kept */
-function markHits(held: HeldFrame, hits: readonly number[]): void {
-  const { packets, wireBytes, packetBytes } = held;
-  const lastBytes = wireBytes - (packets - 1) * packetBytes;
-  const hitsLast = hits[hits.length - 1] === packets - 1;
-  held.hitPackets = hits.length;
-  held.hitBytes = hitsLast ? (hits.length - 1) * packetBytes + lastBytes : hits.length * packetBytes;
-  if (hits.length < packets) held.lost = mergeLost(held.lost, hits);
-}
+/** The position of the packet at the head of a super-frame. */
+const FIRST = [0] as const;

@@ -1,7 +1,10 @@
 /**
- * Which wire packets a lane loses. A model is asked once per frame, in the order of transmission, and
- * sees every packet that is sent exactly once; nothing else moves its state, so a run is reproducible.
- * Left out: models with memory (Gilbert–Elliott, 4-state), periodic and scripted loss; they implement `LossModel`.
+ * Which wire packets a lane loses by chance. A model is asked once per frame, in the order of
+ * transmission, and sees every packet that is sent exactly once; nothing else moves its state, so a run
+ * is reproducible, and how packets are grouped into super-frames changes nothing.
+ *
+ * Here: independent and periodic loss. Chains with memory stand in markov-loss.ts, what a script
+ * drops in drop-script.ts.
  */
 import type { Rng } from '../core/index.js';
 
@@ -36,6 +39,23 @@ export class BernoulliLoss implements LossModel {
       out.push(i);
       i += 1 + this.#rng.geometric(this.#lossProb);
     }
+    this.#gap = i - packets;
+  }
+}
+
+/** Loses packets number `every`, 2 · `every`, 3 · `every`, … of those that are sent. */
+export class PeriodicLoss implements LossModel {
+  readonly #every: number;
+  #gap: number;
+
+  constructor(every: number) {
+    this.#every = every;
+    this.#gap = every - 1;
+  }
+
+  hits(packets: number, out: number[]): void {
+    let i = this.#gap;
+    for (; i < packets; i += this.#every) out.push(i);
     this.#gap = i - packets;
   }
 }

@@ -23,3 +23,24 @@ export function mergeLost(gone: readonly number[] | null, hits: readonly number[
   while (g < gone.length) lost.push(gone[g++]!);
   return lost;
 }
+
+/** The original indices of the survivors at `positions` (ascending). O(|gone| + |positions|). */
+export function originalsAt(gone: readonly number[] | null, positions: readonly number[]): readonly number[] {
+  if (gone === null) return positions.slice();
+  let g = 0;
+  return positions.map((position) => {
+    while (g < gone.length && gone[g]! <= position + g) g++;
+    return position + g;
+  });
+}
+
+/** Both lists in one, ascending, each index once. */
+export function union(a: readonly number[], b: readonly number[]): readonly number[] {
+  return [...new Set([...a, ...b])].sort((x, y) => x - y);
+}
+
+/** What of `a` is not in `b`; null when nothing is left. */
+export function without(a: readonly number[], b: readonly number[]): readonly number[] | null {
+  const left = a.filter((index) => !b.includes(index));
+  return left.length > 0 ? left : null;
+}

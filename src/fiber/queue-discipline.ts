@@ -1,11 +1,12 @@
 /**
  * Who may wait for the transmitter. A discipline is asked at both ends of a queue: at its tail when a
- * frame is offered, and at its head when the transmitter takes one.
+ * frame is offered, and at its head when the transmitter takes one. Each class has one of its own.
  *
  *   offered ──► admits? ──► │ tail … head │ ──► keeps? ──► transmitter
  *                 │ queue-full                    │ queue-aqm
+ *                 │ queue-overrun (a queue without a limit that ran into the end of memory)
  *
- * Here: drop-tail. CoDel (RFC 8289) needs the head, RED (RFC 2309) the tail only.
+ * Here: drop-tail, and `none`, a queue without a limit. CoDel stands in codel.ts.
  */
 
 /** The frames of one class that wait. */
@@ -31,8 +32,15 @@ export interface QueueDiscipline {
    * `queue-full`, as a real queue drops the last packets of a burst.
    */
   admits(frame: Candidate, backlog: Backlog): number;
-  /** Whether the frame at the head is sent; if not it is dropped as `queue-aqm` and the next one is asked. @param startNs when the transmitter takes it */
+  /**
+   * Whether the packet at the head is sent; if not it is dropped as `queue-aqm` and the next one is
+   * asked about, which for a super-frame is the next of its packets.
+   * @param backlog what waits behind the frame
+   * @param startNs when the transmitter takes it
+   */
   keeps(frame: Candidate, backlog: Backlog, startNs: number): boolean;
+  /** What a frame that is not admitted is dropped as; left out, `queue-full`. */
+  readonly overflow?: 'queue-full' | 'queue-overrun';
 }
 
 /** Limits a drop-tail queue reads at each decision, so that they can change while it runs. */
@@ -57,6 +65,30 @@ export class DropTail implements QueueDiscipline {
     if (frame.wireBytes <= roomBytes && frame.packets <= roomPackets) return frame.packets;
     if (frame.packets === 1) return 0;
     return Math.max(0, Math.min(Math.floor(roomBytes / frame.packetBytes), roomPackets));
+  }
+
+  keeps(): boolean {
+    return true;
+  }
+}
+
+/** Wire bytes and packets at which a queue without a limit meets the end of memory. */
+export const GUARD_BYTES = 1024 ** 3;
+export const GUARD_PACKETS = 2 ** 20;
+
+/**
+ * `none`: a queue without a limit, for experiments in which every loss must come from the loss model. It
+ * ignores `queueBytes` and `queueFrames`. Memory does end: past the guard a frame is dropped as
+ * `queue-overrun`, which no other discipline does, so that such a run can be refused instead of
+ * believed (`queueOverrun`).
+ */
+export class Unlimited implements QueueDiscipline {
+  readonly overflow = 'queue-overrun';
+
+  admits(frame: Candidate, backlog: Backlog): number {
+    const fits =
+      backlog.wireBytes + frame.wireBytes <= GUARD_BYTES && backlog.packets + frame.packets <= GUARD_PACKETS;
+    return fits ? frame.packets : 0;
   }
 
   keeps(): boolean {

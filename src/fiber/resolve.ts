@@ -5,11 +5,13 @@
  *   profile ◄─ fiber ◄─ fiber, one direction ◄─ span ◄─ span, one direction
  *                                               └ a span with a profile of its own lies on that instead
  *
+ * A user's own profile is such a pile itself, on one of the named ones, and may have several spans.
+ *
  * A layer gives its delay as a distance or as a one-way delay; the upper one replaces the lower. The
  * refractive index applies to distances, whichever layer they are from.
  */
-
 import { DEFAULT_PROFILE, PROFILES } from './profiles.js';
+import { refuse } from './refuse.js';
 import {
   checkDistance,
   checkLane,
@@ -18,31 +20,34 @@ import {
   type FiberSettings,
   type LaneSettings,
   propagationNs,
-  refuse,
+  UNIMPAIRED,
+  withChanges,
 } from './settings.js';
 
 /** What differs, in base units. A property that is undefined is not given. */
-export interface LaneOverrides {
+export interface LaneOverrides extends Given<LaneSettings> {
   /** Length of the span; gives the one-way delay. */
   readonly distanceM?: number | undefined;
-  /** In place of a distance. */
-  readonly oneWayNs?: number | undefined;
   readonly refractiveIndex?: number | undefined;
-  readonly rateBps?: number | undefined;
-  readonly queueBytes?: number | undefined;
-  readonly queueFrames?: number | undefined;
-  readonly lossProb?: number | undefined;
-  readonly link?: 'up' | 'down' | undefined;
+}
+
+type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** A fiber under a name that is not ours. */
+export interface UserProfile {
+  readonly name: string;
+  /** Its own `profile`, if any, is one of the named ones. */
+  readonly options: FiberOptions;
 }
 
 export interface SpanOptions extends LaneOverrides {
-  readonly profile?: string | undefined;
+  readonly profile?: string | UserProfile | undefined;
   /** What differs in one direction. */
   readonly perDirection?: { readonly [D in Direction]?: LaneOverrides | undefined } | undefined;
 }
 
 export interface FiberOptions extends SpanOptions {
-  /** Spans in a row, site A first, 1..8; left out, one. */
+  /** Spans in a row, site A first, 1..8; left out, those of the profile, which as a rule has one. */
   readonly spans?: readonly SpanOptions[] | undefined;
 }
 
@@ -53,7 +58,10 @@ const MAX_SPANS = 8;
  * @throws ConfigError with a code of `FiberErrorCode`
  */
 export function resolveFiber(options: FiberOptions = {}): FiberSettings {
-  const spans = options.spans ?? [{}];
+  const profile = options.profile ?? DEFAULT_PROFILE;
+  const own = typeof profile === 'string' ? undefined : profile.options.spans;
+  if (own !== undefined && options.spans !== undefined) refuseSpansTwice('fiber', profile);
+  const spans: readonly SpanOptions[] = options.spans ?? own?.map(() => ({})) ?? [{}];
   if (spans.length < 1 || spans.length > MAX_SPANS) {
     refuse(
       'FIBER_SPANS_RANGE',
@@ -62,36 +70,80 @@ export function resolveFiber(options: FiberOptions = {}): FiberSettings {
       { hint: 'leave spans out for a fiber of one span' },
     );
   }
-  const profile = options.profile ?? DEFAULT_PROFILE;
-  profileLayer(profile, 'fiber'); // refused even when every span has a profile of its own
+  profileLayers(profile, 'a-b', 0, 'fiber'); // refused even when every span has a profile of its own
   return {
-    profile,
+    profile: typeof profile === 'string' ? profile : profile.name,
     spans: spans.map((span, index) => {
-      const where = options.spans ? `span ${index}` : 'fiber';
-      return {
-        aToB: resolveLane(options, span, profile, 'a-b', where),
-        bToA: resolveLane(options, span, profile, 'b-a', where),
-      };
+      const where = spans.length > 1 || options.spans ? `span ${index}` : 'fiber';
+      const lane = (direction: Direction): LaneSettings =>
+        settle(
+          [
+            ...layersBelow(options, span, profile, direction, index, where),
+            span,
+            span.perDirection?.[direction],
+          ],
+          `${where} ${direction}`,
+        );
+      return { aToB: lane('a-b'), bToA: lane('b-a') };
     }),
   };
 }
 
-function resolveLane(
+type Layer = LaneOverrides | undefined;
+
+/** What a span lies on in one direction, the lowest first. */
+function layersBelow(
   fiber: FiberOptions,
   span: SpanOptions,
-  profile: string,
+  profile: string | UserProfile,
   direction: Direction,
+  index: number,
   where: string,
-): LaneSettings {
-  const below =
-    span.profile === undefined
-      ? [profileLayer(profile, where), fiber, fiber.perDirection?.[direction]]
-      : [profileLayer(span.profile, where)];
-  return settle([...below, span, span.perDirection?.[direction]], `${where} ${direction}`);
+): readonly Layer[] {
+  if (span.profile === undefined) {
+    return [...profileLayers(profile, direction, index, where), fiber, fiber.perDirection?.[direction]];
+  }
+  if (typeof span.profile !== 'string' && span.profile.options.spans) refuseSpansTwice(where, span.profile);
+  return profileLayers(span.profile, direction, 0, where);
 }
 
-/** A profile as the lowest layer: it gives every setting. */
-function profileLayer(name: string, where: string): LaneOverrides {
+/** A profile as the lowest layers: the first gives every setting. @param index which of the profile's own spans, if it has any */
+function profileLayers(
+  profile: string | UserProfile,
+  direction: Direction,
+  index: number,
+  where: string,
+): readonly Layer[] {
+  if (typeof profile === 'string') return [namedLayer(profile, where)];
+  const { options } = profile;
+  const below = options.profile ?? DEFAULT_PROFILE;
+  if (typeof below !== 'string') {
+    return refuse(
+      'FIBER_PROFILE_UNKNOWN',
+      `${where}: profile ${profile.name} begins from ${below.name}, which is a file itself`,
+      { profile: profile.name },
+      { hint: `let it begin from one of ${Object.keys(PROFILES).join(', ')}` },
+    );
+  }
+  const span = options.spans?.[index];
+  const under =
+    span?.profile === undefined
+      ? [namedLayer(below, where), options, options.perDirection?.[direction]]
+      : profileLayers(span.profile, direction, 0, where);
+  return [...under, span, span?.perDirection?.[direction]];
+}
+
+function refuseSpansTwice(where: string, profile: string | UserProfile): never {
+  const name = typeof profile === 'string' ? profile : profile.name;
+  return refuse(
+    'FIBER_SPANS_TWICE',
+    `${where}: spans are given, and profile ${name} has spans of its own`,
+    { profile: name },
+    { hint: 'say the spans in one of the two' },
+  );
+}
+
+function namedLayer(name: string, where: string): LaneOverrides {
   const profile = Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined;
   if (profile === undefined) {
     const names = Object.keys(PROFILES).join(', ');
@@ -104,12 +156,12 @@ function profileLayer(name: string, where: string): LaneOverrides {
   }
   const { distanceM, oneWayNs, rateBps, queueBytes, lossProb } = profile;
   const delay = distanceM === null ? { oneWayNs } : { distanceM };
-  return { ...delay, rateBps, queueBytes, queueFrames: Number.POSITIVE_INFINITY, lossProb, link: 'up' };
+  return { ...UNIMPAIRED, ...delay, rateBps, queueBytes, queueFrames: Number.POSITIVE_INFINITY, lossProb };
 }
 
 /** Lays the layers on each other, the first lowest. */
-function settle(layers: readonly (LaneOverrides | undefined)[], where: string): LaneSettings {
-  const lane: { -readonly [K in keyof LaneSettings]?: LaneSettings[K] } = {};
+function settle(layers: readonly Layer[], where: string): LaneSettings {
+  let lane: Partial<LaneSettings> = {};
   let distanceM: number | null = null;
   let refractiveIndex: number | null = null;
   for (const layer of layers) {
@@ -122,13 +174,13 @@ function settle(layers: readonly (LaneOverrides | undefined)[], where: string): 
         { hint: 'give one of them; 5 µs per km turns one into the other' },
       );
     }
-    const { distanceM: distance, refractiveIndex: index, ...rest } = layer;
+    const { distanceM: distance, refractiveIndex: index } = layer;
     if (distance !== undefined) distanceM = checkDistance(distance, where);
     else if (layer.oneWayNs !== undefined) distanceM = null;
     if (index !== undefined) refractiveIndex = checkRefractiveIndex(index, where);
-    Object.assign(lane, checkLane(given(rest), where));
+    lane = withChanges(lane, checkLane(given(layer), where));
   }
-  if (distanceM !== null) lane.oneWayNs = propagationNs(distanceM, refractiveIndex);
+  if (distanceM !== null) lane = { ...lane, oneWayNs: propagationNs(distanceM, refractiveIndex) };
   else if (refractiveIndex !== null) {
     refuse(
       'FIBER_INDEX_UNUSED',
@@ -141,9 +193,16 @@ function settle(layers: readonly (LaneOverrides | undefined)[], where: string): 
   return lane as LaneSettings;
 }
 
+const LANE_KEYS = [
+  'oneWayNs',
+  'rateBps',
+  'queueBytes',
+  'queueFrames',
+  ...Object.keys(UNIMPAIRED),
+] as readonly (keyof LaneSettings)[];
+
 /** The lane settings among the overrides, without those that are undefined. */
 function given(overrides: LaneOverrides): Partial<LaneSettings> {
-  const keys = ['oneWayNs', 'rateBps', 'queueBytes', 'queueFrames', 'lossProb', 'link'] as const;
-  const entries = keys.filter((key) => overrides[key] !== undefined).map((key) => [key, overrides[key]]);
+  const entries = LANE_KEYS.filter((key) => overrides[key] !== undefined).map((key) => [key, overrides[key]]);
   return Object.fromEntries(entries);
 }

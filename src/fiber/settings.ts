@@ -4,20 +4,12 @@
  *
  *   fiber ── spans in a row, site A first ── each span two lanes: aToB, bToA
  */
-import { ConfigError, formatBps, formatBytes, formatNs, NS_PER_S } from '../core/index.js';
-
-export type FiberErrorCode =
-  | 'FIBER_PROFILE_UNKNOWN'
-  | 'FIBER_DISTANCE_RANGE'
-  | 'FIBER_ONE_WAY_RANGE'
-  | 'FIBER_DELAY_TWICE'
-  | 'FIBER_INDEX_RANGE'
-  | 'FIBER_INDEX_UNUSED'
-  | 'FIBER_RATE_RANGE'
-  | 'FIBER_QUEUE_RANGE'
-  | 'FIBER_LOSS_RANGE'
-  | 'FIBER_LINK_STATE'
-  | 'FIBER_SPANS_RANGE';
+import { formatBps, formatBytes, formatNs, NS_PER_S } from '../core/index.js';
+import { checkDrops, type DropRule } from './drop-script.js';
+import { checkJitter, type JitterSettings } from './jitter.js';
+import { checkLossModel, type LossModelSettings } from './loss-model.js';
+import { checkQueueDiscipline, type QueueDisciplineSettings } from './queue-settings.js';
+import { checkProb, refuse, within } from './refuse.js';
 
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
 /** Which way a frame travels between the sites. */
@@ -33,8 +25,22 @@ export interface LaneSettings {
   readonly queueBytes: number;
   /** The same in wire packets (a super-frame counts as all of its packets), or Infinity. */
   readonly queueFrames: number;
-  /** Probability that a wire packet is lost, 0..1. */
+  /** Who may wait and who is dropped at the head; `none` knows no limit. */
+  readonly queueDiscipline: QueueDisciplineSettings;
+  /** Probability that a wire packet is lost, each by itself, 0..1; 0 where a model decides. */
   readonly lossProb: number;
+  /** Loss with memory or a period, in place of `lossProb`; null for none. */
+  readonly lossModel: LossModelSettings | null;
+  /** What a script drops, beside what is lost by chance. */
+  readonly drops: readonly DropRule[];
+  /** What is added to `oneWayNs`, drawn for each frame; null for nothing. */
+  readonly jitter: JitterSettings | null;
+  /** Whether a frame may overtake another in the glass; if not it waits for the one before it. */
+  readonly reorder: boolean;
+  /** Probability that a wire packet arrives twice, 0..1. */
+  readonly duplicateProb: number;
+  /** Probability that a wire packet is damaged under way, 0..1. */
+  readonly corruptProb: number;
   readonly link: 'up' | 'down';
 }
 
@@ -50,6 +56,29 @@ export interface FiberSettings {
   readonly profile: string;
   /** Spans in a row, the one at site A first. */
   readonly spans: readonly SpanSettings[];
+}
+
+/** The settings that say what goes wrong, of a lane on which nothing does. */
+export const UNIMPAIRED = {
+  queueDiscipline: { kind: 'drop-tail' },
+  lossProb: 0,
+  lossModel: null,
+  drops: [],
+  jitter: null,
+  reorder: false,
+  duplicateProb: 0,
+  corruptProb: 0,
+  link: 'up',
+} as const satisfies Partial<LaneSettings>;
+
+/** `set` over `settings`: of `lossProb` and `lossModel` the one that is set puts the other out of force. */
+export function withChanges<Under extends Partial<LaneSettings>>(
+  settings: Under,
+  set: Partial<LaneSettings>,
+): Under {
+  if (set.lossModel) return { ...settings, ...set, lossProb: 0 };
+  if (set.lossProb !== undefined) return { ...settings, ...set, lossModel: null };
+  return { ...settings, ...set };
 }
 
 /** Earth's half circumference is 20 000 km; twice that leaves room for any detour. */
@@ -80,63 +109,89 @@ export function propagationNs(distanceM: number, refractiveIndex: number | null 
 /**
  * Checks the fields that are given and returns them with whole nanoseconds, bits and bytes.
  * @param where what the values belong to, for the message: `a-b`, `span 1 b-a`
- * @throws ConfigError `FIBER_ONE_WAY_RANGE`, `FIBER_RATE_RANGE`, `FIBER_QUEUE_RANGE`, `FIBER_LOSS_RANGE`, `FIBER_LINK_STATE`
+ * @throws ConfigError with a code of `FiberErrorCode`
  */
 export function checkLane<Given extends Partial<LaneSettings>>(given: Given, where = 'lane'): Given {
-  const { oneWayNs, rateBps, queueBytes, queueFrames, lossProb, link } = given;
   const whole: { -readonly [K in keyof LaneSettings]?: LaneSettings[K] } = {};
-  if (oneWayNs !== undefined) {
-    if (!within(oneWayNs, 0, MAX_ONE_WAY_NS)) {
-      const value = plausible(oneWayNs) ? formatNs(oneWayNs) : `${oneWayNs} ns`;
-      refuse('FIBER_ONE_WAY_RANGE', `${where}: one-way delay ${value} is outside 0..10s`, given, {
-        hint: 'give the delay of one direction, half the round trip, such as 400us',
-      });
-    }
-    whole.oneWayNs = Math.round(oneWayNs);
+  if (given.oneWayNs !== undefined) whole.oneWayNs = checkOneWay(given.oneWayNs, where);
+  if (given.rateBps !== undefined) whole.rateBps = checkRate(given.rateBps, where);
+  if (given.queueBytes !== undefined) whole.queueBytes = checkQueueBytes(given.queueBytes, where);
+  if (given.queueFrames !== undefined) whole.queueFrames = checkQueueFrames(given.queueFrames, where);
+  if (given.queueDiscipline !== undefined) {
+    whole.queueDiscipline = checkQueueDiscipline(given.queueDiscipline, where);
   }
-  if (rateBps !== undefined) {
-    if (rateBps !== Number.POSITIVE_INFINITY && !within(rateBps, MIN_RATE_BPS, MAX_RATE_BPS)) {
-      const value = plausible(rateBps) ? formatBps(rateBps) : `${rateBps} bit/s`;
-      refuse('FIBER_RATE_RANGE', `${where}: rate ${value} is outside 1kbit..1Tbit or unlimited`, given, {
-        hint: 'write it like 10Gbit; to cut the link set link: down',
-      });
-    }
-    whole.rateBps = Math.round(rateBps);
+  if (given.lossProb !== undefined) {
+    whole.lossProb = checkProb('FIBER_LOSS_RANGE', where, 'loss', given.lossProb);
   }
-  if (queueBytes !== undefined) {
-    if (!within(queueBytes, MIN_QUEUE_BYTES, MAX_QUEUE_BYTES)) {
-      const value = plausible(queueBytes) ? formatBytes(queueBytes) : `${queueBytes} B`;
-      refuse('FIBER_QUEUE_RANGE', `${where}: queue ${value} is outside 2KiB..1GiB`, given, {
-        hint: 'rate × RTT / 8 bytes is a good size',
-      });
-    }
-    whole.queueBytes = Math.round(queueBytes);
+  if (given.lossModel !== undefined) {
+    whole.lossModel = given.lossModel && checkLossModel(given.lossModel, where);
   }
-  if (queueFrames !== undefined) {
-    if (!(queueFrames >= 1)) {
-      refuse('FIBER_QUEUE_RANGE', `${where}: queue of ${queueFrames} frames is outside 1..Infinity`, given, {
-        hint: 'leave it out to limit the queue by bytes only',
-      });
-    }
-    whole.queueFrames = Math.floor(queueFrames);
+  if (given.drops !== undefined) whole.drops = checkDrops(given.drops, where);
+  if (given.jitter !== undefined) whole.jitter = given.jitter && checkJitter(given.jitter, where);
+  if (given.reorder !== undefined) whole.reorder = given.reorder;
+  if (given.duplicateProb !== undefined) {
+    whole.duplicateProb = checkProb('FIBER_DUPLICATE_RANGE', where, 'duplication', given.duplicateProb);
   }
-  if (lossProb !== undefined) {
-    if (!within(lossProb, 0, 1)) {
-      refuse('FIBER_LOSS_RANGE', `${where}: loss ${lossProb} is outside 0..1`, given, {
-        hint: lossProb > 1 ? `for ${lossProb} % write ${lossProb}%` : 'write 0 for no loss',
-      });
-    }
-    whole.lossProb = lossProb;
+  if (given.corruptProb !== undefined) {
+    whole.corruptProb = checkProb('FIBER_CORRUPT_RANGE', where, 'corruption', given.corruptProb);
   }
-  if (link !== undefined) {
-    if (link !== 'up' && link !== 'down') {
-      refuse('FIBER_LINK_STATE', `${where}: link ${JSON.stringify(link)} is neither up nor down`, given, {
-        hint: 'write up or down',
-      });
-    }
-    whole.link = link;
-  }
+  if (given.link !== undefined) whole.link = checkLink(given.link, where);
   return whole as Given;
+}
+
+function checkOneWay(oneWayNs: number, where: string): number {
+  if (within(oneWayNs, 0, MAX_ONE_WAY_NS)) return Math.round(oneWayNs);
+  const value = plausible(oneWayNs) ? formatNs(oneWayNs) : `${oneWayNs} ns`;
+  return refuse(
+    'FIBER_ONE_WAY_RANGE',
+    `${where}: one-way delay ${value} is outside 0..10s`,
+    { oneWayNs },
+    { hint: 'give the delay of one direction, half the round trip, such as 400us' },
+  );
+}
+
+function checkRate(rateBps: number, where: string): number {
+  if (rateBps === Number.POSITIVE_INFINITY || within(rateBps, MIN_RATE_BPS, MAX_RATE_BPS)) {
+    return Math.round(rateBps);
+  }
+  const value = plausible(rateBps) ? formatBps(rateBps) : `${rateBps} bit/s`;
+  return refuse(
+    'FIBER_RATE_RANGE',
+    `${where}: rate ${value} is outside 1kbit..1Tbit or unlimited`,
+    { rateBps },
+    { hint: 'write it like 10Gbit; to cut the link set link: down' },
+  );
+}
+
+function checkQueueBytes(queueBytes: number, where: string): number {
+  if (within(queueBytes, MIN_QUEUE_BYTES, MAX_QUEUE_BYTES)) return Math.round(queueBytes);
+  const value = plausible(queueBytes) ? formatBytes(queueBytes) : `${queueBytes} B`;
+  return refuse(
+    'FIBER_QUEUE_RANGE',
+    `${where}: queue ${value} is outside 2KiB..1GiB`,
+    { queueBytes },
+    { hint: 'rate × RTT / 8 bytes is a good size' },
+  );
+}
+
+function checkQueueFrames(queueFrames: number, where: string): number {
+  if (queueFrames >= 1) return Math.floor(queueFrames);
+  return refuse(
+    'FIBER_QUEUE_RANGE',
+    `${where}: queue of ${queueFrames} frames is outside 1..Infinity`,
+    { queueFrames },
+    { hint: 'leave it out to limit the queue by bytes only' },
+  );
+}
+
+function checkLink(link: string, where: string): 'up' | 'down' {
+  if (link === 'up' || link === 'down') return link;
+  return refuse(
+    'FIBER_LINK_STATE',
+    `${where}: link ${JSON.stringify(link)} is neither up nor down`,
+    { link },
+    { hint: 'write up or down' },
+  );
 }
 
 /** @throws ConfigError `FIBER_DISTANCE_RANGE` */
@@ -163,21 +218,6 @@ export function checkRefractiveIndex(index: number, where: string): number {
     );
   }
   return index;
-}
-
-/** Refuses a configuration: every error of this folder leaves through here. */
-export function refuse(
-  code: FiberErrorCode,
-  message: string,
-  details: object,
-  remedy: { readonly hint: string },
-): never {
-  throw new ConfigError<FiberErrorCode>(code, message, { details: { ...details }, hint: remedy.hint });
-}
-
-/** False for NaN, so that it is refused like any other nonsense. */
-function within(value: number, min: number, max: number): boolean {
-  return value >= min && value <= max;
 }
 
 /** Whether a number reads well in a larger unit; what does not is shown to the user as it came. */

@@ -225,14 +225,15 @@ test('the directions lose different packets', () => {
 
 // ── whatever happens ─────────────────────────────────────────────────────────────────────────────
 
-const anyLane = fc.record({
-  oneWayNs: fc.constantFrom(0, 1, 5_000, 400_000),
-  rateBps: fc.constantFrom(1e9, 10e9, Number.POSITIVE_INFINITY),
-  queueBytes: fc.constantFrom(2048, 20_000),
-  queueFrames: fc.constantFrom(3, Number.POSITIVE_INFINITY),
-  lossProb: fc.constantFrom(0, 0.1, 0.5),
-  link: fc.constant('up' as const),
-});
+const anyLane = fc
+  .record({
+    oneWayNs: fc.constantFrom(0, 1, 5_000, 400_000),
+    rateBps: fc.constantFrom(1e9, 10e9, Number.POSITIVE_INFINITY),
+    queueBytes: fc.constantFrom(2048, 20_000),
+    queueFrames: fc.constantFrom(3, Number.POSITIVE_INFINITY),
+    lossProb: fc.constantFrom(0, 0.1, 0.5),
+  })
+  .map((some): LaneSettings => ({ ...LANE, ...some }));
 const directions = fc.constantFrom('a-b' as const, 'b-a' as const);
 const anyInputs = fc
   .array(

@@ -104,6 +104,15 @@ test('a frame offered before the wake-up that was due starts when the transmitte
     .end();
 });
 
+test('a frame the driver learned of late is sent from when it came, after what came before it', () => {
+  new Script(G1)
+    .at(50_000, { ...offer(1), enteredNs: 1_000 }, { ...offer(2), enteredNs: 2_000 })
+    .at(60_000, { ...offer(3), enteredNs: 55_000 })
+    .at(900_000, WOKE)
+    .expect('1@413304', '2@425608', '3@467304')
+    .end();
+});
+
 test('class 0 goes before class 1 that waits, and lets the frame on the transmitter finish', () => {
   new Script(G1)
     .at(0, offer(1, 1), offer(2, 1), offer(3, 1))

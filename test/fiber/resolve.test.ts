@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert';
 import { ConfigError } from '../../src/core/index.js';
 import {
   bandwidthDelayProductBytes,
+  CODEL_DEFAULTS,
   checkLane,
   describeFiber,
   type FiberOptions,
@@ -10,6 +11,7 @@ import {
   propagationNs,
   resolveFiber,
   rttNs,
+  UNIMPAIRED,
 } from '../../src/fiber/index.js';
 import { suite } from '../suite.js';
 
@@ -35,8 +37,7 @@ test('the default is the 2009 proof of concept', () => {
     rateBps: 10e9,
     queueBytes: 4_194_304,
     queueFrames: Number.POSITIVE_INFINITY,
-    lossProb: 0,
-    link: 'up',
+    ...UNIMPAIRED,
   };
   assert.equal(resolveFiber(), { profile: 'metro-80km', spans: [{ aToB: lane, bToA: lane }] });
 });
@@ -99,6 +100,60 @@ test('spans begin from what stands above, or from a profile of their own', () =>
       [400_000, 3e9, 3e9, 0.1, 0.1],
       [50_000, 10e9, 10e9, 0, 0],
     ],
+  );
+});
+
+test('of a loss by chance and a model the upper layer counts', () => {
+  const model = { model: 'periodic', every: 100 } as const;
+  const losses = (options: FiberOptions) =>
+    resolveFiber(options).spans.map(({ aToB }) => [aToB.lossProb, aToB.lossModel?.model ?? null]);
+  assert.equal(losses({ lossModel: model }), [[0, 'periodic']]);
+  assert.equal(losses({ lossProb: 0.1, spans: [{}, { lossModel: model }] }), [
+    [0.1, null],
+    [0, 'periodic'],
+  ]);
+  assert.equal(losses({ lossModel: model, perDirection: { 'a-b': { lossProb: 0.2 } } }), [[0.2, null]]);
+  assert.equal(losses({ lossModel: model, spans: [{ profile: 'wan-50ms' }] }), [[0, null]]);
+});
+
+test('a profile of the user is what the fiber lies on, and may have spans', () => {
+  const line = {
+    name: 'line',
+    options: { profile: 'wan-50ms', rateBps: 2e9, perDirection: { 'b-a': { rateBps: 3e9 } } },
+  };
+  const settings = resolveFiber({ profile: line, lossProb: 0.1 });
+  assert.is(settings.profile, 'line');
+  assert.equal(
+    settings.spans.map(({ aToB: a, bToA: b }) => [a.oneWayNs, a.rateBps, b.rateBps, b.lossProb]),
+    [[25_000_000, 2e9, 3e9, 0.1]],
+  );
+  const route = { name: 'route', options: { spans: [{ distanceM: 1_000 }, { rateBps: 1e9 }] } };
+  assert.equal(
+    resolveFiber({ profile: route, lossProb: 0.1 }).spans.map(({ aToB: a }) => [
+      a.oneWayNs,
+      a.rateBps,
+      a.lossProb,
+    ]),
+    [
+      [5_000, 10e9, 0.1],
+      [400_000, 1e9, 0.1],
+    ],
+  );
+  assert.equal(delays({ profile: line, spans: [{}, { distanceM: 1_000 }] }), [
+    [25_000_000, 25_000_000],
+    [5_000, 5_000],
+  ]);
+  assert.match(
+    refusal(() => resolveFiber({ profile: route, spans: [{}] })),
+    'FIBER_SPANS_TWICE: fiber: spans are given, and profile route has spans of its own',
+  );
+  assert.match(
+    refusal(() => resolveFiber({ spans: [{ profile: route }] })),
+    'FIBER_SPANS_TWICE: span 0',
+  );
+  assert.match(
+    refusal(() => resolveFiber({ profile: { name: 'x', options: { profile: line } } })),
+    'FIBER_PROFILE_UNKNOWN: fiber: profile x begins from line, which is a file itself',
   );
 });
 
@@ -169,6 +224,8 @@ test('every value out of its range is refused with its code', () => {
     ['FIBER_QUEUE_RANGE', () => checkLane({ queueFrames: 0 })],
     ['FIBER_LOSS_RANGE', () => checkLane({ lossProb: -0.1 })],
     ['FIBER_LOSS_RANGE', () => checkLane({ lossProb: Number.NaN })],
+    ['FIBER_DUPLICATE_RANGE', () => checkLane({ duplicateProb: 2 })],
+    ['FIBER_CORRUPT_RANGE', () => checkLane({ corruptProb: Number.NaN })],
     ['FIBER_LINK_STATE', () => checkLane({ link: 'sideways' as 'up' })],
   ];
   for (const [code, body] of cases) assert.ok(refusal(body).startsWith(`${code}: `), refusal(body));
@@ -200,6 +257,30 @@ test('a fiber in one line per direction', () => {
   ]);
 });
 
+test('what goes wrong is told where it does', () => {
+  const settings = resolveFiber({
+    jitter: { model: 'uniform', halfWidthNs: 50_000 },
+    lossModel: { model: 'gilbert-elliott', p: 0.001, r: 0.2, h: 0, k: 1 },
+    duplicateProb: 0.001,
+    perDirection: {
+      'a-b': { reorder: true, queueDiscipline: { kind: 'codel', targetNs: 5_000_000, intervalNs: 1e8 } },
+      'b-a': {
+        jitter: null,
+        corruptProb: 0.0001,
+        queueDiscipline: { kind: 'none' },
+        lossModel: { model: 'periodic', every: 1000 },
+        drops: [{ fromNs: 0, untilNs: null, match: null, nth: 1, count: 1 }],
+      },
+    },
+  });
+  assert.equal(describeFiber(settings), [
+    'a-b: 400 µs one way, jitter ±50.0 µs, reordering, 10.0 Gbit/s, queue 4.00 MiB CoDel 5.00 ms, ' +
+      'loss 0.498% (Gilbert–Elliott, bad for 5 packets), duplicates 0.1%',
+    'b-a: 400 µs one way, 10.0 Gbit/s, queue without a limit, loss 0.1% (every 1000th), 1 scripted drop, ' +
+      'duplicates 0.1%, damages 0.01%',
+  ]);
+});
+
 test('the bandwidth-delay product is of the slowest span and the whole round trip', () => {
   assert.is(bandwidthDelayProductBytes(resolveFiber(), 'a-b'), 1_000_000); // 10 Gbit/s × 0.8 ms
   const settings = resolveFiber({
@@ -224,6 +305,16 @@ test('warnings name what makes figures differ from what one may expect', () => {
   ]);
   assert.equal(one({ link: 'down' }), ['a-b: the link is down; nothing passes until it is set up']);
   assert.equal(one({ rateBps: Number.POSITIVE_INFINITY, queueBytes: 2048 }), []);
+  assert.equal(one({ queueBytes: 2048, queueDiscipline: { kind: 'none' } }), [
+    'a-b: a queue without a limit grows until memory ends; a sender that fills it waits ever longer and is never told by loss',
+  ]);
+  assert.equal(one({ profile: 'vmotion-150ms', queueDiscipline: CODEL_DEFAULTS }), [
+    "a-b: CoDel's interval of 100 ms is below the round trip of 150 ms; it drops before a sender can have answered",
+  ]);
+  assert.equal(one({ jitter: { model: 'normal', sigmaNs: 200_000 } }), [
+    'a-b: jitter takes up to 600 µs from a delay of 400 µs; what would be below 0 is 0',
+  ]);
+  assert.equal(one({ jitter: { model: 'pareto', scaleNs: 1e9, shape: 3 } }), []);
 });
 
 test.run();

@@ -1,15 +1,20 @@
 /** Traffic and drivers for the tests of lanes and fibers: frames with an id, and traces to compare. */
 import fc from 'fast-check';
 import { type Frame, type Machine, NO_OFFLOAD, WOKE, type Woke } from '../../src/core/index.js';
-import type { FrameOffered, LaneAction, LaneSettings, TrafficClass } from '../../src/fiber/index.js';
+import {
+  type FrameOffered,
+  type LaneAction,
+  type LaneSettings,
+  type TrafficClass,
+  UNIMPAIRED,
+} from '../../src/fiber/index.js';
 
 export const LANE: LaneSettings = {
   oneWayNs: 400_000,
   rateBps: 10e9,
   queueBytes: 4 * 1024 * 1024,
   queueFrames: Number.POSITIVE_INFINITY,
-  lossProb: 0,
-  link: 'up',
+  ...UNIMPAIRED,
 };
 
 const NO_BYTES = new Uint8Array(0);
