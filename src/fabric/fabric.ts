@@ -6,7 +6,16 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { LonghaulError } from '../core/index.js';
 import type { LaneSettings } from '../fiber/index.js';
 import { Doorbell } from '../sys/index.js';
-import type { FabricReply, FabricRequest, FabricSettings, FabricSnapshot, PortSpec } from './messages.js';
+import type {
+  DuplicateMacFound,
+  FabricReply,
+  FabricRequest,
+  FabricSettings,
+  FabricSnapshot,
+  MacSeen,
+  PortSpec,
+  SiteName,
+} from './messages.js';
 
 const STOP_LIMIT_MS = 2000;
 
@@ -15,6 +24,8 @@ type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 export interface FabricOptions extends FabricSettings {
   /** Called when a port's interface or peer has vanished; the rest goes on. */
   readonly onPortGone?: (name: string) => void;
+  /** Called when an address was found at two ports too often; only where `bridge.duplicateMac` is set. */
+  readonly onDuplicateMac?: (found: DuplicateMacFound) => void;
   /** Called when the thread itself failed: nothing is carried any more. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -29,7 +40,7 @@ export class Fabric {
   #failure: Error | null = null;
 
   constructor(options: FabricOptions) {
-    const { onPortGone, onFailure, ...settings } = options;
+    const { onPortGone, onDuplicateMac, onFailure, ...settings } = options;
     const channel = new MessageChannel();
     this.#port = channel.port1;
     this.#thread = new Worker(new URL('./fabric-thread.js', import.meta.url), {
@@ -39,6 +50,7 @@ export class Fabric {
     });
     this.#port.on('message', (reply: FabricReply) => {
       if (reply.type === 'port-gone') return onPortGone?.(reply.name);
+      if (reply.type === 'mac-duplicate') return onDuplicateMac?.(reply.found);
       const waiting = this.#waiting.get(reply.id);
       this.#waiting.delete(reply.id);
       if (reply.type === 'failed') waiting?.reject(new LonghaulError(reply.code, reply.text));
@@ -62,9 +74,25 @@ export class Fabric {
     await this.#ask({ type: 'remove-port', name });
   }
 
-  /** Changes one direction of the fiber while it runs. */
-  async changeFiber(direction: 'a-b' | 'b-a', set: Partial<LaneSettings>): Promise<void> {
-    await this.#ask({ type: 'change-fiber', direction, set });
+  /** Changes the fiber while it runs. @param span counted from site A; left out, all of them */
+  async changeFiber(
+    direction: 'a-b' | 'b-a' | 'both',
+    set: Partial<LaneSettings>,
+    span?: number,
+  ): Promise<void> {
+    await this.#ask({ type: 'change-fiber', direction, set, ...(span === undefined ? {} : { span }) });
+  }
+
+  /** Says that the next move of an address is the caller's doing, and not that of a second host with the same one. */
+  async expectMove(mac: number): Promise<void> {
+    await this.#ask({ type: 'expect-move', mac });
+  }
+
+  /** The addresses that each site's bridge knows, by address. @param limit of each site: the thread carries no frame meanwhile */
+  async macs(limit: number): Promise<Readonly<Record<SiteName, readonly MacSeen[]>>> {
+    const reply = await this.#ask({ type: 'macs', limit });
+    if (reply.type !== 'macs') throw new LonghaulError('FABRIC_REPLY', 'the fabric answered something else');
+    return reply.macs;
   }
 
   async snapshot(): Promise<FabricSnapshot> {

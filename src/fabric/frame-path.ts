@@ -1,0 +1,325 @@
+/**
+ * The way of a frame between the ports: bridge, fiber, bridge. The machines decide; this carries out.
+ *
+ *   arrived ─► bridge of its site ─┬─► ports of the site
+ *                                  └─► stretch ─► fiber ─(release)─► bridge of the other site ─► its ports
+ *
+ * Ownership: the caller of `arrived` keeps its reference and releases it; a frame in the fiber is held by one
+ * reference of this file's; ports take their own (l2/ports/port.ts).
+ */
+import { frameOf, type Rng, WOKE } from '../core/index.js';
+import {
+  bottleneckBps,
+  type Deliver,
+  Fiber,
+  type FiberAction,
+  type FiberChanged,
+  type FiberFrameOffered,
+  packetWireBytes,
+  wireBytesOf,
+} from '../fiber/index.js';
+import {
+  Bridge,
+  type BridgeAction,
+  type BridgeFrameReceived,
+  cut,
+  headerLength,
+  type PortOptions,
+  packetsOf,
+  retag,
+  retaggedLength,
+  type TagAction,
+} from '../l2/index.js';
+import type { FrameIo, PooledFrame } from '../l2/ports/index.js';
+import { nowNs } from '../sys/index.js';
+import { arrivalsOf } from './arrivals.js';
+import { LatenessRecorder } from './lateness.js';
+import type { FabricSettings, PathCounters, PortRole, SiteName } from './messages.js';
+
+/** A super-frame whose serialisation takes longer than this is cut at the fiber's entry. */
+const MAX_SERIALISATION_NS = 50_000;
+/** The bridge port that leads to the fiber. */
+export const STRETCH = 0;
+
+/** What a frame can be sent by. */
+export interface Egress {
+  /** Takes a reference of its own. */
+  send(frame: PooledFrame): void;
+}
+
+/** A port as the path sees it. */
+export interface PathPort {
+  readonly role: PortRole;
+  readonly egress: Egress;
+  /** Told of what goes into the fiber from here, in wire bytes. */
+  countWireBytes(bytes: number): void;
+}
+
+/** An address that a bridge found at two ports too often. */
+export interface DuplicateMac {
+  readonly site: SiteName;
+  readonly mac: number;
+  readonly keptPort: number;
+  readonly refusedPort: number;
+}
+
+export class FramePath {
+  readonly bridges: Readonly<Record<SiteName, Bridge>>;
+  readonly fiber: Fiber;
+  readonly lateness = new LatenessRecorder();
+  readonly #io: FrameIo;
+  readonly #vmotionLast: boolean;
+  readonly #onDuplicateMac: (found: DuplicateMac) => void;
+  readonly #ports: (PathPort | undefined)[] = [];
+  readonly #received: BridgeFrameReceived;
+  readonly #offered: FiberFrameOffered;
+  readonly #bridgeActions: BridgeAction[] = [];
+  readonly #fiberActions: FiberAction[] = [];
+  readonly #entryRateBps: Record<SiteName, number> = { a: 0, b: 0 };
+  /** The latest instant that the machines were told: theirs never goes back. */
+  #latestNs: number;
+  #cutAtEntry = 0;
+  #cutAroundLoss = 0;
+  #damaged = 0;
+  #refusedByFcs = 0;
+
+  /** @throws ConfigError of the bridges' options */
+  constructor(
+    settings: FabricSettings,
+    rng: Rng,
+    io: FrameIo,
+    onDuplicateMac: (found: DuplicateMac) => void,
+  ) {
+    this.#io = io;
+    this.#vmotionLast = settings.qos === 'guest-first';
+    this.#onDuplicateMac = onDuplicateMac;
+    this.#latestNs = nowNs();
+    const timeline = settings.timeline === undefined ? {} : { timeline: settings.timeline };
+    this.fiber = new Fiber(settings.fiber, rng, { epochNs: this.#latestNs, ...timeline });
+    this.bridges = { a: new Bridge(settings.bridge), b: new Bridge(settings.bridge) };
+    for (const site of ['a', 'b'] as const) {
+      this.bridges[site].step(
+        this.#latestNs,
+        { type: 'port-added', port: STRETCH, name: 'stretch', role: 'stretch' },
+        [],
+      );
+    }
+    const none = frameOf(new Uint8Array(0));
+    this.#received = { type: 'frame-received', port: 0, frame: none };
+    this.#offered = {
+      type: 'frame-offered',
+      direction: 'a-b',
+      frame: none,
+      trafficClass: 0,
+      packets: 1,
+      wireBytes: 0,
+      packetBytes: 0,
+      enteredNs: 0,
+    };
+    this.#learnRate();
+  }
+
+  /** @throws ConfigError `L2_PORT_OPTIONS`, and then has not added it */
+  addPort(site: SiteName, id: number, name: string, port: PathPort, options?: PortOptions): void {
+    const event = { type: 'port-added', port: id, name, role: port.role } as const;
+    this.bridges[site].step(this.#now(), options === undefined ? event : { ...event, options }, []);
+    this.#ports[id] = port;
+  }
+
+  removePort(site: SiteName, id: number): void {
+    this.bridges[site].step(this.#now(), { type: 'port-removed', port: id }, []);
+    this.#ports[id] = undefined;
+  }
+
+  /** The next move of this address is the lab's doing, not a duplicate's. */
+  expectMove(mac: number): void {
+    for (const site of ['a', 'b'] as const) {
+      this.bridges[site].step(this.#now(), { type: 'move-expected', mac }, []);
+    }
+  }
+
+  /** A frame came in by a port. @param enteredNs when it did, at most the present instant */
+  arrived(site: SiteName, port: number, frame: PooledFrame, enteredNs: number): void {
+    this.#bridge(site, port, frame, Math.min(enteredNs, this.#latestNs));
+  }
+
+  changeFiber(change: FiberChanged): void {
+    this.fiber.step(this.#now(), change, this.#fiberActions);
+    this.#carryOut();
+    this.#learnRate();
+  }
+
+  /** When the fiber next has something to release; Infinity when it is empty. */
+  nextWakeNs(): number {
+    return this.fiber.nextWakeNs();
+  }
+
+  /** Lets out of the fiber all that is due, and writes it. */
+  release(): void {
+    const now = this.#now();
+    if (this.fiber.nextWakeNs() > now) return;
+    const { changes } = this.fiber;
+    this.fiber.step(now, WOKE, this.#fiberActions);
+    if (this.fiber.changes !== changes) this.#learnRate();
+    this.#carryOut();
+    if (this.lateness.isPending) this.flush();
+  }
+
+  /** Writes what the ports have queued. */
+  flush(): void {
+    if (!this.lateness.isPending) {
+      this.#io.flush();
+      return;
+    }
+    const before = nowNs();
+    this.lateness.writeBegins(before);
+    this.#io.flush();
+    this.lateness.writeEnded(nowNs() - before);
+  }
+
+  counters(): PathCounters {
+    return {
+      cutAtEntry: this.#cutAtEntry,
+      cutAroundLoss: this.#cutAroundLoss,
+      damaged: this.#damaged,
+      refusedByFcs: this.#refusedByFcs,
+    };
+  }
+
+  #now(): number {
+    this.#latestNs = Math.max(this.#latestNs, nowNs());
+    return this.#latestNs;
+  }
+
+  /** Gives a frame to a site's bridge and carries out what it decides. */
+  #bridge(site: SiteName, port: number, frame: PooledFrame, enteredNs: number): void {
+    const actions = this.#bridgeActions;
+    const first = actions.length;
+    this.#received.port = port;
+    this.#received.frame = frame;
+    this.bridges[site].step(this.#latestNs, this.#received, actions);
+    for (let i = first; i < actions.length; i++) {
+      const action = actions[i]!;
+      switch (action.type) {
+        case 'forward':
+          if (action.tag === 'keep') this.#sendBy(site, action.port, port, frame, enteredNs);
+          else this.#sendRetagged(site, action.port, port, frame, action.tag, enteredNs);
+          break;
+        case 'reply': {
+          const reply = this.#io.pool.copyOf(frameOf(action.bytes));
+          this.#sendBy(site, action.port, STRETCH, reply, enteredNs);
+          this.#io.pool.release(reply);
+          break;
+        }
+        case 'duplicate-detected':
+          this.#onDuplicateMac({ site, ...action });
+          break;
+        case 'drop':
+          break; // the bridge has counted it
+      }
+    }
+    // pop keeps the array's store, which `length = 0` would give back and allocate anew for every frame.
+    while (actions.length > first) actions.pop();
+  }
+
+  /** @param from the port that it came by, whose class it has in the fiber */
+  #sendBy(site: SiteName, port: number, from: number, frame: PooledFrame, enteredNs: number): void {
+    if (port === STRETCH) this.#offer(site, from, frame, enteredNs);
+    else this.#ports[port]?.egress.send(frame);
+  }
+
+  #sendRetagged(
+    site: SiteName,
+    port: number,
+    from: number,
+    frame: PooledFrame,
+    tag: TagAction,
+    enteredNs: number,
+  ): void {
+    const { pool } = this.#io;
+    const copy = pool.take(retaggedLength(frame, tag));
+    retag(frame, tag, copy);
+    copy.writeHeader();
+    this.#sendBy(site, port, from, copy, enteredNs);
+    pool.release(copy);
+  }
+
+  /** Offers a frame to the fiber, cut where its serialisation alone would take too long. */
+  #offer(site: SiteName, from: number, frame: PooledFrame, enteredNs: number): void {
+    const packets = packetsOf(frame);
+    if (packets > 1) {
+      const packetNs =
+        (packetWireBytes(headerLength(frame) + frame.offload.gsoSize) * 8e9) / this.#entryRateBps[site];
+      const most = Math.max(1, Math.floor(MAX_SERIALISATION_NS / packetNs));
+      if (packets > most) {
+        this.#cutAtEntry++;
+        const { pool } = this.#io;
+        for (let at = 0; at < packets; at += most) {
+          const piece = pool.copyOf(cut(frame, at, Math.min(most, packets - at)));
+          this.#offerWhole(site, from, piece, packetsOf(piece), enteredNs);
+          pool.release(piece);
+        }
+        return;
+      }
+    }
+    this.#offerWhole(site, from, frame, packets, enteredNs);
+  }
+
+  #offerWhole(site: SiteName, from: number, frame: PooledFrame, packets: number, enteredNs: number): void {
+    const e = this.#offered;
+    const port = this.#ports[from];
+    e.direction = site === 'a' ? 'a-b' : 'b-a';
+    e.frame = frame;
+    e.trafficClass = this.#vmotionLast && port?.role === 'vmk' ? 1 : 0;
+    e.packets = packets;
+    const headers = packets > 1 ? headerLength(frame) : 0;
+    e.packetBytes = packets > 1 ? packetWireBytes(headers + frame.offload.gsoSize) : 0;
+    e.wireBytes = wireBytesOf(frame.length, packets, headers, frame.offload.gsoSize);
+    e.enteredNs = enteredNs;
+    port?.countWireBytes(e.wireBytes);
+    this.#io.pool.retain(frame);
+    this.fiber.step(this.#latestNs, e, this.#fiberActions);
+    if (this.#fiberActions.length > 0) this.#carryOut();
+  }
+
+  #carryOut(): void {
+    const actions = this.#fiberActions;
+    for (let i = 0; i < actions.length; i++) {
+      const action = actions[i]!;
+      if (action.type === 'deliver') this.#deliver(action);
+      if (action.last) this.#io.pool.release(action.frame as PooledFrame);
+    }
+    while (actions.length > 0) actions.pop();
+  }
+
+  #deliver(action: Deliver): void {
+    const site = action.direction === 'a-b' ? 'b' : 'a';
+    const frame = action.frame as PooledFrame;
+    if (this.lateness.isFull) this.flush();
+    this.lateness.released(action.dueNs);
+    if (action.lost === null && action.corrupted === null) {
+      this.#bridge(site, STRETCH, frame, this.#latestNs);
+      return;
+    }
+    const { frames, damaged, refusedByFcs } = arrivalsOf(
+      frame,
+      action.lost,
+      action.corrupted,
+      action.corruptSeed,
+    );
+    if (action.lost !== null) this.#cutAroundLoss++;
+    this.#damaged += damaged;
+    this.#refusedByFcs += refusedByFcs;
+    for (const piece of frames) {
+      const pooled = this.#io.pool.copyOf(piece);
+      this.#bridge(site, STRETCH, pooled, this.#latestNs);
+      this.#io.pool.release(pooled);
+    }
+  }
+
+  /** The slowest span decides how long a super-frame is on the wire. */
+  #learnRate(): void {
+    this.#entryRateBps.a = bottleneckBps(this.fiber.settings, 'a-b');
+    this.#entryRateBps.b = bottleneckBps(this.fiber.settings, 'b-a');
+  }
+}
