@@ -18,7 +18,7 @@
  *   A *running* guest is made attentive in the same way before a pause, as KVM's halt polling does: waking a
  *   thread from ppoll takes a hundred microseconds of the pause, looking at a word none.
  *
- *   bytes    0 command i32   4 state i32   8 attending i32   64 ring head   128 ring tail   192 figures f64   512 ring data
+ *   bytes    0 command i32   4 state i32   8 attending i32   12 slowed i32   64 ring head   128 ring tail   192 figures f64   512 ring data
  */
 import { type Doorbell, nowNs } from '../../sys/index.js';
 import { InjectRing, RING_SIZE } from './inject-ring.js';
@@ -38,6 +38,8 @@ export const COMMAND = 0;
 export const STATE = 1;
 /** Not 0 while the guest's thread should look for work instead of sleeping. */
 export const ATTENDING = 2;
+/** Share of its time, in thousandths, that a running guest is kept from running. */
+export const SLOWED = 3;
 const RING_HEAD = 16;
 const RING_TAIL = 32;
 
@@ -129,6 +131,14 @@ export class GuestControl {
   attend(on: boolean): void {
     Atomics.store(this.block.words, ATTENDING, on ? 1 : 0);
     if (on) this.#doorbell.ring();
+  }
+
+  /**
+   * Keeps a running guest from running for this share of its time, in slices of 10 ms, as auto-converge throttles a
+   * virtual CPU. @param share 0..0.99; 0 lets it run freely
+   */
+  slow(share: number): void {
+    Atomics.store(this.block.words, SLOWED, Math.round(Math.min(0.99, Math.max(0, share)) * 1000));
   }
 
   /**

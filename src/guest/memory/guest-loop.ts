@@ -55,6 +55,7 @@ import {
   RUN,
   RUNNING,
   SEND_DROPS,
+  SLOWED,
   STARTING,
   STATE,
   STOP,
@@ -65,6 +66,8 @@ import { MAX_FRAME } from './inject-ring.js';
 const TICK_NS = 500_000;
 /** Page writes between two looks at the command: a pause waits for a few microseconds of them at most. */
 const WRITES_PER_LOOK = 16;
+/** A slowed guest runs for a share of each such slice and stands for the rest. */
+const SLICE_NS = 10_000_000;
 const FRAMES_PER_TURN = 64;
 /** Longest that this thread spins, at the start line or attentive before a pause. */
 const SPIN_NS = 50_000_000;
@@ -115,6 +118,7 @@ class GuestLoop {
   readonly #frame: ReusedFrame;
   #lastTickNs = 0;
   #attendUntilNs = 0;
+  #sliceStartNs = 0;
 
   constructor(options: GuestLoopOptions) {
     const { memory } = options;
@@ -143,6 +147,7 @@ class GuestLoop {
         continue;
       }
       this.#header.instructions++;
+      if (Atomics.load(this.#words, SLOWED) > 0) this.#stand();
       const waitNs = this.#tick();
       const busy = this.#takeFrames();
       if (Atomics.load(this.#words, COMMAND) !== RUN) continue;
@@ -153,6 +158,16 @@ class GuestLoop {
 
   end(): void {
     this.#enter(STOPPED);
+  }
+
+  /** Stands for the slowed share of a slice once the other share was run; a command ends it at once. */
+  #stand(): void {
+    const standNs = (SLICE_NS * Atomics.load(this.#words, SLOWED)) / 1000;
+    const now = nowNs();
+    if (now - this.#sliceStartNs < SLICE_NS - standNs) return;
+    this.#account(now);
+    Atomics.wait(this.#words, COMMAND, RUN, standNs / 1e6);
+    this.#lastTickNs = this.#sliceStartNs = nowNs();
   }
 
   #isAttending(): boolean {

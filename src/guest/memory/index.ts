@@ -1,10 +1,12 @@
 export {
   ControlBlock,
+  FIRST_INSTRUCTION_NS,
   GuestControl,
   type NicFigures,
   PARKED,
   RUNNING,
   STARTING,
+  STATE,
   STOPPED,
 } from './guest-control.js';
 export { type GuestLoopOptions, runGuestLoop } from './guest-loop.js';

@@ -13,7 +13,7 @@ import {
   openWriteTracker,
   PageRegions,
   trackWrites,
-  untrackWrites,
+  unregister,
 } from '../../sys/index.js';
 import type { DirtyLog, GuestErrorCode, GuestMemory } from '../index.js';
 
@@ -63,7 +63,7 @@ export class KernelDirtyLog implements DirtyLog {
 
   stop(): void {
     if (!this.#on) return;
-    untrackWrites(this.#uffd, this.#start, this.#end - this.#start);
+    unregister(this.#uffd, this.#start, this.#end - this.#start);
     this.#on = false;
   }
 

@@ -35,6 +35,16 @@ export class PageHasher {
     this.table[pfn] = h64Raw(this.#bytes.subarray(at, at + PAGE_SIZE));
   }
 
+  /** Hashes a page that stands elsewhere, in `bytes` from `at` on, as the content of page `pfn`. */
+  hashOther(pfn: number, bytes: Uint8Array, at: number): void {
+    this.table[pfn] = h64Raw(bytes.subarray(at, at + PAGE_SIZE));
+  }
+
+  /** Takes note that page `pfn` is all zero. */
+  hashZero(pfn: number): void {
+    this.table[pfn] = ZERO_HASH;
+  }
+
   /** Whether page `pfn`, hashed just before, is all zero. The bytes decide: a hash alone could collide. */
   isZero(pfn: number): boolean {
     if (this.table[pfn] !== ZERO_HASH) return false;
