@@ -2,7 +2,9 @@
  * When to stop copying and pause. A policy is a pure function of what the rounds showed; it is given to
  * the source and may be replaced.
  *
- *   continue ──► another round        switch ──► last round, then the pause        give-up ──► back to the source
+ *   continue ──► another round                         switch ──────► last round, the pause, all pages in it
+ *   slow ──────► the same, with less of the guest       post-copy ───► last round, the pause, most pages after it
+ *   give-up ───► back to the source
  *
  * The model of the default policy: the pages dirtied in a time t, D(t), follow a power law through
  * the last two rounds, D(t) = D₁ · (t / t₁)^β with 0 ≤ β ≤ 1. β = 1 is a guest that walks over fresh pages,
@@ -12,11 +14,14 @@
  *
  * since that round carries what is dirty now, and its ROUND_DONE takes one RTT. While β is unknown (after one round, or
  * two of the same length) the pause is predicted with β = 0, which never promises too much, and the ETA with β = 1.
- * Left out: slowing the guest, and going over to post-copy (they are further actions of a policy).
+ *
+ * In a hybrid move the pause carries the few pages that fit the target, whatever is dirty then, so that rounds only
+ * serve to leave fewer pages for afterwards: they end when two in a row do not shorten the list by `improvement`.
  */
 import { NS_PER_MS, NS_PER_S, PAGE_SIZE } from '../core/index.js';
+import { outlookOf } from './convergence-outlook.js';
 import { requireRange } from './errors.js';
-import { INSTANT_MAX_NS } from './messages.js';
+import { INSTANT_MAX_NS, type MigrationMode } from './messages.js';
 
 /** One finished round and the harvest after it. */
 export interface RoundStats {
@@ -50,10 +55,14 @@ export interface ConvergenceHistory {
   readonly rttNs: number;
   /** Pages of the guest. */
   readonly pages: number;
+  /** Pre-copy, or hybrid. */
+  readonly mode: MigrationMode;
+  /** Share of its time that the guest is kept from running now, 0..1. */
+  readonly slowdown: number;
 }
 
 export interface ConvergenceVerdict {
-  readonly action: 'continue' | 'switch' | 'give-up';
+  readonly action: 'continue' | 'slow' | 'switch' | 'post-copy' | 'give-up';
   /** Length of the pause, were the last round begun now. */
   readonly predictedPauseNs: number;
   /** Until the guest runs at the destination; `Infinity` when the rounds will not reach the target. */
@@ -62,6 +71,12 @@ export interface ConvergenceVerdict {
   readonly confidence: number;
   /** One clause for people. */
   readonly reason: string;
+  /** With `slow`: the share of its time that the guest is kept from running from now on, 0..1. */
+  readonly slowdown?: number;
+  /** Pages that the pause may carry in a hybrid move; absent: all that are dirty. */
+  readonly flightPagesMax?: number;
+  /** Said as soon as the rounds are seen not to reach the target: why, and what would. */
+  readonly outlook?: string;
 }
 
 export interface ConvergencePolicy {
@@ -81,7 +96,19 @@ export interface PredictivePolicyOptions {
   readonly stallRounds?: number | undefined;
   /** What counts as an improvement, 0..1. Default 0.1. */
   readonly improvement?: number | undefined;
+  /** Whether the guest may be slowed when rounds do not converge. Default false. */
+  readonly slowGuest?: boolean | undefined;
 }
+
+/** Steps in which a guest is slowed, as shares of its time: auto-converge begins at a fifth as well. */
+const SLOWDOWNS = [0.2, 0.4, 0.6, 0.75, 0.85, 0.92, 0.96, 0.98] as const;
+/** Rounds in a row without gain that end the rounds of a hybrid move. */
+const HYBRID_STALL_ROUNDS = 2;
+/** A hybrid pause carries at least the pages that a guest touches with its first steps. */
+const FLIGHT_PAGES_MIN = 8;
+const FLIGHT_PAGES_MAX = 512;
+/** What a page in the pause costs besides the wire: hashed, gathered, placed, hashed again. */
+const PAGE_OVERHEAD_NS = 4000;
 
 /**
  * The default policy: switches when the predicted pause meets the target, and when more rounds no
@@ -102,18 +129,43 @@ export function predictivePolicy(options: PredictivePolicyOptions = {}): Converg
   const stallRounds = requireRange('stallRounds', options.stallRounds ?? 3, 1, 1000);
   const improvement = requireRange('improvement', options.improvement ?? 0.1, 0, 1, false);
 
+  const slowGuest = options.slowGuest ?? false;
+
   const decide = (history: ConvergenceHistory): ConvergenceVerdict => {
     const model = modelOf(history, HOT_SET);
-    const predictedPauseNs = pauseAfter(model, model.dirtyPages, overheadNs);
-    const etaNs = forecast(modelOf(history, FRESH_PAGES), {
-      targetPauseNs,
-      overheadNs,
-      roundsMax: roundsMax - history.rounds.length,
-    });
-    const base = { predictedPauseNs, etaNs, confidence: confidenceOf(history) };
-    if (predictedPauseNs <= targetPauseNs) return { ...base, action: 'switch', reason: 'the target is met' };
+    const roundsLeft = roundsMax - history.rounds.length;
+    const limits = { targetPauseNs, overheadNs, roundsMax: roundsLeft };
+    const etaNs = forecast(modelOf(history, FRESH_PAGES), limits);
+    const allNs = pauseAfter(model, model.dirtyPages, overheadNs);
+    const hybrid = history.mode !== 'pre-copy';
+    const flightPagesMax = hybrid ? flightPages(model, targetPauseNs - overheadNs) : Number.POSITIVE_INFINITY;
+    const boundNs = overheadNs + model.rttNs / 2 + flightPagesMax * model.nsPerPage;
+    const predictedPauseNs = Math.round(Math.min(allNs, boundNs));
+    const outlook =
+      etaNs === Infinity && !hybrid ? outlookOf(history, limits, forecastOf(limits)) : undefined;
+    const base = {
+      predictedPauseNs,
+      etaNs: hybrid && etaNs === Infinity ? roundNsOf(model, model.dirtyPages) + predictedPauseNs : etaNs,
+      confidence: confidenceOf(history),
+      ...(hybrid ? { flightPagesMax } : {}),
+      ...(outlook === undefined ? {} : { outlook }),
+    };
+    if (allNs <= targetPauseNs) return { ...base, action: 'switch', reason: 'the target is met' };
+    if (hybrid) {
+      const pays = roundPays(history, improvement);
+      if (pays && roundsLeft > 0) return { ...base, action: 'continue', reason: 'rounds help' };
+      const why = pays ? `${roundsMax} rounds are done` : 'another round would not leave fewer pages';
+      return { ...base, action: 'post-copy', reason: why };
+    }
     const stalled = hasStalled(history, overheadNs, stallRounds, improvement);
-    if (!stalled && history.rounds.length < roundsMax) {
+    if (slowGuest && stalled) {
+      const slowdown = SLOWDOWNS.find((s) => s > history.slowdown);
+      if (slowdown !== undefined) {
+        const reason = `rounds did not shorten the pause; the guest gets ${Math.round(100 - slowdown * 100)} % of its time`;
+        return { ...base, action: 'slow', slowdown, reason };
+      }
+    }
+    if (!stalled && roundsLeft > 0) {
       const reason = etaNs === Infinity ? 'the target is out of reach, but rounds still help' : 'rounds help';
       return { ...base, action: 'continue', reason };
     }
@@ -122,6 +174,46 @@ export function predictivePolicy(options: PredictivePolicyOptions = {}): Converg
     return { ...base, action: 'give-up', reason: `${why} and it would be longer than allowed` };
   };
   return { decide };
+}
+
+interface Limits {
+  readonly targetPauseNs: number;
+  readonly overheadNs: number;
+  readonly roundsMax: number;
+}
+
+/** The forecast with the guest's rate and the link's scaled, for the outlook. */
+function forecastOf(limits: Limits) {
+  return (history: ConvergenceHistory, guestScale: number, linkScale: number): number => {
+    const m = modelOf(history, FRESH_PAGES);
+    return forecast(
+      { ...m, intervalNs: m.intervalNs / guestScale, nsPerPage: m.nsPerPage / linkScale },
+      limits,
+    );
+  };
+}
+
+/** Pages that travel within `budgetNs` of a pause, its one way included. */
+function flightPages(m: Model, budgetNs: number): number {
+  const pages = Math.floor((budgetNs - m.rttNs / 2) / (m.nsPerPage + PAGE_OVERHEAD_NS));
+  return clamp(pages, FLIGHT_PAGES_MIN, FLIGHT_PAGES_MAX);
+}
+
+function roundNsOf(m: Model, dirtyPages: number): number {
+  return Math.round(dirtyPages * m.nsPerPage + m.rttNs);
+}
+
+/**
+ * Whether one more round would leave so many fewer pages that it is worth its time: one of the last two did. Two, since
+ * a round as long as the guest takes to write all of its hot set shows no gain although the next, shorter one may.
+ */
+function roundPays(h: ConvergenceHistory, improvement: number): boolean {
+  const n = h.rounds.length;
+  if (n <= HYBRID_STALL_ROUNDS) return true;
+  const dirty = (i: number): number => h.rounds[i]!.dirtyPages;
+  for (let i = n - HYBRID_STALL_ROUNDS; i < n; i++)
+    if (dirty(i) < dirty(i - 1) * (1 - improvement)) return true;
+  return false;
 }
 
 interface Model {
@@ -173,10 +265,7 @@ function pauseAfter(m: Model, dirtyPages: number, overheadNs: number): number {
 }
 
 /** Plays the rounds to come on the model. @returns ns until the guest runs at the destination, or Infinity */
-function forecast(
-  m: Model,
-  o: { readonly targetPauseNs: number; readonly overheadNs: number; readonly roundsMax: number },
-): number {
+function forecast(m: Model, o: Limits): number {
   let dirty = m.dirtyPages;
   let ns = 0;
   for (let round = 0; round <= Math.max(0, o.roundsMax); round++) {

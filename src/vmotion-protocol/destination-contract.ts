@@ -2,8 +2,8 @@
  * What goes into the destination machine and what comes out of it: options, timers, events, actions.
  * `destination.ts` has the machine.
  */
-import { NS_PER_S, type Woke } from '../core/index.js';
-import type { Hash64, Message } from './messages.js';
+import { NS_PER_S, type PageSet, type Woke } from '../core/index.js';
+import type { Hash64, Message, MigrationMode } from './messages.js';
 import type { TimelineEvent } from './timeline.js';
 
 /** Every wait of the destination has an end, except for its own records. Durations in nanoseconds. */
@@ -18,6 +18,8 @@ export interface DestinationTimers {
   readonly localNs: number;
   /** STARTED → ENDED. Over: finished, the guest runs on. */
   readonly endedNs: number;
+  /** While pages are missing under the running guest. Over: an alarm, and the wait goes on. */
+  readonly fillingAlarmNs: number;
   /** Guest started → its own port is no longer compared with forwarded frames. */
   readonly duplicateWindowNs: number;
 }
@@ -28,6 +30,7 @@ export const DESTINATION_TIMERS: DestinationTimers = Object.freeze({
   finalNs: 60 * NS_PER_S,
   localNs: 10 * NS_PER_S,
   endedNs: 120 * NS_PER_S,
+  fillingAlarmNs: 10 * NS_PER_S,
   duplicateWindowNs: NS_PER_S / 2,
 });
 
@@ -38,6 +41,8 @@ export interface DestinationOptions {
   readonly pages: number;
   /** This host's store of records, 32 hexadecimal digits. */
   readonly storeId: string;
+  /** Whether this host can start a guest some of whose pages are missing. Default true. */
+  readonly catchesFaults?: boolean;
   /** Default 16. */
   readonly streamsMax?: number;
   /** Default the protocol's limit. */
@@ -69,6 +74,12 @@ export type DestinationEvent =
   /** The record is not in the store and will not come to be. */
   | { readonly type: 'record-failed'; readonly record: 'RUNNING' | 'NEVER'; readonly text: string }
   | { readonly type: 'guest-started'; readonly atNs: number }
+  /** Every page that FINAL called missing lies in its place, verified. */
+  | { readonly type: 'all-present' }
+  /** The source has come back over a new control connection while pages were missing. */
+  | { readonly type: 'reconnected' }
+  /** What is still missing, as `tell-missing` asked. The set is the machine's from now on. */
+  | { readonly type: 'missing-told'; readonly missing: PageSet }
   /** A frame for the guest reached its own port here, from `arm` until `nic-direct`. Copied. */
   | { readonly type: 'nic-frame'; readonly bytes: Uint8Array }
   | { readonly type: 'connection-lost'; readonly text: string }
@@ -89,16 +100,26 @@ export type DestinationAction =
       readonly epoch: number;
       readonly pages: number;
       readonly streams: number;
+      readonly mode: MigrationMode;
     }
-  /** Open the guest's port and park its thread at the start line. */
-  | { readonly type: 'arm' }
-  /** Compare the kept set-hash and the state's digest with these. */
+  /**
+   * Open the guest's port and park its thread at the start line. In post-copy and hybrid catch missing pages from now
+   * on, and drop the pages of `left`. Rounds behind `round` go through staging memory.
+   */
+  | { readonly type: 'arm'; readonly round: number; readonly left: PageSet }
+  /**
+   * Drop the pages of `missing`, and compare what is left of the kept set-hash, and the state's digest, with these.
+   * Pages that come from now on fill `missing`.
+   */
   | {
       readonly type: 'verify';
       readonly setHash: Hash64;
       readonly stateHash: Hash64;
       readonly state: Uint8Array;
+      readonly missing: PageSet;
     }
+  /** Give `missing-told`. */
+  | { readonly type: 'tell-missing' }
   | { readonly type: 'load-state'; readonly state: Uint8Array }
   | { readonly type: 'record'; readonly record: 'RUNNING' | 'NEVER' }
   | { readonly type: 'start-guest' }
@@ -130,6 +151,7 @@ export type DestinationPhase =
   | 'loading'
   | 'deciding'
   | 'starting'
+  | 'filling'
   | 'running'
   | 'renouncing'
   | 'over';

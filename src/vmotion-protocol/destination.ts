@@ -10,17 +10,21 @@
  *          ABORT, lost, violation,           │              │                       │ RUNNING recorded
  *          timeout before FINAL is whole     │ differs      │ refused               ▼
  *               │                            ▼              ▼                    starting ─guest-started─► announce,
- *               └─────────────────────► renouncing ◄── RUNNING not recorded ──┘                        STARTED, HASHES
- *                                            │ NEVER recorded: NACK, discard                               │
- *                                            ▼                                                             ▼
- *                                          over ◄──────────────────────────────── ENDED, lost, timeout ─ running
+ *               └─────────────────────► renouncing ◄── RUNNING not recorded ──┘                        STARTED
+ *                                            │ NEVER recorded: NACK, discard                       missing? │
+ *                                            ▼                                                      ┌──yes──┴─no─┐
+ *                                          over ◄───────── ENDED, lost, timeout ── running ◄── filling           │
+ *                                                                                  HASHES  all-present:          │
+ *                                                                                    ▲     COMPLETE              │
+ *                                                                                    └───────────────────────────┘
  *
+ * In `filling` the guest runs and waits for pages that it touches. Nothing ends that but the last page: a lost
+ * connection raises an alarm, and over a new one RESUME is answered with LACKS.
  * Once FINAL and its pages are whole, the connection is of no account: the source has committed, so the
  * guest is started here or on record as never to be. A FINAL that comes after NEVER is answered by NACK again.
- * Left out: post-copy (start before the pages are whole), authentication (the transport's). Long for the reason
- * that `source.ts` gives.
+ * Left out: authentication (the transport's). Long for the reason that `source.ts` gives.
  */
-import { type Machine, NS_PER_MS } from '../core/index.js';
+import { type Machine, NS_PER_MS, type PageSet } from '../core/index.js';
 import {
   DESTINATION_TIMERS,
   type DestinationAction,
@@ -33,16 +37,21 @@ import {
 import { requireRange, type VmotionErrorCode } from './errors.js';
 import { DuplicateFilter, type FramePath, LateFrameBuffer } from './late-frames.js';
 import {
+  type Arm,
   type Ask,
   type Final,
   type Message,
   type MessageType,
+  MIGRATION_MODES,
+  type MigrationMode,
   type Offer,
   PAGES_MAX,
   PROTOCOL_VERSION,
+  type Resume,
   STATE_BYTES_MAX,
   STREAMS_MAX,
 } from './messages.js';
+import { decodePageSet, encodePageSet } from './page-set-codec.js';
 import { answerAsk } from './resolve.js';
 
 const NEVER_NS = Number.POSITIVE_INFINITY;
@@ -73,7 +82,12 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
   /** The last round before the pause, from ARM; 0 before it. */
   #armRound = 0;
   #ready = false;
+  #mode: MigrationMode = 'pre-copy';
   #final: Final | null = null;
+  #missing: PageSet | null = null;
+  /** Pages are missing that FINAL named; decided when FINAL comes, over with `all-present`. */
+  #incomplete = false;
+  #postCopied = false;
   /** Pages of the final flight, once it is applied; -1 before. */
   #flightPages = -1;
   #decision: 'RUNNING' | 'NEVER' | null = null;
@@ -153,6 +167,15 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'guest-started':
         if (phase === 'starting') this.#guestStarted(event.atNs);
         break;
+      case 'all-present':
+        this.#allPresent();
+        break;
+      case 'reconnected':
+        if (this.#started) this.#connected = true;
+        break;
+      case 'missing-told':
+        this.#missingTold(event.missing);
+        break;
       case 'nic-frame':
         this.#frame('flooded', event.bytes);
         break;
@@ -178,9 +201,17 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     const why = this.#objection(offer);
     if (why !== null) return this.#refuse(why);
     this.#offer = offer;
+    this.#mode = this.#modeOf(offer)!;
     this.#enter('preparing', this.#timers.prepareNs);
     const { migrationId, guest, epoch, pages, streams } = offer;
-    this.#do({ type: 'prepare', migrationId, guest, epoch, pages, streams });
+    this.#do({ type: 'prepare', migrationId, guest, epoch, pages, streams, mode: this.#mode });
+  }
+
+  /** The mode that an offer gets here, or null. */
+  #modeOf(o: Offer): MigrationMode | null {
+    const offered = MIGRATION_MODES.find((mode) => mode === o.mode) ?? null;
+    if (this.#options.catchesFaults ?? true) return offered;
+    return offered === 'post-copy' ? null : offered && 'pre-copy';
   }
 
   /** Why this offer cannot be accepted, or null. */
@@ -191,8 +222,10 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       const text = `version ${o.version.major}.${o.version.minor} is offered, ${major}.${minor} is spoken here`;
       return { code: 'VMOTION_VERSION', text };
     }
-    if (o.mode !== 'pre-copy')
-      return { code: 'VMOTION_MODE', text: `mode ${o.mode} is not known; pre-copy is` };
+    if (this.#modeOf(o) === null) {
+      const why = o.mode === 'post-copy' ? 'needs userfaultfd, which this host lacks' : 'is not known';
+      return { code: 'VMOTION_MODE', text: `mode ${o.mode} ${why}` };
+    }
     if (o.guest !== guest)
       return { code: 'VMOTION_LIMIT', text: `there is no place for a guest ${o.guest} here` };
     if (o.pages !== pages) {
@@ -228,7 +261,12 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     this.#enter('receiving', this.#timers.precopyNs);
     const { major } = PROTOCOL_VERSION;
     const minor = Math.min(PROTOCOL_VERSION.minor, this.#offer!.version.minor);
-    this.#send({ type: 'accept', version: { major, minor }, storeId: this.#options.storeId });
+    this.#send({
+      type: 'accept',
+      version: { major, minor },
+      storeId: this.#options.storeId,
+      mode: this.#mode,
+    });
   }
 
   // ── rounds, and the switchover ──────────────────────────────────────────────────────────────────
@@ -247,10 +285,16 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     }
   }
 
-  #armOrdered(round: number): void {
+  #armOrdered({ round, left: bytes }: Arm): void {
     if (this.#armRound > 0 || round <= this.#round) return this.#unexpected('arm');
+    const left = decodePageSet(this.#options.pages, bytes);
+    if (left === null || (this.#mode === 'pre-copy' && left.next(0) >= 0))
+      return this.#violation({
+        code: 'VMOTION_MESSAGE_FIELD',
+        text: 'ARM: left is not a set of pages to drop',
+      });
     this.#armRound = round;
-    this.#do({ type: 'arm' });
+    this.#do({ type: 'arm', round, left });
   }
 
   #finalCame(m: Final): void {
@@ -263,6 +307,12 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     const fits = m.migrationId === migrationId && m.epoch === epoch && m.state.length <= stateBytesMax;
     if (!fits || !this.#ready || m.round !== this.#armRound + 1) {
       const text = 'FINAL is of another migration, epoch or round than was offered and armed';
+      return this.#renounce({ code: 'VMOTION_FINAL_MISMATCH', text });
+    }
+    this.#missing = decodePageSet(this.#options.pages, m.missing);
+    this.#incomplete = this.#postCopied = this.#missing !== null && this.#missing.next(0) >= 0;
+    if (this.#missing === null || (this.#incomplete && this.#mode === 'pre-copy')) {
+      const text = 'FINAL: missing is not a set of pages that may be missing in this mode';
       return this.#renounce({ code: 'VMOTION_FINAL_MISMATCH', text });
     }
     this.#mayVerify();
@@ -278,7 +328,8 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     this.#times.appliedNs = this.#nowNs;
     this.#enter('verifying', this.#timers.localNs);
     const { setHash, stateHash, state } = final;
-    this.#do({ type: 'verify', setHash, stateHash, state });
+    this.#do({ type: 'verify', setHash, stateHash, state, missing: this.#missing! });
+    this.#missing = null;
   }
 
   #verified(ok: boolean, text: string): void {
@@ -305,14 +356,53 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     this.#started = true;
     this.#times.startedNs = atNs;
     const { migrationId, epoch } = this.#offer!;
-    this.#enter('running', this.#timers.endedNs);
+    this.#enter('filling', this.#timers.fillingAlarmNs);
     this.#nicDirectNs = this.#nowNs + this.#timers.duplicateWindowNs;
     this.#do({ type: 'announce' });
     for (const bytes of this.#frames.takeAll()) this.#do({ type: 'inject-frame', bytes });
     this.#send({ type: 'started', migrationId, epoch, times: this.#times });
-    this.#do({ type: 'send-hashes' });
     this.#final = null;
-    if (!this.#connected) this.#finish('running', 'VMOTION_CONNECTION_LOST', 'the source was not told');
+    if (!this.#incomplete) this.#whole();
+  }
+
+  // ── post-copy ───────────────────────────────────────────────────────────────────────────────────
+
+  #allPresent(): void {
+    if (!this.#incomplete) return;
+    this.#incomplete = false;
+    if (this.#phase !== 'filling') return; // the last page was faster than the guest's start
+    this.#whole();
+  }
+
+  /** The guest runs and lacks nothing. */
+  #whole(): void {
+    this.#enter('running', this.#timers.endedNs);
+    if (this.#postCopied) this.#sayComplete();
+    this.#do({ type: 'send-hashes' });
+    // In post-copy the source keeps its memory until it is told: it will come back to ask.
+    if (!this.#connected && !this.#postCopied) this.#sourceNotTold();
+  }
+
+  #sourceNotTold(): void {
+    this.#finish('running', 'VMOTION_CONNECTION_LOST', 'the source was not told');
+  }
+
+  #sayComplete(): void {
+    const { migrationId, epoch } = this.#offer!;
+    this.#send({ type: 'complete', migrationId, epoch });
+  }
+
+  #resumed(m: Resume): void {
+    const { migrationId, epoch } = this.#offer!;
+    if (m.migrationId !== migrationId || m.epoch !== epoch) return this.#unexpected('resume');
+    if (this.#incomplete) return this.#do({ type: 'tell-missing' });
+    this.#sayComplete();
+    if (this.#phase === 'running') this.#do({ type: 'send-hashes' });
+  }
+
+  #missingTold(missing: PageSet): void {
+    const { migrationId } = this.#offer!;
+    this.#send({ type: 'lacks', migrationId, missing: encodePageSet(missing) });
   }
 
   /** Buffers until the guest runs, drops copies that came both ways, then hands on. */
@@ -345,9 +435,11 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'ping':
         return this.#send({ type: 'pong', seq: m.seq });
       case 'arm':
-        return this.#phase === 'receiving' ? this.#armOrdered(m.round) : this.#unexpected(m.type);
+        return this.#phase === 'receiving' ? this.#armOrdered(m) : this.#unexpected(m.type);
       case 'final':
         return this.#finalCame(m);
+      case 'resume':
+        return this.#started ? this.#resumed(m) : this.#unexpected(m.type);
       case 'frame':
         return this.#frame('forwarded', m.bytes);
       case 'ended':
@@ -439,7 +531,11 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'receiving':
         return this.#renounce(reason);
       case 'running':
+        if (this.#postCopied)
+          return this.#note(reason.code, `${text}; the source may not know that all has come`);
         return this.#finish('running', reason.code, text);
+      case 'filling':
+        return this.#note(reason.code, `${text}; the guest runs on and waits for the pages it touches`);
       default: // FINAL is whole: decide alone
         return;
     }
@@ -475,6 +571,14 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'verifying':
       case 'loading':
         return this.#renounce({ code, text: `a local step took too long in phase ${this.#phase}` });
+      case 'filling': {
+        this.#deadlineNs = this.#nowNs + this.#timers.fillingAlarmNs;
+        const link = this.#connected ? 'the link stands' : 'the link is broken';
+        return this.#note(
+          'VMOTION_POSTCOPY_STALLED',
+          `pages are still missing, ${link}: the guest may be stalled`,
+        );
+      }
       case 'running':
         return this.#finish(
           'running',

@@ -54,6 +54,9 @@ export type VmotionErrorCode =
   | 'VMOTION_STARTED_TIMEOUT'
   | 'VMOTION_PROOF_INCOMPLETE'
   | 'VMOTION_ENDED_TIMEOUT'
+  // post-copy
+  | 'VMOTION_POSTCOPY_STALLED'
+  | 'VMOTION_PAGE_HASH'
   // all went well
   | 'VMOTION_OK';
 

@@ -23,6 +23,9 @@ import {
   MESSAGE_BYTES_MAX,
   type Message,
   type MessageType,
+  MIGRATION_MODES,
+  type MigrationMode,
+  PAGE_SET_BYTES_MAX,
   PAGES_MAX,
   type ProtocolVersion,
   ROUND_MAX,
@@ -57,6 +60,7 @@ const code = shortened(CODE_MAX);
 const text = shortened(TEXT_MAX);
 const version = record<ProtocolVersion>({ major: whole(0, 255), minor: whole(0, 255) });
 const hash64 = record<Hash64>({ lo: whole(0, U32_MAX), hi: whole(0, U32_MAX) });
+const pageSet = bytes(1, PAGE_SET_BYTES_MAX);
 const instant = whole(0, INSTANT_MAX_NS);
 const times = record<StartedTimes>({
   finalReceivedNs: instant,
@@ -79,12 +83,12 @@ const SCHEMAS: { readonly [T in MessageType]: Schema<Extract<Message, { type: T 
     storeId: id,
     stateBytesMax: whole(0, STATE_BYTES_MAX),
   },
-  accept: { version, storeId: id },
+  accept: { version, storeId: id, mode: oneOf<MigrationMode>(...MIGRATION_MODES) },
   refuse: { code, text },
   ping: { seq: whole(0, U32_MAX) },
   pong: { seq: whole(0, U32_MAX) },
   'round-done': { round, pages },
-  arm: { round },
+  arm: { round, left: pageSet },
   ready: {},
   final: {
     migrationId: id,
@@ -94,8 +98,12 @@ const SCHEMAS: { readonly [T in MessageType]: Schema<Extract<Message, { type: T 
     state: bytes(0, STATE_BYTES_MAX),
     stateHash: hash64,
     setHash: hash64,
+    missing: pageSet,
   },
   started: { migrationId: id, epoch, times },
+  complete: { migrationId: id, epoch },
+  resume: { migrationId: id, epoch },
+  lacks: { migrationId: id, missing: pageSet },
   nack: { migrationId: id, code, text },
   abort: { code, text },
   frame: { bytes: bytes(14, FRAME_BYTES_MAX) },

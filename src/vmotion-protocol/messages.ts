@@ -2,8 +2,8 @@
  * The control messages of a migration: their types, limits and the version rule. SPEC.md tells when
  * each is sent; `message-codec.ts` puts them on the wire.
  *
- *   source ──► destination   OFFER PING ARM FINAL FRAME ENDED ABORT ASK
- *   destination ──► source   ACCEPT REFUSE PONG ROUND_DONE READY STARTED NACK HASHES ANSWER
+ *   source ──► destination   OFFER PING ARM FINAL FRAME ENDED ABORT ASK RESUME
+ *   destination ──► source   ACCEPT REFUSE PONG ROUND_DONE READY STARTED NACK LACKS COMPLETE HASHES ANSWER
  *   both ways                REJECT
  *
  * Names of migrations and of stores of records are 16 random bytes on the wire and 32 hexadecimal digits in
@@ -33,8 +33,10 @@ export const GUEST_NAME_MAX = 64;
 export const STREAMS_MAX = 16;
 /** Pages of a guest: 16 GiB. */
 export const PAGES_MAX = 1 << 22;
-/** Device state in FINAL: the message limit less a margin for the other fields. */
-export const STATE_BYTES_MAX = MESSAGE_BYTES_MAX - 1024;
+/** A set of pages in a message: the bitmap of the largest guest and its kind (`page-set-codec.ts`). */
+export const PAGE_SET_BYTES_MAX = 1 + PAGES_MAX / 8;
+/** Device state in FINAL: the message limit less the largest set of pages and a margin for the other fields. */
+export const STATE_BYTES_MAX = MESSAGE_BYTES_MAX - PAGE_SET_BYTES_MAX - 1024;
 /** A late frame: a jumbo payload and its Ethernet header. */
 export const FRAME_BYTES_MAX = 9216 + 14;
 /** Page hashes of one HASHES message: 8192 pages. */
@@ -45,8 +47,12 @@ export const TEXT_MAX = 1024;
 /** No instant or duration of a migration is longer than a hundred days (see `core/machine.ts`). */
 export const INSTANT_MAX_NS = 100 * 86_400 * NS_PER_S;
 
-/** How the memory moves. A destination refuses a mode it does not know with VMOTION_MODE. */
-export type MigrationMode = 'pre-copy';
+/**
+ * How the memory moves: all of it before the guest starts at the destination, all of it after, or by rounds until one
+ * more no longer pays and the rest after. A destination refuses a mode it does not know with VMOTION_MODE.
+ */
+export const MIGRATION_MODES = ['pre-copy', 'post-copy', 'hybrid'] as const;
+export type MigrationMode = (typeof MIGRATION_MODES)[number];
 
 /** A 64-bit value as two unsigned halves. */
 export interface Hash64 {
@@ -88,6 +94,8 @@ export interface Accept {
   readonly version: ProtocolVersion;
   /** The destination's store of records: what a later ASK is addressed to. */
   readonly storeId: string;
+  /** The mode offered, or pre-copy in place of hybrid where missing pages cannot be caught. */
+  readonly mode: MigrationMode;
 }
 export interface Refuse {
   readonly type: 'refuse';
@@ -112,6 +120,8 @@ export interface RoundDone {
 export interface Arm {
   readonly type: 'arm';
   readonly round: number;
+  /** Pages that keep changing: what the destination has of them is stale and may be dropped now (`page-set-codec.ts`). */
+  readonly left: Uint8Array;
 }
 export interface Ready {
   readonly type: 'ready';
@@ -126,14 +136,34 @@ export interface Final {
   readonly pages: number;
   readonly state: Uint8Array;
   readonly stateHash: Hash64;
-  /** Set-hash over every page of the guest, as `set-hash.ts` defines it. */
+  /** Set-hash over every page of the guest that is not missing, as `set-hash.ts` defines it. */
   readonly setHash: Hash64;
+  /** Pages that the destination lacks, or holds in a version that is no longer right (`page-set-codec.ts`). */
+  readonly missing: Uint8Array;
 }
 export interface Started {
   readonly type: 'started';
   readonly migrationId: string;
   readonly epoch: number;
   readonly times: StartedTimes;
+}
+/** Post-copy: every page is in its place, verified. The source's memory is free. */
+export interface Complete {
+  readonly type: 'complete';
+  readonly migrationId: string;
+  readonly epoch: number;
+}
+/** Post-copy over a new connection: what do you still lack? */
+export interface Resume {
+  readonly type: 'resume';
+  readonly migrationId: string;
+  readonly epoch: number;
+}
+/** The answer to RESUME: nothing else is sent again. */
+export interface Lacks {
+  readonly type: 'lacks';
+  readonly migrationId: string;
+  readonly missing: Uint8Array;
 }
 /** The destination has recorded NEVER: it has not started this migration's guest and never will. */
 export interface Nack {
@@ -195,6 +225,9 @@ export type Message =
   | Ready
   | Final
   | Started
+  | Complete
+  | Resume
+  | Lacks
   | Nack
   | Abort
   | LateFrame

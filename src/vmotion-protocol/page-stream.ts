@@ -3,12 +3,13 @@
  * run list, the reader says where the payload belongs, and the driver moves the bytes.
  *
  *   0        2      3       4        8       10         12        16
- *   │ magic  │ kind │ flags │ round  │ runs  │ reserved │ pages   │ runs × 8 B       │ payload
- *   │ 'LP' u16      │ = 0   │ u32    │ u16   │ = 0      │ u32     │ pfn u32, count u32 │ pages × 4096 B (DATA)
+ *   │ magic  │ kind │ flags │ round  │ runs  │ reserved │ pages   │ runs × 8 B       │ hashes       │ payload
+ *   │ 'LP' u16      │ = 0   │ u32    │ u16   │ = 0      │ u32     │ pfn u32, count u32 │ pages × 8 B (HASHED) │ pages × 4096 B
  *
- *   DATA = 1   the pages of the runs, in order; 1..64 pages
- *   ZERO = 2   pages that hold only zeros; no payload
- *   END  = 3   nothing more of this round on this stream; runs = pages = 0
+ *   DATA   = 1   the pages of the runs, in order; 1..64 pages
+ *   ZERO   = 2   pages that hold only zeros; no payload
+ *   END    = 3   nothing more of this round on this stream; runs = pages = 0
+ *   HASHED = 4   as DATA, with the hash of each page (lo u32, hi u32) ahead: post-copy verifies page by page
  *
  * All fields little-endian, as the page hashes and the dirty bitmap are. Runs ascend and do not touch
  * an earlier one, so that no page stands twice in a record. Rounds count from 1, and each stream carries an
@@ -21,17 +22,20 @@ import { ROUND_MAX } from './messages.js';
 export const RECORD_DATA = 1;
 export const RECORD_ZERO = 2;
 export const RECORD_END = 3;
+export const RECORD_HASHED = 4;
 
 /** Bytes of a record before its runs. */
 export const HEADER_BYTES = 16;
 /** Bytes of one run. */
 export const RUN_BYTES = 8;
-/** Pages of a DATA record: 256 KiB of payload, so that streams take turns often. */
+/** Pages of a DATA or HASHED record: 256 KiB of payload, so that streams take turns often. */
 export const MAX_RECORD_PAGES = 64;
 /** Runs of any record. */
 export const MAX_RECORD_RUNS = 64;
-/** The longest header and run list: what a staging buffer must hold. */
-export const STAGING_BYTES = HEADER_BYTES + MAX_RECORD_RUNS * RUN_BYTES;
+/** Bytes of a page's hash. */
+export const PAGE_HASH_BYTES = 8;
+/** The longest header, run list and hashes: what a staging buffer must hold. */
+export const STAGING_BYTES = HEADER_BYTES + MAX_RECORD_RUNS * RUN_BYTES + MAX_RECORD_PAGES * PAGE_HASH_BYTES;
 
 const MAGIC = 0x504c;
 const MAGIC_AT = 0;
@@ -84,10 +88,10 @@ export interface PageFailure {
  * Reads one page stream without touching page bytes. The driver reads `needBytes` bytes (or fewer) to
  * where `phase` says, and tells with `taken`:
  *
- *                    ┌──────── zero, end ────────┐
- *                    ▼                           │
- *   staging(header 16 B) ──► staging(runs) ──────┤
- *                    ▲                           ▼ data
+ *                    ┌──────── zero, end ────────────────┐
+ *                    ▼                                   │
+ *   staging(header 16 B) ──► staging(runs, hashes) ──────┤
+ *                    ▲                                   ▼ data
  *                    └─────── data-done ─── payload(memory at `memoryOffset`)
  *
  * A record is checked as a whole before any of it is accepted. Any split of the stream reads the same.
@@ -117,12 +121,28 @@ export class PageStreamReader {
   readonly #view = new DataView(this.staging.buffer);
   #kind = 0;
   #run = 0;
-  #streamRound = 1;
+  #streamRound: number;
   #recordAt = 0;
+  /** Where in `staging` the hashes of a HASHED record begin; 0 when the record in hand has none. */
+  hashesAt = 0;
 
-  /** @param pagesTotal pages of the guest: no run may reach beyond */
-  constructor(pagesTotal: number) {
+  /**
+   * @param pagesTotal pages of the guest: no run may reach beyond
+   * @param firstRound the round that the stream begins with
+   */
+  constructor(pagesTotal: number, firstRound = 1) {
     this.#pagesTotal = pagesTotal;
+    this.#streamRound = firstRound;
+  }
+
+  /** The round that the next record belongs to. */
+  get streamRound(): number {
+    return this.#streamRound;
+  }
+
+  /** Run of the payload in hand, an index into `pfns` and `counts`. */
+  get run(): number {
+    return this.#run;
   }
 
   /** Bytes of payload still to come in this record, over all its runs. */
@@ -140,7 +160,8 @@ export class PageStreamReader {
     if (this.phase === 'payload') return this.#payloadTaken(bytes);
     this.stagingOffset += bytes;
     if (this.needBytes > 0) return 'more';
-    return this.stagingOffset === HEADER_BYTES ? this.#headerRead() : this.#runsRead();
+    if (this.stagingOffset === HEADER_BYTES) return this.#headerRead();
+    return this.hashesAt > 0 ? this.#payloadBegins() : this.#runsRead();
   }
 
   #payloadTaken(bytes: number): PageEvent {
@@ -150,7 +171,8 @@ export class PageStreamReader {
       this.#aimAtRun();
       return 'more';
     }
-    this.#nextRecord(HEADER_BYTES + this.runs * RUN_BYTES + this.pages * PAGE_SIZE);
+    const hashes = this.hashesAt > 0 ? this.pages * PAGE_HASH_BYTES : 0;
+    this.#nextRecord(HEADER_BYTES + this.runs * RUN_BYTES + hashes + this.pages * PAGE_SIZE);
     return 'data-done';
   }
 
@@ -164,8 +186,8 @@ export class PageStreamReader {
     const pages = view.getUint32(PAGES_AT, true);
     if (magic !== MAGIC)
       return this.#refuse('VMOTION_PAGE_MAGIC', `a record begins with 0x${magic.toString(16)}`);
-    if (kind < RECORD_DATA || kind > RECORD_END) {
-      return this.#refuse('VMOTION_PAGE_KIND', `kind ${kind} is none of DATA, ZERO, END`);
+    if (kind < RECORD_DATA || kind > RECORD_HASHED) {
+      return this.#refuse('VMOTION_PAGE_KIND', `kind ${kind} is none of DATA, ZERO, END, HASHED`);
     }
     if (flags !== 0 || view.getUint16(RESERVED_AT, true) !== 0) {
       return this.#refuse(
@@ -176,7 +198,8 @@ export class PageStreamReader {
     if (round !== this.#streamRound || round > ROUND_MAX) {
       return this.#refuse('VMOTION_PAGE_ROUND', `round ${round} came in round ${this.#streamRound}`);
     }
-    const pagesMax = kind === RECORD_DATA ? Math.min(MAX_RECORD_PAGES, this.#pagesTotal) : this.#pagesTotal;
+    const payload = kind === RECORD_DATA || kind === RECORD_HASHED;
+    const pagesMax = payload ? Math.min(MAX_RECORD_PAGES, this.#pagesTotal) : this.#pagesTotal;
     const wrongCount = kind === RECORD_END ? runs + pages > 0 : pages < 1 || pages > pagesMax;
     if (wrongCount) return this.#refuse('VMOTION_PAGE_COUNT', `${pages} pages in a record of kind ${kind}`);
     if (kind !== RECORD_END && (runs < 1 || runs > MAX_RECORD_RUNS || runs > pages)) {
@@ -186,6 +209,7 @@ export class PageStreamReader {
       );
     }
     this.#kind = kind;
+    this.hashesAt = 0;
     this.runs = runs;
     this.pages = pages;
     this.round = round;
@@ -223,6 +247,15 @@ export class PageStreamReader {
       this.#nextRecord(HEADER_BYTES + this.runs * RUN_BYTES);
       return 'zero';
     }
+    if (this.#kind === RECORD_HASHED) {
+      this.hashesAt = this.stagingOffset;
+      this.needBytes = this.pages * PAGE_HASH_BYTES;
+      return 'more';
+    }
+    return this.#payloadBegins();
+  }
+
+  #payloadBegins(): PageEvent {
     this.phase = 'payload';
     this.#run = 0;
     this.#aimAtRun();

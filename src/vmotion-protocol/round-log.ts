@@ -1,6 +1,7 @@
 /** The figures of each pre-copy round, from the instants the source machine sees. */
 import { NS_PER_S } from '../core/index.js';
 import type { ConvergenceHistory, RoundStats } from './convergence.js';
+import type { MigrationMode } from './messages.js';
 
 export class RoundLog {
   readonly #pages: number;
@@ -12,6 +13,10 @@ export class RoundLog {
   #endNs = 0;
   #harvestNs = 0;
   #sent = { pages: 0, zeroPages: 0, bytes: 0 };
+  /** What both sides have agreed on. */
+  mode: MigrationMode = 'pre-copy';
+  /** Share of its time that the guest is kept from running. */
+  slowdown = 0;
 
   /** @param pages pages of the guest */
   constructor(pages: number) {
@@ -19,7 +24,13 @@ export class RoundLog {
   }
 
   get history(): ConvergenceHistory {
-    return { rounds: this.#rounds, rttNs: this.#rttMedianNs, pages: this.#pages };
+    return {
+      rounds: this.#rounds,
+      rttNs: this.#rttMedianNs,
+      pages: this.#pages,
+      mode: this.mode,
+      slowdown: this.slowdown,
+    };
   }
 
   get rttMinNs(): number {

@@ -4,7 +4,7 @@
  */
 import { NS_PER_S, type PageSet, type Woke } from '../core/index.js';
 import type { ConvergencePolicy } from './convergence.js';
-import type { Hash64, Message } from './messages.js';
+import type { Hash64, Message, MigrationMode } from './messages.js';
 import type { TimelineEvent } from './timeline.js';
 
 /** Every wait of the source has an end. Durations in nanoseconds. */
@@ -25,8 +25,10 @@ export interface SourceTimers {
   readonly finalFlightNs: number;
   /** FINAL → STARTED or NACK. Over: in doubt. */
   readonly startedNs: number;
-  /** STARTED → the last HASHES. Over: completed, without the proof. */
+  /** STARTED or COMPLETE → the last HASHES. Over: completed, without the proof. */
   readonly proofNs: number;
+  /** While pages are served in post-copy. Over: an alarm, and the wait goes on. */
+  readonly servingAlarmNs: number;
 }
 
 export const SOURCE_TIMERS: SourceTimers = Object.freeze({
@@ -39,6 +41,7 @@ export const SOURCE_TIMERS: SourceTimers = Object.freeze({
   finalFlightNs: 2 * NS_PER_S,
   startedNs: 5 * NS_PER_S,
   proofNs: 30 * NS_PER_S,
+  servingAlarmNs: 10 * NS_PER_S,
 });
 
 export interface SourceOptions {
@@ -55,10 +58,14 @@ export interface SourceOptions {
   readonly storeId: string;
   /** Largest device state in bytes; default the protocol's limit. */
   readonly stateBytesMax?: number;
-  /** When to pause; default `predictivePolicy` with the two options below. */
+  /** Default pre-copy. A destination that cannot catch missing pages makes pre-copy of hybrid and refuses post-copy. */
+  readonly mode?: MigrationMode;
+  /** When to pause; default `predictivePolicy` with the three options below. */
   readonly policy?: ConvergencePolicy;
   readonly pauseTargetNs?: number;
   readonly maxRounds?: number;
+  /** Whether the guest may be slowed when rounds do not converge. */
+  readonly slowGuest?: boolean;
   /** Short for `timers.precopyNs`. */
   readonly precopyLimitNs?: number;
   /** Round trips measured before the first round; default 4. */
@@ -77,7 +84,8 @@ export type SourceEvent =
   | { readonly type: 'harvested'; readonly dirty: PageSet; readonly dirtyPages: number }
   /**
    * Every byte of the round and the END on every stream are handed to the transport. `setHash` is the
-   * digest over all pages as they were last sent; it counts at the final flight.
+   * digest over all pages as they were last sent, less those that `send-pages` called missing; it counts at the final
+   * flight.
    */
   | {
       readonly type: 'round-sent';
@@ -96,7 +104,7 @@ export type SourceEvent =
   /** A frame for the guest reached the source's port. Copied. */
   | { readonly type: 'late-frame'; readonly bytes: Uint8Array }
   | { readonly type: 'connection-lost'; readonly text: string }
-  /** In doubt, a control connection to the same peer stands again: the machine asks. */
+  /** In doubt or serving, a control connection to the same peer stands again: the machine asks, or resumes. */
   | { readonly type: 'reconnected' }
   /** In doubt, an operator's word; `never` says that answers given since the pause may be undone. */
   | { readonly type: 'resolved'; readonly verdict: 'running' | 'never'; readonly text: string }
@@ -111,8 +119,31 @@ export type SourceAction =
   | { readonly type: 'send'; readonly message: Message }
   /** Collect and re-arm the dirty log; the first one starts it. */
   | { readonly type: 'harvest' }
-  /** Send these pages and END on every stream; the set does not change until `round-sent`. */
-  | { readonly type: 'send-pages'; readonly round: number; readonly pages: PageSet; readonly final: boolean }
+  /**
+   * Send these pages and END on every stream; the set does not change until `round-sent`. `missing` are pages that the
+   * destination will lack when the guest starts there: they leave the set-hash now. Null before the final flight.
+   */
+  | {
+      readonly type: 'send-pages';
+      readonly round: number;
+      readonly pages: PageSet;
+      readonly final: boolean;
+      readonly missing: PageSet | null;
+    }
+  /**
+   * Post-copy: send these pages, what is demanded first, then END on every stream. `hot` go before the others. Given
+   * again after a link break, with what the destination lacks then. The sets are the driver's from now on.
+   */
+  | {
+      readonly type: 'serve-pages';
+      readonly round: number;
+      /** Push nothing earlier, so that FINAL is alone on its way; a demand is answered at once. */
+      readonly pushFromNs: number;
+      readonly pages: PageSet;
+      readonly hot: PageSet | null;
+    }
+  /** Keep the guest from running for this share of its time, 0..1; 0 lets it run freely. */
+  | { readonly type: 'slow-guest'; readonly share: number }
   | { readonly type: 'pause-guest' }
   | { readonly type: 'save-state' }
   /** Also takes back a pause that is under way. */
@@ -147,6 +178,7 @@ export type SourcePhase =
   | 'final-flight'
   | 'committing'
   | 'committed'
+  | 'serving'
   | 'ending'
   | 'proving'
   | 'withdrawing'

@@ -2,10 +2,11 @@
 import { ConfigError, NS_PER_MS } from '../core/index.js';
 import { type ConvergencePolicy, predictivePolicy } from './convergence.js';
 import { requireRange, type VmotionErrorCode } from './errors.js';
-import { GUEST_NAME_MAX, PAGES_MAX, STATE_BYTES_MAX, STREAMS_MAX } from './messages.js';
+import { GUEST_NAME_MAX, type MigrationMode, PAGES_MAX, STATE_BYTES_MAX, STREAMS_MAX } from './messages.js';
 import { SOURCE_TIMERS, type SourceOptions, type SourceTimers } from './source-contract.js';
 
 export interface ResolvedSourceOptions extends SourceOptions {
+  readonly mode: MigrationMode;
   readonly stateBytesMax: number;
   readonly probes: number;
   readonly timers: SourceTimers;
@@ -28,10 +29,17 @@ export function resolveSourceOptions(o: SourceOptions): ResolvedSourceOptions {
   }
   return {
     ...o,
+    mode: o.mode ?? 'pre-copy',
     timers,
     stateBytesMax: requireRange('stateBytesMax', o.stateBytesMax ?? STATE_BYTES_MAX, 0, STATE_BYTES_MAX),
     probes: requireRange('probes', o.probes ?? 4, 1, 100),
-    policy: o.policy ?? predictivePolicy({ targetPauseNs: o.pauseTargetNs, roundsMax: o.maxRounds }),
+    policy:
+      o.policy ??
+      predictivePolicy({
+        targetPauseNs: o.pauseTargetNs,
+        roundsMax: o.maxRounds,
+        slowGuest: o.slowGuest,
+      }),
   };
 }
 

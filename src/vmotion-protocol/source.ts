@@ -1,5 +1,5 @@
 /**
- * The source of a migration: iterative pre-copy, then the switchover. Sans-IO: events in, actions out.
+ * The source of a migration: pre-copy rounds, the switchover, post-copy. Sans-IO: events in, actions out.
  * Page bytes never pass through it, only sets of pages and counts. Rules 1–7 of docs/design.md, "Protocol".
  *
  *   idle ─start─► offering ─ACCEPT─► probing ─PONGs─► tracking ─harvested─► round ◄────────── continue ┐
@@ -15,13 +15,20 @@
  *                                                           ▲            ├──────────── committed
  *                                              NACK, ANSWER │            │                 │ STARTED
  *                                                       in-doubt ◄─lost, timeout           ▼
- *                                                           └──── STARTED, ANSWER ──────► ending ─ENDED recorded─► proving ─HASHES─► over
+ *                                                           └──── STARTED, ANSWER ──────► pages missing? ──no──┐
+ *                                                                                          │ yes               ▼
+ *                                                                     lost: waits for ever serving ─COMPLETE─► ending
+ *                                                                     reconnected: RESUME   └─◄─LACKS            │ ENDED recorded
+ *                                                                                                                ▼
+ *                                                                                              over ◄─HASHES─ proving
  *
  * Up to `committing` any loss, timeout, cancel or violation leads back: ABORT, the guest resumes, over. If
  * COMMIT is just being written then, the guest resumes at once all the same (without FINAL nobody else can
  * start it) and `withdrawing` waits for the record, to close it with ENDED. From `committed` on the
  * guest resumes only on the destination's NEVER.
- * Left out: post-copy and hybrid (a policy's further actions), authentication (the transport's).
+ * Post-copy and hybrid: FINAL names the pages that the destination lacks; the guest stands, so their content is final,
+ * and serving them begins behind FINAL without waiting for STARTED. Post-copy makes one round of no pages.
+ * Left out: authentication (the transport's).
  * Longer than a file should be: every state has to answer every event, and that is best judged on one page. What
  * decides nothing stands elsewhere: options, the rounds' figures, the policy, frames, the pause's parts.
  */
@@ -30,16 +37,21 @@ import type { ConvergencePolicy, ConvergenceVerdict } from './convergence.js';
 import type { VmotionErrorCode } from './errors.js';
 import { LateFrameBuffer } from './late-frames.js';
 import {
+  type Accept,
   type Answer,
   FRAME_BYTES_MAX,
   type Hash64,
   type Hashes,
+  type Lacks,
   type Message,
   type MessageType,
+  type MigrationMode,
   PROTOCOL_VERSION,
   ROUND_MAX,
   type Started,
 } from './messages.js';
+import { PageHeat, takePages } from './page-heat.js';
+import { decodePageSet, encodePageSet } from './page-set-codec.js';
 import { type PauseInstants, pausePartsOf } from './pause-parts.js';
 import { RoundLog } from './round-log.js';
 import type {
@@ -55,6 +67,8 @@ const NEVER_NS = Number.POSITIVE_INFINITY;
 const NO_HASH: Hash64 = Object.freeze({ lo: 0, hi: 0 });
 const ETHERNET_HEADER_BYTES = 14;
 const HASH_BYTES = 8;
+/** Without rounds nobody has said how many pages a pause may carry: those that a guest's first steps touch. */
+const FLIGHT_PAGES = 16;
 
 export class Source implements Machine<SourceEvent, SourceAction> {
   readonly #options: ResolvedSourceOptions;
@@ -78,6 +92,13 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   #sentPages = 0;
   #doneAtPeer = false;
   #ready = false;
+  readonly #heat = new PageHeat();
+  /** Pages that the last round left out, since they keep changing; in post-copy all. */
+  #left: PageSet;
+  #flightPagesMax = FLIGHT_PAGES;
+  /** What FINAL says the destination lacks. */
+  #missing: PageSet | null = null;
+  #hot: PageSet | null = null;
   #dirty: PageSet | null = null;
   #state: { readonly bytes: Uint8Array; readonly hash: Hash64 } | null = null;
   #setHash: Hash64 = NO_HASH;
@@ -100,11 +121,17 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   constructor(options: SourceOptions) {
     this.#options = resolveSourceOptions(options);
     this.#log = new RoundLog(options.pages);
+    this.#left = new PageSet(options.pages);
     this.#frames = new LateFrameBuffer(options.lateFramesMax, options.lateFrameBytesMax);
   }
 
   get phase(): SourcePhase {
     return this.#phase;
+  }
+
+  /** How the memory moves; what both sides agreed on once ACCEPT has come. */
+  get mode(): MigrationMode {
+    return this.#log.mode;
   }
 
   nextWakeNs(): number {
@@ -151,13 +178,11 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         }
         break;
       case 'reconnected':
-        if (this.#phase === 'in-doubt') {
-          this.#connected = true;
-          this.#send({ type: 'ask', migrationId: this.#options.migrationId, storeId: this.#peerStoreId });
-        }
+        this.#reconnected();
         break;
       case 'resolved':
         if (this.#phase === 'in-doubt') this.#settle(event.verdict, event.text);
+        else if (this.#phase === 'serving' && event.verdict === 'running') this.#freedByWord(event.text);
         break;
       case 'violation':
         this.#violation(event.code, event.text);
@@ -183,13 +208,31 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       migrationId,
       guest,
       epoch,
-      mode: 'pre-copy',
+      mode: this.#options.mode,
       pages,
       pageSize: PAGE_SIZE,
       streams,
       storeId,
       stateBytesMax: this.#options.stateBytesMax,
     });
+  }
+
+  #accepted(m: Accept): void {
+    const { major, minor } = m.version;
+    if (major !== PROTOCOL_VERSION.major || minor > PROTOCOL_VERSION.minor) {
+      const text = `the peer accepts with version ${major}.${minor}, which was not offered`;
+      return this.#fail('VMOTION_VERSION', text);
+    }
+    const { mode } = this.#options;
+    if (m.mode !== mode) {
+      if (mode !== 'hybrid' || m.mode !== 'pre-copy')
+        return this.#fail('VMOTION_MODE', `the peer accepts mode ${m.mode}, ${mode} was offered`);
+      this.#note('VMOTION_MODE', 'the destination cannot catch missing pages: pre-copy in place of hybrid');
+    }
+    this.#log.mode = m.mode;
+    this.#peerStoreId = m.storeId;
+    this.#enter('probing', this.#options.timers.pongNs);
+    this.#ping();
   }
 
   #ping(): void {
@@ -219,7 +262,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     this.#log.began(this.#nowNs, this.#round);
     if (phase === 'final-flight') this.#enter(phase, this.#options.timers.finalFlightNs);
     else this.#enter(phase, this.#precopyEndNs - this.#nowNs);
-    if (phase === 'last-round') this.#send({ type: 'arm', round: this.#round });
+    if (phase === 'last-round')
+      this.#send({ type: 'arm', round: this.#round, left: encodePageSet(this.#leftByArm()) });
     if (phase !== 'final-flight') {
       const count = pages.count();
       const text = `round ${this.#round}: ${count} pages`;
@@ -228,7 +272,13 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         event: { type: 'round-begin', atNs: this.#nowNs, round: this.#round, pages: count, text },
       });
     }
-    this.#do({ type: 'send-pages', round: this.#round, pages, final: phase === 'final-flight' });
+    const final = phase === 'final-flight';
+    this.#do({ type: 'send-pages', round: this.#round, pages, final, missing: final ? this.#missing : null });
+  }
+
+  /** What the destination has a stale version of: in post-copy it has nothing yet. */
+  #leftByArm(): PageSet {
+    return this.#log.mode === 'hybrid' ? this.#left : new PageSet(this.#options.pages);
   }
 
   #roundSent(e: Extract<SourceEvent, { type: 'round-sent' }>): void {
@@ -280,24 +330,55 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     if (this.#phase === 'tracking') {
       this.#log.armed(this.#nowNs);
       this.#precopyEndNs = this.#nowNs + this.#options.timers.precopyNs;
-      this.#beginRound('round', PageSet.full(this.#options.pages));
+      const all = PageSet.full(this.#options.pages);
+      if (this.#log.mode !== 'post-copy') return this.#beginRound('round', all);
+      this.#left = all;
+      this.#beginRound('last-round', new PageSet(this.#options.pages));
     } else if (this.#phase === 'harvesting') {
+      this.#heat.harvested(dirty);
       this.#decide(dirty, dirtyPages);
     } else if (this.#phase === 'saving') {
       this.#instants.harvestedNs = this.#nowNs;
       this.#reportRound(dirtyPages, null);
-      this.#dirty = dirty;
+      this.#dirty = this.#chooseFlight(dirty);
       this.#finalFlightMayBegin();
     }
+  }
+
+  /** Parts what is dirty, or was left out, into the pages that travel in the pause and those that are missing then. */
+  #chooseFlight(dirty: PageSet): PageSet {
+    const { mode } = this.#log;
+    if (mode === 'pre-copy') {
+      this.#missing = new PageSet(dirty.pages);
+      return dirty;
+    }
+    this.#heat.harvested(dirty);
+    const wanted = mode === 'post-copy' ? dirty : this.#heat.hot(dirty.pages);
+    const missing = dirty.clone();
+    missing.union(this.#left);
+    const flight = takePages(missing, wanted, this.#flightPagesMax);
+    this.#missing = missing;
+    this.#hot = dirty;
+    return flight;
   }
 
   #decide(dirty: PageSet, dirtyPages: number): void {
     const verdict = this.#reportRound(dirtyPages, this.#options.policy)!;
     if (verdict.action === 'give-up') return this.#giveUp('VMOTION_NO_CONVERGENCE', verdict.reason);
     if (this.#nowNs >= this.#precopyEndNs) return this.#precopyLimit();
-    // Two rounds are still to come after this one; the number of rounds is a field of 16 bits.
-    const last = verdict.action === 'switch' || this.#round >= ROUND_MAX - 2;
-    this.#beginRound(last ? 'last-round' : 'round', dirty);
+    if (verdict.action === 'slow') {
+      this.#log.slowdown = verdict.slowdown ?? 0;
+      this.#do({ type: 'slow-guest', share: this.#log.slowdown });
+    }
+    // Three rounds are still to come after this one; the number of rounds is a field of 16 bits.
+    const last =
+      verdict.action === 'switch' || verdict.action === 'post-copy' || this.#round >= ROUND_MAX - 3;
+    if (!last) return this.#beginRound('round', dirty);
+    this.#flightPagesMax = verdict.flightPagesMax ?? Number.POSITIVE_INFINITY;
+    if (this.#log.mode === 'hybrid') this.#left = this.#heat.hot(dirty.pages);
+    const pages = dirty.clone();
+    pages.subtract(this.#left);
+    this.#beginRound('last-round', pages);
   }
 
   #reportRound(dirtyPages: number, policy: ConvergencePolicy | null): ConvergenceVerdict | null {
@@ -307,7 +388,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       ? { ...stats, predictedPauseNs: verdict.predictedPauseNs, etaNs: verdict.etaNs }
       : stats;
     const text = verdict
-      ? `round ${stats.round}: ${dirtyPages} pages dirty; ${verdict.action}: ${verdict.reason}`
+      ? `round ${stats.round}: ${dirtyPages} pages dirty; ${verdict.action}: ${verdict.outlook ?? verdict.reason}`
       : `round ${stats.round}: ${dirtyPages} pages dirty at the pause`;
     this.#do({ type: 'report', event: { type: 'round', atNs: this.#nowNs, stats: told, verdict, text } });
     return verdict;
@@ -345,6 +426,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     if (this.#phase !== 'committing') return;
     this.#instants.commitRecordedNs = this.#instants.finalSentNs = this.#nowNs;
     this.#enter('committed', this.#options.timers.startedNs);
+    const missing = this.#missing!;
     this.#send({
       type: 'final',
       migrationId: this.#options.migrationId,
@@ -354,8 +436,11 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       state: this.#state!.bytes,
       stateHash: this.#state!.hash,
       setHash: this.#setHash,
+      missing: encodePageSet(missing),
     });
     this.#state = null;
+    if (missing.next(0) >= 0) this.#serve(missing, this.#hot);
+    else this.#missing = null;
     // Frames held so far follow FINAL: before it they would only have delayed it.
     for (const frame of this.#frames.frames) this.#forward(frame);
   }
@@ -377,6 +462,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         if (copy !== null) this.#forward(copy);
         break;
       }
+      case 'serving':
       case 'ending':
       case 'proving':
         this.#forward(new Uint8Array(bytes));
@@ -398,16 +484,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     switch (m.type) {
       case 'accept':
         if (phase !== 'offering') return this.#unexpected(m.type);
-        if (m.version.major !== PROTOCOL_VERSION.major || m.version.minor > PROTOCOL_VERSION.minor) {
-          const { major, minor } = m.version;
-          return this.#fail(
-            'VMOTION_VERSION',
-            `the peer accepts with version ${major}.${minor}, which was not offered`,
-          );
-        }
-        this.#peerStoreId = m.storeId;
-        this.#enter('probing', this.#options.timers.pongNs);
-        return this.#ping();
+        return this.#accepted(m);
       case 'refuse':
         if (phase !== 'offering') return this.#unexpected(m.type);
         return this.#finish('refused', m.code, m.text);
@@ -424,6 +501,14 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       case 'started':
         if (phase !== 'committed' && phase !== 'in-doubt') return this.#unexpected(m.type);
         return this.#started(m);
+      case 'complete':
+        if (phase !== 'serving' || m.migrationId !== this.#options.migrationId)
+          return this.#unexpected(m.type);
+        return this.#guestIsAway();
+      case 'lacks':
+        if (phase !== 'serving' || m.migrationId !== this.#options.migrationId)
+          return this.#unexpected(m.type);
+        return this.#lacksCame(m);
       case 'nack':
         if (m.migrationId !== this.#options.migrationId) return this.#unexpected(m.type);
         return this.#nacked(m.code, m.text);
@@ -451,15 +536,58 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       type: 'report',
       event: { type: 'pause', atNs: this.#nowNs, parts, text: `the guest stood for ${formatNs(pauseNs)}` },
     });
-    this.#guestIsAway();
+    this.#startedThere();
   }
 
   /** It runs at the destination: nothing kept for its return is needed any more. */
-  #guestIsAway(): void {
+  #startedThere(): void {
     this.#reportFrames();
     this.#frames.takeAll();
+    if (this.#missing === null) return this.#guestIsAway();
+    this.#enter('serving', this.#options.timers.servingAlarmNs);
+  }
+
+  /** All of it is at the destination. */
+  #guestIsAway(): void {
+    this.#missing = null;
     this.#recordEnd('ending');
     this.#do({ type: 'release-guest' });
+  }
+
+  // ── post-copy ───────────────────────────────────────────────────────────────────────────────────
+
+  #serve(pages: PageSet, hot: PageSet | null): void {
+    this.#round++;
+    const pushFromNs = this.#nowNs + Math.round(this.#log.rttMinNs / 2);
+    this.#do({ type: 'serve-pages', round: this.#round, pushFromNs, pages: pages.clone(), hot });
+  }
+
+  #reconnected(): void {
+    if (this.#phase !== 'in-doubt' && this.#phase !== 'serving') return;
+    this.#connected = true;
+    if (this.#phase === 'serving') this.#resume();
+    else this.#send({ type: 'ask', migrationId: this.#options.migrationId, storeId: this.#peerStoreId });
+  }
+
+  #resume(): void {
+    this.#deadlineNs = this.#nowNs + this.#options.timers.servingAlarmNs;
+    const { migrationId, epoch } = this.#options;
+    this.#send({ type: 'resume', migrationId, epoch });
+  }
+
+  /** Only what the destination was told that it lacks can be lacking. */
+  #lacksCame(m: Lacks): void {
+    const lacks = decodePageSet(this.#options.pages, m.missing);
+    const beyond = lacks?.clone();
+    beyond?.subtract(this.#missing!);
+    if (lacks === null || beyond!.next(0) >= 0)
+      return this.#note('VMOTION_MESSAGE_FIELD', 'LACKS names pages that were not missing');
+    this.#serve(lacks, null);
+  }
+
+  #freedByWord(text: string): void {
+    this.#ending = { code: 'VMOTION_RESOLVED', text };
+    this.#guestIsAway();
   }
 
   #hashesCame(m: Hashes): void {
@@ -508,7 +636,14 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     this.#recordEnd('returning');
   }
 
+  #freeGuest(): void {
+    if (this.#log.slowdown === 0) return;
+    this.#log.slowdown = 0;
+    this.#do({ type: 'slow-guest', share: 0 });
+  }
+
   #resumeGuest(): void {
+    this.#freeGuest();
     this.#reportFrames();
     this.#do({ type: 'resume-guest' });
     const frames = this.#frames.takeAll();
@@ -550,6 +685,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   #beforeCommit(): boolean {
     switch (this.#phase) {
       case 'committed':
+      case 'serving':
       case 'ending':
       case 'proving':
       case 'withdrawing':
@@ -586,7 +722,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       case 'proving':
         this.#note(code, text);
         return this.#withoutProof();
-      default: // ending, withdrawing, returning wait for a record; a doubt stays one
+      default: // ending, withdrawing, returning wait for a record; a doubt stays one; serving waits for a new link
         this.#note(code, text);
     }
   }
@@ -606,8 +742,9 @@ export class Source implements Machine<SourceEvent, SourceAction> {
 
   #settle(verdict: 'running' | 'never', text: string): void {
     if (verdict === 'never') return this.#returnGuest('VMOTION_RESOLVED', text);
-    this.#ending = { code: 'VMOTION_RESOLVED', text };
-    this.#guestIsAway();
+    if (this.#missing === null) return this.#freedByWord(text);
+    this.#startedThere();
+    this.#resume();
   }
 
   #violation(code: string, text: string): void {
@@ -638,11 +775,20 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         return this.#fail('VMOTION_FINAL_STALLED', 'the final flight did not leave');
       case 'committed':
         return this.#fail('VMOTION_STARTED_TIMEOUT', 'the destination did not answer FINAL');
+      case 'serving':
+        return this.#alarm();
       case 'proving':
         return this.#withoutProof();
       default:
         return this.#fail('VMOTION_LOCAL_TIMEOUT', `a local step took too long in phase ${this.#phase}`);
     }
+  }
+
+  /** The guest's threads may be standing at pages that do not come. */
+  #alarm(): void {
+    this.#deadlineNs = this.#nowNs + this.#options.timers.servingAlarmNs;
+    const link = this.#connected ? 'the link stands' : 'the link is broken';
+    this.#note('VMOTION_POSTCOPY_STALLED', `pages are still being served, ${link}: the guest may be stalled`);
   }
 
   #precopyLimit(): void {
@@ -661,6 +807,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   }
 
   #finish(outcome: SourceOutcome, code: string, text: string): void {
+    this.#freeGuest();
     this.#enter('over', NEVER_NS);
     this.#dirty = this.#state = null;
     this.#do({ type: 'finished', outcome, code, text });

@@ -15,6 +15,7 @@ const PAGES = 65_536;
 const RATE_BPS = 8e9;
 const PAGE_NS = 4096;
 const RTT_NS = 800_000;
+const PRECOPY = { mode: 'pre-copy', slowdown: 0 } as const;
 
 /** Plays rounds of a guest that dirties `dirtied(ns)` distinct pages in `ns`, until the policy stops. */
 function play(dirtied: (ns: number) => number, policy = predictivePolicy(), pages = PAGES) {
@@ -39,7 +40,7 @@ function play(dirtied: (ns: number) => number, policy = predictivePolicy(), page
       throughputBps: (pagesSent * 4096 * 8e9) / Math.max(1, movingNs),
       dirtyRatePagesPerS: (dirty * 1e9) / (nowNs - startNs),
     });
-    const v = policy.decide({ rounds, rttNs: RTT_NS, pages });
+    const v = policy.decide({ rounds, rttNs: RTT_NS, pages, ...PRECOPY });
     verdicts.push(v);
     if (v.action !== 'continue') break;
   }
@@ -63,21 +64,25 @@ const oneRound = (dirtyPages: number, over: Partial<RoundStats> = {}): Convergen
   ],
   rttNs: RTT_NS,
   pages: PAGES,
+  ...PRECOPY,
 });
 
 test('the analytic case: overhead, one way, and the pages of the last round at the rate', () => {
   const policy = predictivePolicy({ overheadNs: 300_000, targetPauseNs: 2 * MS });
   const first = oneRound(10_000).rounds[0]!;
   const second = { ...first, round: 2, dirtyPages: 1000, dirtyRatePagesPerS: 100_000 }; // in 10 ms; before in 100 ms
-  const v = policy.decide({ rounds: [first, second], rttNs: RTT_NS, pages: PAGES });
+  const v = policy.decide({ rounds: [first, second], rttNs: RTT_NS, pages: PAGES, ...PRECOPY });
   // Ten times the pages in ten times the time: β = 1. The last round: 1000 pages · 4.096 µs + 0.8 ms = 4.896 ms;
   // at 100,000 pages/s 489.6 pages are dirtied in it.
   assert.is(v.predictedPauseNs, Math.round(300_000 + 400_000 + 489.6 * 4096));
   assert.is(v.action, 'continue');
   const relaxed = predictivePolicy({ overheadNs: 300_000, targetPauseNs: 3 * MS });
-  assert.is(relaxed.decide({ rounds: [first, second], rttNs: RTT_NS, pages: PAGES }).action, 'switch');
   assert.is(
-    relaxed.decide({ rounds: [first, second], rttNs: RTT_NS, pages: PAGES }).etaNs,
+    relaxed.decide({ rounds: [first, second], rttNs: RTT_NS, pages: PAGES, ...PRECOPY }).action,
+    'switch',
+  );
+  assert.is(
+    relaxed.decide({ rounds: [first, second], rttNs: RTT_NS, pages: PAGES, ...PRECOPY }).etaNs,
     4_896_000 + v.predictedPauseNs,
   );
 });
@@ -174,8 +179,8 @@ test('a policy is pure and always decides: no figure makes it throw or predict n
   fc.assert(
     fc.property(fc.array(stats, { minLength: 1, maxLength: 35 }), fc.nat(1e9), (rounds, rttNs) => {
       const policy = predictivePolicy();
-      const v = policy.decide({ rounds, rttNs, pages: PAGES });
-      assert.equal(policy.decide({ rounds, rttNs, pages: PAGES }), v);
+      const v = policy.decide({ rounds, rttNs, pages: PAGES, ...PRECOPY });
+      assert.equal(policy.decide({ rounds, rttNs, pages: PAGES, ...PRECOPY }), v);
       assert.ok(v.predictedPauseNs >= 0 && v.etaNs >= 0 && v.confidence >= 0 && v.confidence <= 1);
       if (rounds.length >= 30) assert.is.not(v.action, 'continue');
     }),
@@ -189,6 +194,82 @@ test('options out of range are refused with what is allowed', () => {
       (e: unknown) => e instanceof ConfigError && e.code === 'VMOTION_CONFIG_RANGE',
     );
   }
+});
+
+const HYBRID = { mode: 'hybrid', slowdown: 0 } as const;
+
+/** Rounds that found these many pages dirty, each as long as the pages before it take. */
+function historyOf(
+  dirtyPages: readonly number[],
+  over: Partial<ConvergenceHistory> = {},
+): ConvergenceHistory {
+  let carried = PAGES;
+  const rounds = dirtyPages.map((dirty, i) => {
+    const ns = carried * PAGE_NS + RTT_NS;
+    const stats: RoundStats = {
+      round: i + 1,
+      startNs: 0,
+      endNs: ns,
+      dirtyPages: dirty,
+      pagesSent: carried,
+      zeroPages: 0,
+      bytes: carried * 4096,
+      throughputBps: RATE_BPS,
+      dirtyRatePagesPerS: (dirty * 1e9) / ns,
+    };
+    carried = dirty;
+    return stats;
+  });
+  return { rounds, rttNs: RTT_NS, pages: PAGES, ...PRECOPY, ...over };
+}
+
+test('hybrid: rounds go on while one of the last two left fewer pages, then the rest comes afterwards', () => {
+  const policy = predictivePolicy({ targetPauseNs: MS });
+  const action = (...dirtyPages: number[]) => policy.decide(historyOf(dirtyPages, HYBRID)).action;
+  assert.is(action(8000), 'continue');
+  assert.is(action(8000, 7900), 'continue', 'one round without gain may be as long as the hot set takes');
+  assert.is(action(8000, 7900, 7800), 'post-copy');
+  assert.is(action(8000, 4000, 3900), 'continue');
+  assert.is(action(8000, 4000, 3900, 3800), 'post-copy');
+  assert.is(action(8000, 5), 'switch', 'what is left fits the pause');
+  const last = policy.decide(historyOf([8000, 7900, 7800], HYBRID));
+  assert.ok(last.flightPagesMax! >= 8 && last.flightPagesMax! <= 512);
+  assert.ok(last.predictedPauseNs <= MS, 'the pause keeps to its target whatever is dirty');
+  assert.ok(Number.isFinite(last.etaNs));
+  assert.is(last.outlook, undefined, 'it always comes to an end');
+});
+
+test('a guest that outruns the link: said after a round, with the reason and what would help', () => {
+  const v = predictivePolicy({ targetPauseNs: MS }).decide(historyOf([60_000, 60_000]));
+  assert.is(v.action, 'continue');
+  assert.match(
+    v.outlook!,
+    /^will not converge to a pause of .*, because 60000 pages are dirty again .*; would with --mode hybrid/,
+  );
+  const calm = predictivePolicy({ targetPauseNs: MS }).decide(historyOf([100, 5]));
+  assert.is(calm.outlook, undefined);
+});
+
+test('a slowed guest: step by step while rounds stall, and only where it is allowed', () => {
+  const stalled = [8000, 8000, 8000, 8000, 8000];
+  const decide = (slowGuest: boolean, slowdown: number) =>
+    predictivePolicy({ targetPauseNs: MS, slowGuest }).decide(
+      historyOf(stalled, { mode: 'pre-copy', slowdown }),
+    );
+  assert.is(decide(false, 0).action, 'switch');
+  let share = 0;
+  const steps: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const v = decide(true, share);
+    if (v.action !== 'slow') {
+      assert.is(v.action, 'switch', 'slowed as far as it goes');
+      break;
+    }
+    assert.ok(v.slowdown! > share && v.slowdown! < 1);
+    share = v.slowdown!;
+    steps.push(share);
+  }
+  assert.ok(steps.length >= 5 && share >= 0.95);
 });
 
 test.run();

@@ -1,11 +1,13 @@
 import * as assert from 'uvu/assert';
-import { ConfigError, WOKE } from '../../src/core/index.js';
+import { ConfigError, PageSet, WOKE } from '../../src/core/index.js';
 import {
   DESTINATION_TIMERS,
   Destination,
   type DestinationAction,
   type DestinationEvent,
   type DestinationOptions,
+  decodePageSet,
+  encodePageSet,
   type Message,
   type Offer,
 } from '../../src/vmotion-protocol/index.js';
@@ -40,6 +42,8 @@ const offer = (over: Partial<Offer> = {}): DestinationEvent =>
     ...over,
   });
 const applied = (round: number, pages: number): DestinationEvent => ({ type: 'round-applied', round, pages });
+/** An empty set of pages on the wire. */
+const NONE = Uint8Array.of(1);
 const final = (over: Partial<Extract<Message, { type: 'final' }>> = {}) =>
   got({
     type: 'final',
@@ -50,6 +54,7 @@ const final = (over: Partial<Extract<Message, { type: 'final' }>> = {}) =>
     state: Uint8Array.of(1),
     stateHash: { lo: 5, hi: 6 },
     setHash: { lo: 1, hi: 2 },
+    missing: NONE,
     ...over,
   });
 const LOST: DestinationEvent = { type: 'connection-lost', text: 'cut' };
@@ -79,7 +84,7 @@ function toReady(s: S): S {
     .give(applied(1, 100))
     .expect('send round-done');
   s.at(31 * MS)
-    .give(got({ type: 'arm', round: 2 }))
+    .give(got({ type: 'arm', round: 2, left: NONE }))
     .expect('arm');
   s.at(32 * MS)
     .give({ type: 'armed' })
@@ -160,7 +165,8 @@ test('an offer is refused with the reason: version, mode, place, limits, epoch, 
   const refused = (e: DestinationEvent, code: string, over: Partial<DestinationOptions> = {}) =>
     make(over).give(e).expect(`send refuse ${code}`, `finished refused ${code}`).wakesAt(Infinity);
   refused(offer({ version: { major: 2, minor: 0 } }), 'VMOTION_VERSION');
-  refused(offer({ mode: 'hybrid' }), 'VMOTION_MODE');
+  refused(offer({ mode: 'mid-copy' }), 'VMOTION_MODE');
+  refused(offer({ mode: 'post-copy' }), 'VMOTION_MODE', { catchesFaults: false });
   refused(offer({ guest: 'web-2' }), 'VMOTION_LIMIT');
   refused(offer({ pages: 99 }), 'VMOTION_LIMIT');
   refused(offer({ streams: 3 }), 'VMOTION_LIMIT', { streamsMax: 2 });
@@ -373,6 +379,126 @@ test('options out of range are refused', () => {
       () => make(over),
       (e: unknown) => e instanceof ConfigError,
     );
+  }
+});
+
+test('hybrid becomes pre-copy where missing pages cannot be caught, and ACCEPT says so', () => {
+  const accepted = (mode: string, catchesFaults: boolean) =>
+    make({ catchesFaults }).give(offer({ mode })).give({ type: 'prepared' }).sent('accept').mode;
+  assert.is(accepted('hybrid', false), 'pre-copy');
+  assert.is(accepted('hybrid', true), 'hybrid');
+  assert.is(accepted('post-copy', true), 'post-copy');
+  assert.is(accepted('pre-copy', false), 'pre-copy');
+});
+
+/** Pages 7 and 9 are missing when the guest starts. */
+function toFilling(s: S): S {
+  const missing = new PageSet(PAGES);
+  missing.add(7);
+  missing.add(9);
+  s.at(0)
+    .give(offer({ mode: 'hybrid' }))
+    .give({ type: 'prepared' })
+    .give(applied(1, 100));
+  const left = new PageSet(PAGES);
+  left.add(9);
+  s.give(got({ type: 'arm', round: 2, left: encodePageSet(left) })).expect('arm');
+  const arm = s.actions()[0]!;
+  assert.ok(arm.type === 'arm' && arm.left.has(9) && arm.left.count() === 1 && arm.round === 2);
+  s.give({ type: 'armed' }).give(applied(2, 3)).give(applied(3, 1));
+  s.at(51 * MS)
+    .give(final({ missing: encodePageSet(missing) }))
+    .expect('verify');
+  const verify = s.actions().find((a) => a.type === 'verify')!;
+  assert.ok(verify.type === 'verify' && verify.missing.has(7) && verify.missing.count() === 2);
+  s.give(OK).give({ type: 'state-loaded' }).give(RUNNING).expect('start-guest');
+  return s
+    .at(60 * MS)
+    .give(GUEST_STARTED)
+    .expect('announce', 'send started')
+    .wakesAt(60.5 * MS + 499.5 * MS);
+}
+
+test('pages missing at the start: COMPLETE and the proof come with the last of them', () => {
+  const s = toFilling(make());
+  s.at(70 * MS)
+    .give({ type: 'all-present' })
+    .expect('send complete', 'send-hashes');
+  s.at(71 * MS)
+    .give(got({ type: 'ended', migrationId: ID }))
+    .expect('forget-records', 'finished running VMOTION_OK');
+});
+
+test('the last page may be faster than the guest: COMPLETE waits for STARTED', () => {
+  const s = make();
+  s.at(0)
+    .give(offer({ mode: 'post-copy' }))
+    .give({ type: 'prepared' });
+  s.give(got({ type: 'arm', round: 1, left: NONE }))
+    .give({ type: 'armed' })
+    .give(applied(1, 0))
+    .give(applied(2, 0));
+  s.give(final({ round: 2, pages: 0, missing: encodePageSet(PageSet.full(PAGES)) })).give(OK);
+  s.give({ type: 'state-loaded' }).give(RUNNING).expect('start-guest');
+  s.give({ type: 'all-present' }).expect();
+  s.give(GUEST_STARTED).expect('announce', 'send started', 'send complete', 'send-hashes');
+});
+
+test('the link breaks while pages are missing: an alarm now and then, no end; RESUME is answered with what lacks', () => {
+  const s = toFilling(make());
+  s.at(62 * MS)
+    .give(LOST)
+    .expect();
+  s.at(560 * MS)
+    .give(WOKE)
+    .expect('nic-direct');
+  const alarmNs = 60 * MS + DESTINATION_TIMERS.fillingAlarmNs;
+  for (let i = 0; i < 5; i++) {
+    const atNs = alarmNs + i * DESTINATION_TIMERS.fillingAlarmNs;
+    s.wakesAt(atNs).at(atNs).give(WOKE).expect();
+    const [note] = s.actions();
+    assert.ok(
+      note?.type === 'report' && note.event.type === 'note' && note.event.code === 'VMOTION_POSTCOPY_STALLED',
+    );
+  }
+  s.give({ type: 'reconnected' }).expect();
+  s.give(got({ type: 'resume', migrationId: ID, epoch: 3 })).expect('tell-missing');
+  const lacks = new PageSet(PAGES);
+  lacks.add(9);
+  s.give({ type: 'missing-told', missing: lacks }).expect('send lacks');
+  assert.equal(decodePageSet(PAGES, s.sent('lacks').missing)?.words, lacks.words);
+  s.give({ type: 'all-present' }).expect('send complete', 'send-hashes');
+});
+
+test('COMPLETE was lost with the link: RESUME brings it, and the proof, again', () => {
+  const s = toFilling(make());
+  s.at(61 * MS)
+    .give(LOST)
+    .give({ type: 'all-present' })
+    .expect('send-hashes');
+  s.give({ type: 'reconnected' }).give(got({ type: 'resume', migrationId: ID, epoch: 3 }));
+  s.expect('send complete', 'send-hashes');
+  s.at(61 * MS + DESTINATION_TIMERS.endedNs)
+    .give(WOKE)
+    .expect('nic-direct', 'finished running VMOTION_ENDED_TIMEOUT');
+  s.give(got({ type: 'resume', migrationId: ID, epoch: 3 })).expect('send complete');
+  const t = toFilling(make());
+  t.give({ type: 'all-present' }).expect('send complete', 'send-hashes');
+  t.give(got({ type: 'resume', migrationId: ID, epoch: 3 })).expect('send complete', 'send-hashes');
+});
+
+test('a set of pages that is none, or that this mode does not have, is refused', () => {
+  const bad = (s: S, e: DestinationEvent) => s.give(e).expect('record NEVER');
+  bad(toReceiving(make()), got({ type: 'arm', round: 2, left: Uint8Array.of(9) }));
+  const some = encodePageSet(PageSet.full(PAGES));
+  bad(toReceiving(make()), got({ type: 'arm', round: 2, left: some }));
+  for (const missing of [some, Uint8Array.of(1, 0, 0)]) {
+    toReady(make())
+      .give(applied(3, 1))
+      .give(final({ missing }))
+      .expect('record NEVER')
+      .give({ type: 'recorded', record: 'NEVER' })
+      .expect('send nack VMOTION_FINAL_MISMATCH', 'discard', 'finished never VMOTION_FINAL_MISMATCH');
   }
 });
 

@@ -8,6 +8,8 @@ import {
   MESSAGE_BYTES_MAX,
   type Message,
   MessageReader,
+  MIGRATION_MODES,
+  PAGE_SET_BYTES_MAX,
   STATE_BYTES_MAX,
 } from '../../src/vmotion-protocol/index.js';
 import { suite } from '../suite.js';
@@ -27,6 +29,7 @@ const ns = fc.integer({ min: 0, max: 8_640_000_000_000_000 });
 const round = fc.integer({ min: 1, max: 0xffff });
 const pages = fc.nat(1 << 22);
 const bytesOf = (min: number, max: number) => fc.uint8Array({ minLength: min, maxLength: max });
+const pageSet = bytesOf(1, 60);
 const times = rec({ finalReceivedNs: ns, appliedNs: ns, verifiedNs: ns, recordedNs: ns, startedNs: ns });
 
 const message: fc.Arbitrary<Message> = fc.oneof(
@@ -43,11 +46,16 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     storeId: id,
     stateBytesMax: fc.nat(STATE_BYTES_MAX),
   }),
-  rec({ type: fc.constant('accept' as const), version, storeId: id }),
+  rec({
+    type: fc.constant('accept' as const),
+    version,
+    storeId: id,
+    mode: fc.constantFrom(...MIGRATION_MODES),
+  }),
   rec({ type: fc.constantFrom('refuse' as const, 'abort' as const, 'reject' as const), code, text }),
   rec({ type: fc.constantFrom('ping' as const, 'pong' as const), seq: u32 }),
   rec({ type: fc.constant('round-done' as const), round, pages }),
-  rec({ type: fc.constant('arm' as const), round }),
+  rec({ type: fc.constant('arm' as const), round, left: pageSet }),
   rec({ type: fc.constant('ready' as const) }),
   rec({
     type: fc.constant('final' as const),
@@ -58,8 +66,11 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     state: bytesOf(0, 300),
     stateHash: hash64,
     setHash: hash64,
+    missing: pageSet,
   }),
   rec({ type: fc.constant('started' as const), migrationId: id, epoch: u32, times }),
+  rec({ type: fc.constantFrom('complete' as const, 'resume' as const), migrationId: id, epoch: u32 }),
+  rec({ type: fc.constant('lacks' as const), migrationId: id, missing: pageSet }),
   rec({ type: fc.constant('nack' as const), migrationId: id, code, text }),
   rec({ type: fc.constant('frame' as const), bytes: bytesOf(14, 200) }),
   rec({
@@ -116,16 +127,18 @@ test('golden bytes of a PING and of an ACCEPT', () => {
         type: 'accept',
         version: { major: 1, minor: 0 },
         storeId: '000102030405060708090a0b0c0d0e0f',
+        mode: 'hybrid',
       }),
     ).toString('hex'),
     [
-      '00000042', // length 66
-      'de0003', // map of 3
+      '0000004e', // length 78
+      'de0004', // map of 4
       'a474797065a6616363657074', // type: "accept"
       'a776657273696f6e', // "version"
       'de0002a56d616a6f7201a56d696e6f7200', // {major: 1, minor: 0}
       'a773746f72654964', // "storeId"
       'c410000102030405060708090a0b0c0d0e0f', // 16 bytes
+      'a46d6f6465a6687962726964', // mode: "hybrid"
     ].join(''),
   );
 });
@@ -259,6 +272,7 @@ test('the largest FINAL fits the frame', () => {
     state: new Uint8Array(STATE_BYTES_MAX),
     stateHash: { lo: 0xffffffff, hi: 0xffffffff },
     setHash: { lo: 0xffffffff, hi: 0xffffffff },
+    missing: new Uint8Array(PAGE_SET_BYTES_MAX),
   };
   const bytes = encodeMessage(final);
   assert.ok(bytes.length - 4 <= MESSAGE_BYTES_MAX);

@@ -1,49 +1,11 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../suite.js';
 import { Pair, type PairOptions } from './pair.js';
+import { checkRules, guestAt } from './pair-rules.js';
 
 const test = suite('vmotion-protocol/source and destination');
 const US = 1000;
 const MS = 1_000_000;
-
-/** Where the guest is, and that it is whole there. */
-function guestAt(p: Pair): 'a' | 'b' | 'nowhere' {
-  assert.not.ok(p.a.running && p.b.running, 'two copies run');
-  const host = p.a.running ? p.a : p.b.running ? p.b : null;
-  if (host === null) return 'nowhere';
-  assert.equal(host.memory, p.truth, 'the running guest has lost nothing');
-  return host === p.a ? 'a' : 'b';
-}
-
-/** What must hold however it ended; hosts that died aside. */
-function checkRules(p: Pair, what: string): void {
-  const at = guestAt(p);
-  const decided = p.b.records.filter((r) => r === 'RUNNING' || r === 'NEVER');
-  assert.ok(decided.length <= 1, `${what}: decided ${decided}`);
-  if (p.b.running) assert.equal(decided, ['RUNNING'], `${what}: runs by a record`);
-  if (!p.a.alive) return;
-  switch (p.sourceOutcome) {
-    case 'completed':
-      assert.is(at, p.b.alive ? 'b' : 'nowhere', what);
-      assert.equal(decided, ['RUNNING'], what);
-      break;
-    case 'refused':
-    case 'aborted':
-      assert.is(at, 'a', what);
-      assert.not.equal(decided, ['RUNNING'], what);
-      assert.ok(
-        !p.a.records.includes('COMMIT') || p.a.records.includes('ENDED'),
-        `${what}: COMMIT is closed`,
-      );
-      break;
-    case 'in-doubt':
-      assert.not.ok(p.a.running, `${what}: an in-doubt source stays paused`);
-      assert.ok(p.a.records.includes('COMMIT') && !p.a.records.includes('ENDED'), what);
-      break;
-    default:
-      throw new Error(`${what}: the source has no outcome`);
-  }
-}
 
 const good = (over: Partial<PairOptions> = {}) => new Pair({ seed: 'good', ...over });
 

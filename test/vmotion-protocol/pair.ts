@@ -8,7 +8,7 @@
  *             source ══ messages, pages ══ destination
  *
  * Memory is an array of page versions, and `truth` is what a guest that never moved would hold. Everything is
- * checked at every instant: two running copies throw.
+ * checked at every instant: two running copies throw. A guest that touches a missing page at b stands until it has come.
  */
 import * as assert from 'uvu/assert';
 import { type Machine, PageSet, Rng, TimeHeap, WOKE } from '../../src/core/index.js';
@@ -22,6 +22,8 @@ import {
   type Hash64,
   type Message,
   MessageReader,
+  type MigrationMode,
+  PushOrder,
   predictivePolicy,
   SetHash,
   Source,
@@ -51,6 +53,7 @@ export interface PairOptions {
   /** Pages the guest writes in a millisecond. */
   readonly writesPerMs?: number;
   readonly policy?: ConvergencePolicy;
+  readonly mode?: MigrationMode;
   /** The connection is cut when this message is sent (from 0, both directions counted): it is the first one lost. */
   readonly cutAt?: number;
   /** This message is lost, and nobody is told. */
@@ -99,6 +102,12 @@ export class Pair {
   pauseNs = 0;
   released = false;
   hashesMatched = 0;
+  /** Pages that the destination lacks; none before FINAL. */
+  readonly missing: PageSet;
+  /** Pages sent by serving, over all links; and those that had come to b when they were sent. */
+  served = 0;
+  servedTwice = 0;
+  stalledTicks = 0;
 
   readonly #o: PairOptions;
   readonly #rng: Rng;
@@ -117,6 +126,12 @@ export class Pair {
   #armed = false;
   #direct = false;
   #work = 0;
+  readonly #known: PageSet;
+  /** Versions as they were placed at b, before its guest could write them. */
+  readonly #placed: Uint32Array;
+  #order: PushOrder | null = null;
+  #serving = 0;
+  #stalledAt = -1;
 
   constructor(o: PairOptions) {
     this.#o = o;
@@ -137,6 +152,9 @@ export class Pair {
     const content = this.#rng.fork('memory');
     for (let p = 0; p < this.pages; p++) this.truth[p] = this.a.memory[p] = content.below(1000);
     this.#dirty = new PageSet(this.pages);
+    this.missing = new PageSet(this.pages);
+    this.#known = new PageSet(this.pages);
+    this.#placed = new Uint32Array(this.pages);
     this.#sentVersions = new Uint32Array(this.pages).fill(0xffffffff);
     this.source = new Source({
       migrationId: ID,
@@ -145,6 +163,7 @@ export class Pair {
       pages: this.pages,
       streams: 2,
       storeId: STORE_A,
+      mode: o.mode ?? 'pre-copy',
       policy: o.policy ?? predictivePolicy({ targetPauseNs: 2 * MS }),
     });
     this.destination = new Destination({ guest: 'web-1', pages: this.pages, storeId: STORE_B });
@@ -175,7 +194,13 @@ export class Pair {
 
   /** An in-doubt source asks over a new connection, as `resolve` does; both hosts must live. */
   resolve(): this {
+    return this.reconnect();
+  }
+
+  /** The link is whole again while pages are missing; the driver opens it and says so to both. */
+  reconnect(): this {
     this.#connected = true;
+    this.#toDestination({ type: 'reconnected' });
     this.#toSource({ type: 'reconnected' });
     return this.run();
   }
@@ -187,7 +212,11 @@ export class Pair {
   #bothDone(): boolean {
     const a = !this.a.alive || this.sourceOutcomes.length > 0;
     const b = !this.b.alive || this.destinationOutcomes.length > 0 || this.destination.phase === 'idle';
-    return a && b;
+    if (a && b) return true;
+    // Without a link, or without the other host, post-copy waits for ever, or for long.
+    const cut = !this.#connected || !this.a.alive || !this.b.alive;
+    const { phase } = this.destination;
+    return cut && (a || this.source.phase === 'serving') && (b || phase === 'filling' || phase === 'running');
   }
 
   /** A wake-up must not ask to be woken at once again. */
@@ -215,12 +244,23 @@ export class Pair {
     for (; this.#work >= 1; this.#work--) {
       const hot = this.#rng.chance(0.7);
       const pfn = this.#rng.below(hot ? Math.min(20, this.pages) : this.pages);
-      if (host === null) continue;
+      if (host === null || this.#stands(host, pfn)) continue;
       host.memory[pfn] = host.memory[pfn]! + 1;
       this.truth[pfn] = this.truth[pfn]! + 1;
       if (host === this.a && this.#tracking) this.#dirty.add(pfn);
     }
     this.#at(this.nowNs + 100 * US, () => this.#tick());
+  }
+
+  /** Whether the guest at b stands at a page that is missing, this one or one before. */
+  #stands(host: Host, pfn: number): boolean {
+    if (host === this.a) return false;
+    if (this.#stalledAt < 0 && this.missing.has(pfn)) {
+      this.#stalledAt = pfn;
+      if (this.#connected) this.#later(this.#oneWayNs, 'a', () => this.#demanded(pfn));
+    }
+    if (this.#stalledAt >= 0) this.stalledTicks++;
+    return this.#stalledAt >= 0;
   }
 
   // ── frames ──────────────────────────────────────────────────────────────────────────────────────
@@ -340,7 +380,13 @@ export class Pair {
           this.#toSource({ type: 'harvested', dirty, dirtyPages: dirty.count() });
         });
       case 'send-pages':
+        this.#forget(action.missing);
         return this.#sendPages(action.round, action.pages, action.final);
+      case 'serve-pages':
+        this.#order = new PushOrder(action.pages, action.hot);
+        return this.#push(++this.#serving);
+      case 'slow-guest':
+        return;
       case 'pause-guest':
         this.#pauseCalledNs = this.nowNs;
         return this.#later(LOCAL_NS, 'a', () => {
@@ -354,6 +400,7 @@ export class Pair {
           this.#toSource({ type: 'state-saved', state, stateHash: stateHash(state) });
         });
       case 'resume-guest':
+        this.#order = null;
         assert.not.ok(this.b.running, 'the source resumes while the destination runs');
         assert.not.ok(
           this.b.records.includes('RUNNING') && this.b.alive,
@@ -390,6 +437,45 @@ export class Pair {
     }
   }
 
+  /** Missing pages leave the source's set-hash. */
+  #forget(missing: PageSet | null): void {
+    for (let p = missing?.next(0) ?? -1; p >= 0; p = missing!.next(p + 1)) {
+      const old = this.#sentVersions[p]!;
+      if (old !== 0xffffffff) this.#hashA.remove(p, pageHash(p, old).lo, pageHash(p, old).hi);
+      this.#sentVersions[p] = 0xffffffff;
+    }
+  }
+
+  #demanded(pfn: number): void {
+    if (this.#connected && this.#order?.demand(pfn)) this.#sendServed(pfn);
+  }
+
+  /** One page after the other, as long as the link stands and nobody began anew. */
+  #push(serving: number): void {
+    this.#later(this.#o.pageNs ?? 4096, 'a', () => {
+      if (serving !== this.#serving || !this.#connected || !this.#order?.takeRun(1)) return;
+      this.#sendServed(this.#order.pfn);
+      this.#push(serving);
+    });
+  }
+
+  #sendServed(pfn: number): void {
+    const version = this.a.memory[pfn]!;
+    this.served++;
+    if (this.released) throw new Error('a page is served from memory that was released');
+    this.#later(this.#oneWayNs, 'b', () => {
+      if (!this.#connected) return;
+      if (!this.missing.has(pfn)) {
+        this.servedTwice++;
+        return;
+      }
+      this.missing.delete(pfn);
+      this.b.memory[pfn] = this.#placed[pfn] = version;
+      if (this.#stalledAt === pfn) this.#stalledAt = -1;
+      if (this.missing.next(0) < 0) this.#toDestination({ type: 'all-present' });
+    });
+  }
+
   #sendPages(round: number, pages: PageSet, final: boolean): void {
     const pfns: number[] = [];
     const versions: number[] = [];
@@ -423,9 +509,10 @@ export class Pair {
       pfns.forEach((p, i) => {
         const old = pageHash(p, this.b.memory[p]!);
         const h = pageHash(p, versions[i]!);
-        if (round === 1) this.#hashB.add(p, h.lo, h.hi);
+        if (!this.#known.has(p)) this.#hashB.add(p, h.lo, h.hi);
         else this.#hashB.replace(p, old.lo, old.hi, h.lo, h.hi);
-        this.b.memory[p] = versions[i]!;
+        this.#known.add(p);
+        this.b.memory[p] = this.#placed[p] = versions[i]!;
       });
       this.#toDestination({ type: 'round-applied', round, pages: pfns.length });
     });
@@ -450,11 +537,14 @@ export class Pair {
       case 'prepare':
         return this.#later(LOCAL_NS, 'b', () => this.#toDestination({ type: 'prepared' }));
       case 'arm':
+        this.#drop(action.left);
         return this.#later(LOCAL_NS, 'b', () => {
           this.#armed = true;
           this.#toDestination({ type: 'armed' });
         });
       case 'verify':
+        this.#drop(action.missing);
+        this.missing.union(action.missing);
         return this.#later(LOCAL_NS, 'b', () => {
           const s = stateHash(action.state);
           const ok = this.#hashB.equals(action.setHash) && s.lo === action.stateHash.lo;
@@ -476,7 +566,8 @@ export class Pair {
             this.b.records.includes('RUNNING') && !this.b.records.includes('NEVER'),
             'RUNNING is on record',
           );
-          assert.equal(this.b.memory, this.truth, 'the guest starts with the memory it stopped with');
+          for (let p = 0; p < this.pages; p++)
+            if (!this.missing.has(p)) assert.is(this.b.memory[p], this.truth[p], `page ${p} is as it was`);
           this.b.running = true;
           this.pauseNs = this.nowNs - this.#pauseCalledNs;
           this.#toDestination({ type: 'guest-started', atNs: this.nowNs });
@@ -492,7 +583,10 @@ export class Pair {
         return;
       case 'send-hashes':
         return this.#sendHashes();
+      case 'tell-missing':
+        return this.#toDestination({ type: 'missing-told', missing: this.missing.clone() });
       case 'discard':
+        this.missing.clear();
         this.#armed = false;
         return;
       case 'finished':
@@ -504,12 +598,23 @@ export class Pair {
     }
   }
 
-  /** Of the memory the guest started with: in a real host they are taken as pages are applied. */
+  /** What the destination has of these pages goes, out of its set-hash too. */
+  #drop(pages: PageSet): void {
+    for (let p = pages.next(0); p >= 0; p = pages.next(p + 1)) {
+      if (!this.#known.has(p)) continue;
+      this.#known.delete(p);
+      const old = pageHash(p, this.b.memory[p]!);
+      this.#hashB.remove(p, old.lo, old.hi);
+      this.b.memory[p] = 0xdead;
+    }
+  }
+
+  /** As they were placed: the guest may have written them since. */
   #sendHashes(): void {
     const bytes = new Uint8Array(this.pages * 8);
     const view = new DataView(bytes.buffer);
     for (let p = 0; p < this.pages; p++) {
-      const h = pageHash(p, this.b.memory[p]!);
+      const h = pageHash(p, this.#placed[p]!);
       view.setUint32(p * 8, h.lo, true);
       view.setUint32(p * 8 + 4, h.hi, true);
     }

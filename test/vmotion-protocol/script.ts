@@ -15,6 +15,10 @@ export function summary(a: Action): string {
       return `send ${summaryOf(a.message)}`;
     case 'send-pages':
       return `send-pages ${a.round}${a.final ? ' final' : ''} (${a.pages.count()})`;
+    case 'serve-pages':
+      return `serve-pages ${a.round} (${a.pages.count()})`;
+    case 'slow-guest':
+      return `slow-guest ${a.share}`;
     case 'record':
       return `record ${a.record}`;
     case 'deliver-late-frames':

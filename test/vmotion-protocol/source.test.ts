@@ -2,6 +2,8 @@ import * as assert from 'uvu/assert';
 import { ConfigError, PageSet, WOKE } from '../../src/core/index.js';
 import {
   type ConvergencePolicy,
+  decodePageSet,
+  encodePageSet,
   type Message,
   SOURCE_TIMERS,
   Source,
@@ -49,7 +51,7 @@ const make = (over: Partial<SourceOptions> = {}) =>
 
 type S = ReturnType<typeof make>;
 const got = (message: Message): SourceEvent => ({ type: 'received', message });
-const ACCEPT = got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B });
+const ACCEPT = got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B, mode: 'pre-copy' });
 const dirty = (...pfns: number[]): SourceEvent => {
   const set = new PageSet(PAGES);
   for (const p of pfns) set.add(p);
@@ -182,6 +184,7 @@ test('the good path, message by message, and nothing more', () => {
     state: Uint8Array.of(1, 2, 3),
     stateHash: { lo: 5, hi: 6 },
     setHash: HASH,
+    missing: Uint8Array.of(1),
   });
   s.at(51 * MS)
     .give(STARTED)
@@ -279,7 +282,7 @@ test('an offer refused, unanswered or accepted in a version that was not offered
     { major: 1, minor: 1 },
   ]) {
     start()
-      .give(got({ type: 'accept', version, storeId: STORE_B }))
+      .give(got({ type: 'accept', version, storeId: STORE_B, mode: 'pre-copy' }))
       .expect('send abort VMOTION_VERSION', 'finished aborted VMOTION_VERSION');
   }
 });
@@ -533,6 +536,218 @@ test('options out of range are refused with what is allowed', () => {
       (e: unknown) => e instanceof ConfigError && e.code === 'VMOTION_CONFIG_RANGE',
     );
   }
+});
+
+// ── post-copy and hybrid ──────────────────────────────────────────────────────────────────────────
+
+const accept = (mode: 'pre-copy' | 'post-copy' | 'hybrid'): SourceEvent =>
+  got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B, mode });
+const COMPLETE = got({ type: 'complete', migrationId: ID, epoch: 3 });
+const pagesOf = (bytes: Uint8Array): number[] => {
+  const set = decodePageSet(PAGES, bytes)!;
+  const out = [];
+  for (let p = set.next(0); p >= 0; p = set.next(p + 1)) out.push(p);
+  return out;
+};
+
+function toProbed(s: S, mode: 'pre-copy' | 'post-copy' | 'hybrid'): S {
+  s.at(0).give({ type: 'start' });
+  s.at(MS)
+    .give(accept(mode))
+    .give(got({ type: 'pong', seq: 0 }));
+  return s.give(got({ type: 'pong', seq: 1 })).expect('harvest');
+}
+
+/** Two pages may travel in the pause; 4 and 5 are dirty after both rounds. */
+function toServing(s: S): S {
+  toProbed(s, 'hybrid')
+    .at(3 * MS)
+    .give(dirty())
+    .expect('send-pages 1 (100)');
+  s.give(sent(1, 100))
+    .give(done(1, 100))
+    .give(dirty(4, 5, 6))
+    .expect('send-pages 2 (3)');
+  s.give(sent(2, 3))
+    .give(done(2, 3))
+    .give(dirty(4, 5, 8))
+    .expect('send arm', 'send-pages 3 (1)');
+  assert.equal(pagesOf(s.sent('arm').left), [4, 5], 'what keeps changing is left out');
+  s.give(sent(3, 1)).give(done(3, 1)).give(READY).expect('pause-guest');
+  s.give({ type: 'guest-paused' })
+    .give(STATE)
+    .give(dirty(1, 4, 9, 30))
+    .expect('send-pages 4 final (2)');
+  const [flight] = s.actions().filter((a) => a.type === 'send-pages');
+  assert.ok(flight?.type === 'send-pages' && flight.pages.has(4), 'the hot page is in the pause');
+  s.at(50 * MS)
+    .give(sent(4, 2))
+    .give(COMMIT)
+    .expect('send final', 'serve-pages 5 (3)');
+  assert.equal(pagesOf(s.sent('final').missing), [5, 9, 30], 'dirty or left out, and not in the flight');
+  return s
+    .at(51 * MS)
+    .give(STARTED)
+    .expect()
+    .wakesAt(51 * MS + SOURCE_TIMERS.servingAlarmNs);
+}
+const hybrid = (over: Partial<SourceOptions> = {}) =>
+  make({
+    mode: 'hybrid',
+    policy: {
+      decide: (h) => ({
+        ...after(2).decide(h),
+        action: h.rounds.length < 2 ? 'continue' : 'post-copy',
+        flightPagesMax: 2,
+      }),
+    },
+    ...over,
+  });
+
+test('hybrid: FINAL names what is missing, the memory is kept until COMPLETE, the proof follows', () => {
+  const s = toServing(hybrid());
+  s.at(52 * MS)
+    .give(late(1))
+    .expect('send frame 1');
+  s.at(60 * MS)
+    .give(COMPLETE)
+    .expect('record ENDED', 'release-guest')
+    .give(ENDED)
+    .expect();
+  s.give(got({ type: 'hashes', firstPfn: 0, hashes: new Uint8Array(PAGES * 8) }));
+  s.expect('send ended', 'finished completed VMOTION_OK');
+});
+
+test('hybrid, and all that is dirty fits the pause: nothing is missing, nothing is served', () => {
+  const s = hybrid();
+  toProbed(s, 'hybrid').give(dirty()).give(sent(1, 100)).give(done(1, 100)).give(dirty(4));
+  s.give(sent(2, 1)).give(done(2, 1)).give(dirty(8)).give(sent(3, 1)).give(done(3, 1)).give(READY);
+  s.give({ type: 'guest-paused' }).give(STATE).give(dirty(9)).expect('send-pages 4 final (1)');
+  s.give(sent(4, 1)).give(COMMIT).expect('send final');
+  s.at(51 * MS)
+    .give(STARTED)
+    .expect('record ENDED', 'release-guest');
+});
+
+test('post-copy: one round of no pages, then all but the first few are missing', () => {
+  const s = toProbed(make({ mode: 'post-copy' }), 'post-copy');
+  s.give(dirty()).expect('send arm', 'send-pages 1 (0)');
+  assert.equal(pagesOf(s.sent('arm').left), [], 'the destination has nothing to drop');
+  s.give(sent(1, 0)).give(done(1, 0)).give(READY).expect('pause-guest');
+  s.give({ type: 'guest-paused' }).give(STATE).give(dirty(0, 50)).expect('send-pages 2 final (16)');
+  s.give(sent(2, 16)).give(COMMIT).expect('send final', 'serve-pages 3 (84)');
+  const missing = pagesOf(s.sent('final').missing);
+  assert.not.ok(missing.includes(0) || missing.includes(50), 'what was just written is wanted first');
+});
+
+test('a destination that cannot catch missing pages: hybrid is pre-copy, and it is said; anything else is no answer', () => {
+  const s = hybrid({ policy: after(1) });
+  s.at(0).give({ type: 'start' }).give(accept('pre-copy')).expect('send ping');
+  assert.ok(s.actions().some((a) => a.type === 'report' && a.event.type === 'note'));
+  s.give(got({ type: 'pong', seq: 0 }))
+    .give(got({ type: 'pong', seq: 1 }))
+    .give(dirty());
+  s.give(sent(1, 100)).give(done(1, 100)).give(dirty(4)).expect('send arm', 'send-pages 2 (1)');
+  s.give(sent(2, 1)).give(done(2, 1)).give(READY).give({ type: 'guest-paused' }).give(STATE);
+  s.give(dirty(...Array.from({ length: 50 }, (_, i) => i))).expect('send-pages 3 final (50)');
+  for (const [offered, granted] of [
+    ['pre-copy', 'hybrid'],
+    ['post-copy', 'pre-copy'],
+    ['hybrid', 'post-copy'],
+  ] as const) {
+    make({ mode: offered })
+      .give({ type: 'start' })
+      .give(accept(granted))
+      .expect('send abort VMOTION_MODE', 'finished aborted VMOTION_MODE');
+  }
+});
+
+test('the link breaks while pages are served: no end and no resume; over a new one only what lacks is sent', () => {
+  const s = toServing(hybrid());
+  s.at(60 * MS)
+    .give(LOST)
+    .expect();
+  s.give({ type: 'cancel', text: '' }).expect();
+  for (let i = 1; i < 4; i++) {
+    const atNs = 51 * MS + i * SOURCE_TIMERS.servingAlarmNs;
+    s.wakesAt(atNs).at(atNs).give(WOKE).expect();
+  }
+  s.give({ type: 'reconnected' }).expect('send resume');
+  const lacks = new PageSet(PAGES);
+  lacks.add(30);
+  s.give(got({ type: 'lacks', migrationId: ID, missing: encodePageSet(lacks) })).expect('serve-pages 6 (1)');
+  lacks.add(77);
+  s.give(got({ type: 'lacks', migrationId: ID, missing: encodePageSet(lacks) })).expect();
+  s.give(COMPLETE).expect('record ENDED', 'release-guest');
+});
+
+test('STARTED was lost: the doubt is settled by asking, and then the pages are served', () => {
+  const s = hybrid();
+  toProbed(s, 'hybrid')
+    .give(dirty())
+    .give(sent(1, 100))
+    .give(done(1, 100))
+    .give(dirty(4, 5, 6));
+  s.give(sent(2, 3))
+    .give(done(2, 3))
+    .give(dirty(4, 5, 8))
+    .give(sent(3, 1))
+    .give(done(3, 1))
+    .give(READY);
+  s.give({ type: 'guest-paused' })
+    .give(STATE)
+    .give(dirty(1, 4, 9, 30))
+    .give(sent(4, 2))
+    .give(COMMIT);
+  s.give(LOST).expect('finished in-doubt VMOTION_CONNECTION_LOST');
+  s.give({ type: 'reconnected' }).expect('send ask');
+  s.give(got({ type: 'answer', migrationId: ID, verdict: 'running' })).expect('send resume');
+  s.give(COMPLETE).expect('record ENDED', 'release-guest');
+});
+
+test('a NACK behind FINAL: the guest resumes, whatever was served', () => {
+  const s = hybrid();
+  toProbed(s, 'hybrid')
+    .give(dirty())
+    .give(sent(1, 100))
+    .give(done(1, 100))
+    .give(dirty(4, 5, 6));
+  s.give(sent(2, 3))
+    .give(done(2, 3))
+    .give(dirty(4, 5, 8))
+    .give(sent(3, 1))
+    .give(done(3, 1))
+    .give(READY);
+  s.give({ type: 'guest-paused' })
+    .give(STATE)
+    .give(dirty(1, 4, 9, 30))
+    .give(sent(4, 2))
+    .give(COMMIT);
+  s.give(NACK).expect('resume-guest', 'record ENDED');
+});
+
+test('a guest is slowed as the policy says, and runs freely again when it stays', () => {
+  const slow = { ...after(9).decide({ rounds: [], rttNs: 0, pages: PAGES, mode: 'pre-copy', slowdown: 0 }) };
+  const asked: number[] = [];
+  const s = make({
+    policy: {
+      decide: (h) => {
+        asked.push(h.slowdown);
+        return h.rounds.length < 3
+          ? { ...slow, action: 'slow', slowdown: 0.2 * h.rounds.length }
+          : { ...slow, action: 'give-up' };
+      },
+    },
+  });
+  toRounds(s)
+    .give(sent(1, 100))
+    .give(done(1, 100))
+    .give(dirty(1))
+    .expect('slow-guest 0.2', 'send-pages 2 (1)');
+  s.give(sent(2, 1)).give(done(2, 1)).give(dirty(1)).expect('slow-guest 0.4', 'send-pages 3 (1)');
+  s.give(sent(3, 1)).give(done(3, 1)).give(dirty(1));
+  s.expect('send abort VMOTION_NO_CONVERGENCE', 'slow-guest 0', 'finished aborted VMOTION_NO_CONVERGENCE');
+  assert.equal(asked, [0, 0.2, 0.4]);
 });
 
 test.run();

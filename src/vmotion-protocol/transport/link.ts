@@ -17,6 +17,8 @@ export interface Link {
   receive(chain: Chain): number;
   /** Whether `send` may have room again; asked after each wake-up while something waits to be sent. */
   writable(): boolean;
+  /** Keeps few bytes waiting below, so that what is given later is not long behind: post-copy pushes so. */
+  keepShallow?(): void;
   close(): void;
 }
 
@@ -32,6 +34,8 @@ export interface LinkPoller {
   flush(nowNs: number): void;
   /** When `takeIn` wants to be called at the latest; Infinity when no timer runs. */
   nextWakeNs(): number;
+  /** True while something of it lives on the thread's event loop (a TLS handshake): let that turn between two rounds. */
+  readonly wantsTurn?: boolean;
   /** Says which links have bytes waiting to be sent, so that the driver is woken when there is room. */
   wantWrite(link: Link, want: boolean): void;
   close(): void;

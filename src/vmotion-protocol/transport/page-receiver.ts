@@ -1,12 +1,15 @@
 /**
- * Receives page streams straight into guest memory: the reader says where the next bytes belong, the link puts
- * them there, and each page is hashed by reading it back once it is whole. docs/design.md, "Results", memoryIdentical.
+ * Receives page streams. docs/design.md, "Results", memoryIdentical.
  *
- * A payload arrives in pages of a guest that does not run: half a record is no harm, since without FINAL and a
- * fitting digest nothing ever starts.
+ *   rounds of pre-copy   the link puts bytes straight into guest memory; each page is hashed by reading it back
+ *   rounds behind ARM    into staging; each page is hashed there and then placed: the page may be missing, and a system
+ *                        call that is given a missing page fails (`stageFrom`)
+ *   post-copy            held back until FINAL has said what is missing (`holdFrom`, `release`)
+ *
+ * A payload arrives in pages of a guest that does not run, or from staging in one step: half a record is no harm.
  */
 import { PAGE_SIZE } from '../../core/index.js';
-import { PageStreamReader, STAGING_BYTES } from '../index.js';
+import { MAX_RECORD_PAGES, PAGE_HASH_BYTES, PageStreamReader, STAGING_BYTES } from '../index.js';
 import { Chain, newRegion, type Region } from './chain.js';
 import type { Link } from './link.js';
 import type { PageContent } from './page-sender.js';
@@ -20,10 +23,41 @@ export interface PageReceiverEvents {
   onViolation(code: string, text: string): void;
 }
 
+/** Where staged pages go. */
+export interface PageStage {
+  /** Pages from `pfn` on, whole and verified, stand in `source` from `offset` on. */
+  place(pfn: number, pages: number, source: Region, offset: number): void;
+  placeZeros(pfn: number, pages: number): void;
+  /** The page did not have the hash that came with it. */
+  damaged(pfn: number): void;
+}
+
+/** What is known of pages that came through staging. */
+export interface StagedContent extends PageContent {
+  /**
+   * Hashes a page that stands in `bytes` from `at` on, and takes its hash unless it differs from the announced one.
+   * @param announced holds lo u32, hi u32 at `announcedAt`; null when no hash came with the page
+   * @returns false when it differs
+   */
+  hashStaged(
+    pfn: number,
+    bytes: Uint8Array,
+    at: number,
+    announced: DataView | null,
+    announcedAt: number,
+  ): boolean;
+  /** The page is all zero. */
+  hashZero(pfn: number): void;
+}
+
 interface Lane {
   readonly link: Link;
   readonly reader: PageStreamReader;
   readonly staging: Region;
+  readonly stagingView: DataView;
+  /** Pages of one record, once records are staged. */
+  payload: Region | null;
+  payloadAt: number;
   readonly chain: Chain;
   /** Rounds this stream has ended. */
   ended: number;
@@ -33,15 +67,19 @@ interface Lane {
 export class PageReceiver {
   readonly #memory: Region;
   readonly #pages: number;
-  readonly #content: PageContent;
+  readonly #content: StagedContent;
   readonly #events: PageReceiverEvents;
   readonly #lanes: Lane[] = [];
+  #demandLane: Lane | null = null;
   #streams = 0;
   #roundsApplied = 0;
+  #stage: PageStage | null = null;
+  #stageFrom = Number.POSITIVE_INFINITY;
+  #holdFrom = Number.POSITIVE_INFINITY;
   /** Pages applied by round; a fast stream may be a round ahead. */
   readonly #pagesOf = new Map<number, number>();
 
-  constructor(memory: Region, pages: number, content: PageContent, events: PageReceiverEvents) {
+  constructor(memory: Region, pages: number, content: StagedContent, events: PageReceiverEvents) {
     this.#memory = memory;
     this.#pages = pages;
     this.#content = content;
@@ -55,53 +93,116 @@ export class PageReceiver {
 
   addStream(link: Link, stream: number): void {
     if (this.#lanes[stream] !== undefined) return link.close();
-    this.#lanes[stream] = {
+    this.#lanes[stream] = this.#laneOf(link, 1);
+  }
+
+  /** The link on which demanded pages come, all of round `round`; it is read once `release` was called. */
+  addDemandLink(link: Link, round: number): void {
+    this.#demandLane?.link.close();
+    this.#demandLane = this.#laneOf(link, round);
+  }
+
+  /** Records of `round` and later go through `stage`; those of the round behind it wait for `release`. */
+  stageFrom(round: number, stage: PageStage): void {
+    this.#stage = stage;
+    this.#stageFrom = round;
+    this.#holdFrom = round + 1;
+  }
+
+  /** Missing pages may come now. */
+  release(): void {
+    this.#holdFrom = Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether bytes were left waiting by the last `receive`, so that it wants to be called again at once. */
+  eager = false;
+
+  /** Takes what has come on every stream, demanded pages first. */
+  receive(): void {
+    this.eager = false;
+    if (this.#demandLane?.open) this.#receiveLane(this.#demandLane);
+    for (const lane of this.#lanes) if (lane?.open) this.#receiveLane(lane);
+  }
+
+  close(): void {
+    for (const lane of this.#lanes) lane?.link.close();
+    this.#demandLane?.link.close();
+  }
+
+  #laneOf(link: Link, firstRound: number): Lane {
+    const staging = newRegion(STAGING_BYTES);
+    return {
       link,
-      reader: new PageStreamReader(this.#pages),
-      staging: newRegion(STAGING_BYTES),
+      reader: new PageStreamReader(this.#pages, firstRound),
+      staging,
+      stagingView: new DataView(staging.bytes.buffer),
+      payload: null,
+      payloadAt: 0,
       chain: new Chain(),
       ended: 0,
       open: true,
     };
   }
 
-  /** Whether bytes were left waiting by the last `receive`, so that it wants to be called again at once. */
-  eager = false;
-
-  /** Takes what has come on every stream. */
-  receive(): void {
-    this.eager = false;
-    for (const lane of this.#lanes) if (lane?.open) this.#receiveLane(lane);
-  }
-
-  close(): void {
-    for (const lane of this.#lanes) lane?.link.close();
-  }
-
   #receiveLane(lane: Lane): void {
-    const { reader, chain } = lane;
     let budget = TURN_BYTES;
     while (budget > 0) {
-      const wanted = reader.needBytes;
-      chain.clear();
-      if (reader.phase === 'payload') chain.push(this.#memory, reader.memoryOffset, wanted);
-      else chain.push(lane.staging, 0, wanted);
-      const n = lane.link.receive(chain);
+      if (lane.reader.streamRound >= this.#holdFrom) return;
+      const n = this.#receiveSome(lane);
       if (n === 0) return;
       if (n < 0) {
         lane.open = false;
         return;
       }
       budget -= n;
-      if (reader.phase === 'staging')
-        reader.staging.set(lane.staging.bytes.subarray(0, n), reader.stagingOffset);
-      switch (reader.taken(n)) {
+      if (!this.#took(lane, n)) return;
+    }
+    this.eager = true;
+  }
+
+  /** Lets the link put bytes where the reader wants them, over all runs of a record in one call. */
+  #receiveSome(lane: Lane): number {
+    const { reader, chain, staging } = lane;
+    chain.clear();
+    if (reader.phase === 'staging') {
+      chain.push(staging, reader.stagingOffset, reader.needBytes);
+    } else if (this.#isStaged(reader)) {
+      lane.payload ??= newRegion(MAX_RECORD_PAGES * PAGE_SIZE);
+      chain.push(lane.payload, lane.payloadAt, reader.payloadBytesLeft);
+    } else {
+      chain.push(this.#memory, reader.memoryOffset, reader.needBytes);
+      for (let r = reader.run + 1; r < reader.runs; r++)
+        chain.push(this.#memory, reader.pfns[r]! * PAGE_SIZE, reader.counts[r]! * PAGE_SIZE);
+    }
+    return lane.link.receive(chain);
+  }
+
+  #isStaged(reader: PageStreamReader): boolean {
+    return reader.round >= this.#stageFrom;
+  }
+
+  /** Tells the reader what came. @returns false when the lane is of no more use */
+  #took(lane: Lane, bytes: number): boolean {
+    const { reader } = lane;
+    if (reader.phase === 'staging') {
+      const at = reader.stagingOffset;
+      reader.staging.set(lane.staging.bytes.subarray(at, at + bytes), at);
+    } else lane.payloadAt += bytes;
+    let left = bytes;
+    while (left > 0) {
+      const step = Math.min(left, reader.needBytes);
+      left -= step;
+      switch (reader.taken(step)) {
+        case 'data':
+          lane.payloadAt = 0;
+          break;
         case 'data-done':
-          this.#applied(reader);
+          if (this.#isStaged(reader)) this.#place(lane);
+          else this.#applied(reader);
           break;
         case 'zero':
-          this.#clear(reader);
-          this.#applied(reader);
+          if (this.#isStaged(reader)) this.#placeZeros(reader);
+          else this.#clear(reader);
           break;
         case 'end':
           lane.ended++;
@@ -109,10 +210,11 @@ export class PageReceiver {
           break;
         case 'bad':
           lane.open = false;
-          return this.#events.onViolation(reader.failure!.code, reader.failure!.text);
+          this.#events.onViolation(reader.failure!.code, reader.failure!.text);
+          return false;
       }
     }
-    this.eager = true;
+    return true;
   }
 
   /** Zero pages: written only where they are not zero already, so that untouched memory stays unpopulated. */
@@ -123,6 +225,7 @@ export class PageReceiver {
         if (!this.#content.hash(pfn)) this.#memory.bytes.fill(0, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
       }
     }
+    this.#applied(reader);
   }
 
   #applied(reader: PageStreamReader): void {
@@ -130,6 +233,47 @@ export class PageReceiver {
       const first = reader.pfns[r]!;
       for (let pfn = first; pfn < first + reader.counts[r]!; pfn++) this.#content.hash(pfn);
     }
+    this.#count(reader);
+  }
+
+  /** Verifies each page of a staged record and hands on the whole ones, neighbours together. */
+  #place({ reader, payload, stagingView }: Lane): void {
+    const announced = reader.hashesAt > 0 ? stagingView : null;
+    let offset = 0;
+    let hashAt = reader.hashesAt;
+    for (let r = 0; r < reader.runs; r++) {
+      const first = reader.pfns[r]!;
+      const end = first + reader.counts[r]!;
+      let wholeFrom = first;
+      for (let pfn = first; pfn < end; pfn++) {
+        const at = offset + (pfn - first) * PAGE_SIZE;
+        const whole = this.#content.hashStaged(pfn, payload!.bytes, at, announced, hashAt);
+        hashAt += PAGE_HASH_BYTES;
+        if (whole) continue;
+        this.#placeRun(wholeFrom, pfn, payload!, offset + (wholeFrom - first) * PAGE_SIZE);
+        wholeFrom = pfn + 1;
+        this.#stage!.damaged(pfn);
+      }
+      this.#placeRun(wholeFrom, end, payload!, offset + (wholeFrom - first) * PAGE_SIZE);
+      offset += (end - first) * PAGE_SIZE;
+    }
+    this.#count(reader);
+  }
+
+  #placeRun(first: number, end: number, payload: Region, offset: number): void {
+    if (end > first) this.#stage!.place(first, end - first, payload, offset);
+  }
+
+  #placeZeros(reader: PageStreamReader): void {
+    for (let r = 0; r < reader.runs; r++) {
+      const first = reader.pfns[r]!;
+      for (let pfn = first; pfn < first + reader.counts[r]!; pfn++) this.#content.hashZero(pfn);
+      this.#stage!.placeZeros(first, reader.counts[r]!);
+    }
+    this.#count(reader);
+  }
+
+  #count(reader: PageStreamReader): void {
     this.#pagesOf.set(reader.round, (this.#pagesOf.get(reader.round) ?? 0) + reader.pages);
   }
 

@@ -8,18 +8,10 @@
  * No page byte passes through JavaScript: records are gathered from guest memory by the link.
  */
 import { PAGE_SIZE, type PageSet } from '../../core/index.js';
-import {
-  HEADER_BYTES,
-  MAX_RECORD_PAGES,
-  RECORD_DATA,
-  RECORD_END,
-  RECORD_ZERO,
-  RUN_BYTES,
-  writeRecordHeader,
-  writeRun,
-} from '../index.js';
-import { Chain, newRegion, type Region } from './chain.js';
+import { MAX_RECORD_PAGES, MAX_RECORD_RUNS, RECORD_DATA, RECORD_END, RECORD_ZERO } from '../index.js';
+import type { Region } from './chain.js';
 import type { Link, LinkPoller } from './link.js';
+import { RecordLane } from './record-lane.js';
 
 /** What the sender knows of the pages' content; hashing updates the source's set-hash. */
 export interface PageContent {
@@ -29,23 +21,11 @@ export interface PageContent {
 
 /** Pages scanned by one call of `pump`, so that control messages never wait behind hashing. */
 const PUMP_PAGES = 512;
-/** Zero pages a ZERO record names at most. */
-const MAX_ZERO_RUNS = 64;
-
-interface Lane {
-  readonly link: Link;
-  readonly chain: Chain;
-  readonly staging: Region;
-  readonly view: DataView;
-  ended: boolean;
-  waiting: boolean;
-}
 
 export class PageSender {
   readonly #memory: Region;
   readonly #content: PageContent;
-  readonly #poller: LinkPoller;
-  readonly #lanes: Lane[];
+  readonly #lanes: RecordLane[];
   #round = 0;
   #pages: PageSet | null = null;
   #next = 0;
@@ -66,14 +46,12 @@ export class PageSender {
   ) {
     this.#memory = memory;
     this.#content = content;
-    this.#poller = poller;
-    this.#lanes = links.map((link, i) => {
-      const chain = new Chain();
-      const preamble = preambles[i]!;
-      chain.push(regionCopy(preamble), 0, preamble.length);
-      const staging = newRegion(HEADER_BYTES + MAX_RECORD_PAGES * RUN_BYTES + PAGE_SIZE);
-      return { link, chain, staging, view: new DataView(staging.bytes.buffer), ended: true, waiting: false };
-    });
+    this.#lanes = links.map((link, i) => new RecordLane(link, poller, preambles[i]!));
+  }
+
+  /** The lanes, for post-copy's pages that follow the rounds on the same links. */
+  get lanes(): readonly RecordLane[] {
+    return this.#lanes;
   }
 
   /** Begins a round. The set is read while the round lasts: do not change it. */
@@ -107,13 +85,8 @@ export class PageSender {
     let finished = 0;
     for (const lane of this.#lanes) {
       for (;;) {
-        if (lane.chain.bytes > 0) {
-          if (!lane.link.send(lane.chain)) return 'broken';
-          const waiting = lane.chain.bytes > 0;
-          if (waiting !== lane.waiting) this.#poller.wantWrite(lane.link, waiting);
-          lane.waiting = waiting;
-          if (waiting) break;
-        }
+        if (!lane.flush()) return 'broken';
+        if (lane.waiting) break;
         if (lane.ended) {
           finished++;
           break;
@@ -127,11 +100,11 @@ export class PageSender {
     return 'done';
   }
 
-  /** Puts the next record into a lane's chain. @returns pages looked at */
-  #fill(lane: Lane): number {
+  /** Puts the next record into a lane. @returns pages looked at */
+  #fill(lane: RecordLane): number {
     const pages = this.#pages!;
     if (this.#next < 0) {
-      this.#header(lane, RECORD_END, 0, 0);
+      this.bytes += lane.putHeader(RECORD_END, this.#round, 0, 0);
       lane.ended = true;
       return 0;
     }
@@ -140,57 +113,35 @@ export class PageSender {
     let zeros: boolean | null = null;
     let runStart = -1;
     let runPages = 0;
-    const closeRun = (): void => {
-      if (runPages === 0) return;
-      writeRun(lane.view, HEADER_BYTES + runs * RUN_BYTES, runStart, runPages);
-      runs++;
-      runPages = 0;
-    };
     // One record holds pages of one kind: take pages while the kind stays the same and there is room.
     let pfn = this.#next;
-    let looked = 0;
-    while (pfn >= 0 && looked < PUMP_PAGES) {
+    while (pfn >= 0 && count < PUMP_PAGES) {
       const zero = this.#pendingZero(pfn);
       zeros ??= zero;
       if (zero !== zeros) break;
       if (!zeros && count === MAX_RECORD_PAGES) break;
       if (runPages > 0 && runStart + runPages !== pfn) {
-        if (runs + 1 === MAX_ZERO_RUNS) break;
-        closeRun();
+        if (runs + 1 === MAX_RECORD_RUNS) break;
+        lane.putRun(runs++, runStart, runPages);
+        runPages = 0;
       }
       if (runPages === 0) runStart = pfn;
       runPages++;
       count++;
-      looked++;
       this.#hashedPfn = -1;
       pfn = pages.next(pfn + 1);
     }
-    closeRun();
+    lane.putRun(runs++, runStart, runPages);
     this.#next = pfn;
-    this.#header(lane, zeros ? RECORD_ZERO : RECORD_DATA, runs, count);
+    this.bytes += lane.putHeader(zeros ? RECORD_ZERO : RECORD_DATA, this.#round, runs, count);
     if (zeros) {
       this.zeroPages += count;
     } else {
       this.pagesSent += count;
-      for (let r = 0; r < runs; r++) {
-        const at = HEADER_BYTES + r * RUN_BYTES;
-        const first = lane.view.getUint32(at, true);
-        const n = lane.view.getUint32(at + 4, true);
-        if (this.corruptPfn >= first && this.corruptPfn < first + n) this.#pushCorrupted(lane, first, n);
-        else lane.chain.push(this.#memory, first * PAGE_SIZE, n * PAGE_SIZE);
-      }
+      lane.putPages(this.#memory, runs, this.corruptPfn);
       this.bytes += count * PAGE_SIZE;
     }
-    return looked;
-  }
-
-  /** The run with one byte of `corruptPfn` flipped, in a copy: the guest's own memory stays as it is. */
-  #pushCorrupted(lane: Lane, first: number, pages: number): void {
-    const copy = newRegion(pages * PAGE_SIZE);
-    copy.bytes.set(this.#memory.bytes.subarray(first * PAGE_SIZE, (first + pages) * PAGE_SIZE));
-    const at = (this.corruptPfn - first) * PAGE_SIZE + 2048;
-    copy.bytes[at] = copy.bytes[at]! ^ 0x01;
-    lane.chain.push(copy, 0, pages * PAGE_SIZE);
+    return count;
   }
 
   /** A page is hashed once a round, also when its kind ends one record and begins the next. */
@@ -204,17 +155,4 @@ export class PageSender {
     }
     return this.#hashedZero;
   }
-
-  #header(lane: Lane, kind: number, runs: number, pages: number): void {
-    writeRecordHeader(lane.view, 0, kind, this.#round, runs, pages);
-    const length = HEADER_BYTES + runs * RUN_BYTES;
-    lane.chain.push(lane.staging, 0, length);
-    this.bytes += length;
-  }
-}
-
-function regionCopy(bytes: Uint8Array): Region {
-  const region = newRegion(bytes.length);
-  region.bytes.set(bytes);
-  return region;
 }

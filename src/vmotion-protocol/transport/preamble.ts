@@ -6,10 +6,13 @@
  */
 export const PREAMBLE_BYTES = 24;
 const MAGIC = 0x4c48564d;
+/** The kind on the wire is the place in this list. */
+const KINDS = [null, 'control', 'pages', 'demand'] as const;
 
 export interface Preamble {
-  readonly kind: 'control' | 'pages';
-  /** Number of the page stream, from 0; 0 on the control channel. */
+  /** `demand`: pages that the guest waits for, and the requests for them the other way. */
+  readonly kind: 'control' | 'pages' | 'demand';
+  /** Number of the page stream, from 0; 0 on the other kinds. */
   readonly stream: number;
   readonly migrationId: Uint8Array;
 }
@@ -17,7 +20,7 @@ export interface Preamble {
 export function encodePreamble(p: Preamble): Uint8Array {
   const bytes = new Uint8Array(PREAMBLE_BYTES);
   new DataView(bytes.buffer).setUint32(0, MAGIC, false);
-  bytes[4] = p.kind === 'control' ? 1 : 2;
+  bytes[4] = KINDS.indexOf(p.kind);
   bytes[5] = p.stream;
   bytes.set(p.migrationId, 8);
   return bytes;
@@ -27,7 +30,7 @@ export function encodePreamble(p: Preamble): Uint8Array {
 export function decodePreamble(bytes: Uint8Array): Preamble | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < PREAMBLE_BYTES || view.getUint32(0, false) !== MAGIC) return null;
-  const kind = bytes[4] === 1 ? 'control' : bytes[4] === 2 ? 'pages' : null;
+  const kind = KINDS[bytes[4]!] ?? null;
   if (kind === null || bytes[5]! > 15) return null;
   return { kind, stream: bytes[5]!, migrationId: bytes.slice(8, PREAMBLE_BYTES) };
 }

@@ -21,6 +21,7 @@ import {
   POLLIN,
   POLLOUT,
   type PollSet,
+  setTcpBacklog,
   setTcpUserTimeout,
 } from '../../sys/index.js';
 import { type Chain, newRegion } from './chain.js';
@@ -33,6 +34,8 @@ const USER_TIMEOUT_MS = 10_000;
 /** How long a closed link waits for the peer's end. */
 const LINGER_NS = 2_000_000_000;
 const SINK_BYTES = 65_536;
+/** Bytes that wait unsent in a shallow link: a few super-frames, so that the kernel never runs dry. */
+const SHALLOW_BYTES = 262_144;
 const MSG_DONTWAIT = 0x40;
 
 class TcpLink implements Link {
@@ -81,6 +84,10 @@ class TcpLink implements Link {
       if (n < asked) break;
     }
     return moved;
+  }
+
+  keepShallow(): void {
+    setTcpBacklog(this.fd, SHALLOW_BYTES);
   }
 
   writable(): boolean {

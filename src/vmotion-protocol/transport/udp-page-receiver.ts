@@ -1,0 +1,108 @@
+/**
+ * Receives pages from a UDP link: the face of `PageReceiver`. Records are put together beside guest memory and placed
+ * whole, so that fragments of two versions never meet there and a page may be missing while its parts come.
+ *
+ *   fragment ─► slot ─whole─► guest memory, hashed by reading it back
+ *                       └──► behind `stageFrom`: hashed in the slot, placed by the stage (UFFDIO_COPY)
+ */
+import { PAGE_SIZE } from '../../core/index.js';
+import { ENCODING_RAW, PageInbox, type PageSink, RECORD_BYTES_MAX } from '../index.js';
+import { newRegion, type Region } from './chain.js';
+import type { PageReceiverEvents, PageStage, StagedContent } from './page-receiver.js';
+import type { UdpLink } from './udp-links.js';
+
+/** Slots of one chunk: what is in parts at a time is mostly less. */
+const CHUNK_SLOTS = 256;
+
+export class UdpPageReceiver implements PageSink {
+  readonly #memory: Region;
+  readonly #content: StagedContent;
+  readonly #events: PageReceiverEvents;
+  readonly #link: UdpLink;
+  readonly #inbox: PageInbox;
+  readonly #chunks: Region[] = [];
+  readonly #applied: { readonly round: number; readonly pages: number }[] = [];
+  #stage: PageStage | null = null;
+  #stageFrom = Number.POSITIVE_INFINITY;
+  #violation: string | null = null;
+  /** Never: what has come has been taken in with the datagrams. */
+  readonly eager = false;
+
+  constructor(
+    memory: Region,
+    pages: number,
+    content: StagedContent,
+    events: PageReceiverEvents,
+    link: UdpLink,
+  ) {
+    this.#memory = memory;
+    this.#content = content;
+    this.#events = events;
+    this.#link = link;
+    this.#inbox = new PageInbox(pages, this);
+  }
+
+  /** From now on pages are taken; before, they are not acknowledged and come again. */
+  begin(): void {
+    this.#link.receivePages(this.#inbox);
+  }
+
+  /** Pages of `round` and later are placed by `stage`: they may be missing in guest memory. */
+  stageFrom(round: number, stage: PageStage): void {
+    this.#stage = stage;
+    this.#stageFrom = round;
+  }
+
+  /** Tells of rounds that have been applied; pages themselves were placed as their datagrams came. */
+  receive(): void {
+    if (this.#violation !== null) {
+      const text = this.#violation;
+      this.#violation = null;
+      return this.#events.onViolation('VMOTION_PAGE_KIND', text);
+    }
+    for (let done = this.#applied.shift(); done !== undefined; done = this.#applied.shift())
+      this.#events.onRoundApplied(done.round, done.pages);
+  }
+
+  close(): void {} // the link is the control channel's
+
+  /** PageSink. */
+  collect(slot: number, offset: number, bytes: Uint8Array, at: number, length: number): void {
+    const chunk = Math.floor(slot / CHUNK_SLOTS);
+    while (chunk >= this.#chunks.length) this.#chunks.push(newRegion(CHUNK_SLOTS * RECORD_BYTES_MAX));
+    const to = (slot % CHUNK_SLOTS) * RECORD_BYTES_MAX + offset;
+    this.#chunks[chunk]!.bytes.set(bytes.subarray(at, at + length), to);
+  }
+
+  complete(slot: number, round: number, pfn: number, encoding: number): void {
+    if (encoding !== ENCODING_RAW) {
+      this.#violation = `page ${pfn} came in encoding ${encoding}, which was not agreed on`;
+      return;
+    }
+    const chunk = this.#chunks[Math.floor(slot / CHUNK_SLOTS)]!;
+    const at = (slot % CHUNK_SLOTS) * RECORD_BYTES_MAX;
+    if (round >= this.#stageFrom) {
+      this.#content.hashStaged(pfn, chunk.bytes, at, null, 0);
+      this.#stage!.place(pfn, 1, chunk, at);
+      return;
+    }
+    this.#memory.bytes.set(chunk.bytes.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
+    this.#content.hash(pfn);
+  }
+
+  zero(round: number, pfn: number): void {
+    if (round >= this.#stageFrom) {
+      this.#content.hashZero(pfn);
+      this.#stage!.placeZeros(pfn, 1);
+      return;
+    }
+    // Written only where it is not zero already, so that untouched memory stays unpopulated.
+    if (this.#content.hash(pfn)) return;
+    this.#memory.bytes.fill(0, pfn * PAGE_SIZE, (pfn + 1) * PAGE_SIZE);
+    this.#content.hash(pfn);
+  }
+
+  roundApplied(round: number, pages: number): void {
+    this.#applied.push({ round, pages });
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * How datagrams of a connection reach the other host: the kernel's UDP here, our own IP stack in attaches without one.
+ */
+import {
+  closeFd,
+  connectUdp,
+  DatagramBatch,
+  DatagramReceiver,
+  type Endpoint,
+  openUdp,
+  POLLIN,
+  POLLOUT,
+  type PollSet,
+  probeOwnMtu,
+  setBuffers,
+} from '../../sys/index.js';
+import { DATAGRAM_BYTES_MAX, DatagramPlan } from '../index.js';
+import { newRegion, type Region } from './chain.js';
+
+/** Gives the address of a page's bytes as they are to be sent. */
+export type PageAddress = (pfn: number) => number;
+
+/** Takes one datagram that has come: bytes[at … at+length), `view` over the same buffer; valid during the call. */
+export type DatagramSink = (bytes: Uint8Array, view: DataView, at: number, length: number) => void;
+
+export interface DatagramWire {
+  /** UDP payload that the interface carries at most. */
+  readonly maxDatagramBytes: number;
+  /** Plans must have their page bytes copied in. */
+  readonly flat: boolean;
+  /** Where the next datagram is planned. */
+  readonly plan: DatagramPlan;
+  /** Offset in the plan's buffer for the next datagram; −1 when `flush` must come first, or the socket is full. */
+  readonly at: number;
+  /** The plan's datagram is to leave. */
+  push(pageAddress: PageAddress | null): void;
+  /** Hands to the net what was pushed. */
+  flush(): void;
+  /** Takes in what has come, a bounded number of datagrams. */
+  takeIn(sink: DatagramSink): void;
+  /** When `takeIn` wants to be called though nothing came; Infinity when there is no timer. */
+  nextWakeNs(): number;
+  close(): void;
+}
+
+/** IPv4 and UDP headers. */
+const HEADERS = 28;
+/** Asked of the kernel for each direction; it gives what it may. */
+const SOCKET_BYTES = 8 * 2 ** 20;
+/** Planned bytes between two flushes, and pieces one datagram can have. */
+const STAGING_BYTES = 96 * 1024;
+const PIECES_MAX = 17;
+/** Bytes and calls of one turn: what comes is acknowledged only after it, and the sender must not wait for that. */
+const TURN_BYTES = 256 * 1024;
+const CALLS_A_TURN = 8;
+
+/** UDP of the namespace that the calling thread has entered, between two fixed endpoints. */
+export class KernelWire implements DatagramWire {
+  readonly maxDatagramBytes: number;
+  readonly flat = false;
+  readonly plan: DatagramPlan;
+  readonly #fd: number;
+  readonly #slot: number;
+  readonly #polls: PollSet;
+  readonly #staging: Region = newRegion(STAGING_BYTES);
+  readonly #batch: DatagramBatch;
+  readonly #receiver: DatagramReceiver;
+  #at = 0;
+  #full = false;
+
+  /** @param mtu the interface's, 540 or more; what lies beyond is found by probing */
+  constructor(polls: PollSet, local: Endpoint, peer: Endpoint, mtu: number) {
+    this.maxDatagramBytes = Math.min(DATAGRAM_BYTES_MAX, mtu - HEADERS);
+    this.#polls = polls;
+    this.#fd = openUdp(local);
+    connectUdp(this.#fd, peer);
+    setBuffers(this.#fd, SOCKET_BYTES);
+    probeOwnMtu(this.#fd);
+    this.#batch = new DatagramBatch(this.#fd);
+    this.#receiver = new DatagramReceiver(this.#fd);
+    this.plan = new DatagramPlan(this.#staging.bytes);
+    this.#slot = polls.add(this.#fd, POLLIN);
+  }
+
+  /** Whether the kernel cuts and joins datagrams for us (UDP_SEGMENT, UDP_GRO). */
+  get offload(): { readonly segmenting: boolean; readonly joining: boolean } {
+    return { segmenting: this.#batch.segmenting, joining: this.#receiver.joining };
+  }
+
+  get at(): number {
+    const room = this.#at + this.maxDatagramBytes <= STAGING_BYTES && this.#batch.hasRoom(PIECES_MAX);
+    return this.#full || !room ? -1 : this.#at;
+  }
+
+  push(pageAddress: PageAddress | null): void {
+    const { plan } = this;
+    const base = this.#staging.address;
+    let from = plan.start;
+    for (let i = 0; i < plan.cuts; i++) {
+      const to = plan.cutAt[i]!;
+      this.#batch.piece(base + from, to - from);
+      this.#batch.piece(pageAddress!(plan.cutPfn[i]!) + plan.cutOffset[i]!, plan.cutLength[i]!);
+      from = to;
+    }
+    if (plan.end > from) this.#batch.piece(base + from, plan.end - from);
+    this.#batch.endDatagram(plan.length, plan.probe);
+    this.#at = (plan.end + 15) & ~15;
+  }
+
+  flush(): void {
+    if (this.#full && (this.#polls.ready(this.#slot) & POLLOUT) === 0) return;
+    const sent = this.#batch.flush();
+    if (sent === this.#full) this.#polls.setEvents(this.#slot, sent ? POLLIN : POLLIN | POLLOUT);
+    this.#full = !sent;
+    if (sent) this.#at = 0;
+  }
+
+  takeIn(sink: DatagramSink): void {
+    const receiver = this.#receiver;
+    let bytes = 0;
+    for (let call = 0; call < CALLS_A_TURN && bytes < TURN_BYTES; call++) {
+      const n = receiver.receive();
+      for (let i = 0; i < n; i++) {
+        const size = receiver.segmentBytes(i);
+        const end = receiver.offset(i) + receiver.length(i);
+        bytes += receiver.length(i);
+        for (let at = receiver.offset(i); at < end; at += size)
+          sink(receiver.bytes, receiver.view, at, Math.min(size, end - at));
+      }
+      if (n < DatagramReceiver.MESSAGES) return;
+    }
+  }
+
+  nextWakeNs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  close(): void {
+    this.#polls.remove(this.#slot);
+    closeFd(this.#fd);
+  }
+}

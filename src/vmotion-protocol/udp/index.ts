@@ -1,0 +1,18 @@
+/** The UDP transport's machines: one connection a migration. SPEC.md, "The UDP transport". */
+export { Bbr } from './congestion/bbr.js';
+export type { AckSample, CongestionControl } from './congestion/congestion-control.js';
+export { Cubic } from './congestion/cubic.js';
+export { FixedRate } from './congestion/fixed.js';
+export { Connection, type ConnectionState } from './connection.js';
+export type { ConnectionOptions } from './connection-options.js';
+export { DatagramPlan } from './datagram-plan.js';
+export {
+  DATAGRAM_BYTES_MAX,
+  ENCODING_RAW,
+  FLAG_INITIATOR,
+  FLAG_OPENING,
+  PacketReader,
+  RECORD_BYTES_MAX,
+} from './packet-codec.js';
+export { PageInbox, type PageSink } from './page-inbox.js';
+export { PageOutbox, type PageRecords } from './page-outbox.js';
