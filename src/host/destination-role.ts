@@ -4,9 +4,10 @@
  * Before READY everything that can be made ready is: memory mapped, links open, the guest's thread at the start
  * line. After FINAL one call stack verifies, records RUNNING, starts the guest and announces it.
  */
+import { availableParallelism } from 'node:os';
 import { WOKE } from '../core/index.js';
-import type { WorkloadGuest } from '../guest/memory/index.js';
-import { nowNs, receiveBytes } from '../sys/index.js';
+import { RUNNING } from '../guest/memory/index.js';
+import { nowNs, type PollSet, receiveBytes } from '../sys/index.js';
 import {
   Destination,
   type DestinationAction,
@@ -23,23 +24,34 @@ import {
 import type { Announcements } from './announcements.js';
 import type { ControlChannel } from './control-channel.js';
 import type { HostReport } from './ipc.js';
+import { MissingMemory } from './missing-memory.js';
+import type { MovingGuest } from './moving-guest.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { hashOfState } from './state-hash.js';
 
-const START_LIMIT_MS = 1000;
+/** Once the last round has come, FINAL is a round trip away: it is looked for so long without sleeping. */
+const FINAL_SPIN_NS = 20_000_000;
+/** With fewer cores a thread that spins takes the time from the guest that has to stop, or from the fabric. */
+const CORES_TO_SPIN = 4;
+/** How long the guest's first step is awaited before anything else, and then between two looks for it. */
+const START_WAIT_MS = 0.2;
+const START_LOOK_NS = 20_000;
 const FRAME_BYTES = 2048;
 /** Pages whose hashes one HASHES message carries. */
 const HASHES_PAGES = 4096;
 
 export interface DestinationParts {
-  readonly guest: WorkloadGuest;
+  readonly guest: MovingGuest;
   readonly guestName: string;
   readonly announcements: Announcements;
   readonly nicFd: number;
   readonly table: PageTable;
   readonly records: RecordStore;
+  readonly polls: PollSet;
   readonly poller: LinkPoller;
+  /** Whether this machine catches faults on missing pages. */
+  readonly catchesFaults: boolean;
   readonly report: (report: HostReport) => void;
   /** Why this host cannot take the guest now, or null. */
   readonly refusal: string | null;
@@ -57,6 +69,13 @@ export class DestinationRole {
   readonly #receiver: PageReceiver;
   readonly #frame = newRegion(FRAME_BYTES);
   readonly migrationId: string;
+  #missing: MissingMemory | null = null;
+  #demandLink: Link | null = null;
+  #armRound = 0;
+  #empty = false;
+  #starting = false;
+  #spinUntilNs = 0;
+  #filling = false;
   #hashesFrom = -1;
   #epoch = 0;
   #lost = false;
@@ -68,13 +87,18 @@ export class DestinationRole {
     this.migrationId = migrationId;
     const { guest, table } = parts;
     this.#receiver = new PageReceiver(regionOf(guest.memory.bytes), guest.memory.pages, table, {
-      onRoundApplied: (round, pages) => this.#step({ type: 'round-applied', round, pages }),
+      onRoundApplied: (round, pages) => {
+        if (round === this.#armRound && availableParallelism() >= CORES_TO_SPIN)
+          this.#spinUntilNs = nowNs() + FINAL_SPIN_NS;
+        this.#step({ type: 'round-applied', round, pages });
+      },
       onViolation: (code, text) => this.#lose(code, text),
     });
     this.#machine = new Destination({
       guest: parts.guestName,
       pages: guest.memory.pages,
       storeId: Buffer.from(parts.records.storeId).toString('hex'),
+      catchesFaults: parts.catchesFaults,
       epochOf: (name) => parts.records.highestEpoch(name),
       decisionOf: (id) => parts.records.decision(id),
     });
@@ -82,7 +106,14 @@ export class DestinationRole {
 
   nextWakeNs(): number {
     if (this.finished) return Number.POSITIVE_INFINITY;
-    if (this.#receiver.eager || (this.#hashesFrom >= 0 && this.#control.backlog === 0)) return 0;
+    if (this.#spinUntilNs > 0 && nowNs() > this.#spinUntilNs) this.#spinUntilNs = 0;
+    if (this.#starting) return nowNs() + START_LOOK_NS;
+    if (
+      this.#spinUntilNs > 0 ||
+      this.#receiver.eager ||
+      (this.#hashesFrom >= 0 && this.#control.backlog === 0)
+    )
+      return 0;
     return this.#machine.nextWakeNs();
   }
 
@@ -90,8 +121,17 @@ export class DestinationRole {
     this.#receiver.addStream(link, stream);
   }
 
+  /** The link on which demanded pages come, and the requests for them leave. */
+  addDemandLink(link: Link): void {
+    this.#demandLink?.close();
+    this.#demandLink = link;
+    if (this.#armRound > 0) this.#useDemandLink();
+  }
+
   service(): void {
     if (this.finished) return;
+    this.#missing?.service();
+    if (this.#starting) this.#mayHaveStarted();
     if (!this.#lost) {
       const trouble = this.#control.flush()
         ? this.#control.receive((m) => this.#received(m))
@@ -99,9 +139,32 @@ export class DestinationRole {
       if (trouble !== null && !this.finished) this.#lose(trouble.code, trouble.text);
     }
     // A closed page stream alone proves nothing while the control channel lives: the machine's timers decide.
-    if (!this.finished && !this.#lost) this.#receiver.receive();
+    if (!this.finished && !this.#lost) this.#receive();
     this.#sendHashes();
     if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
+  }
+
+  #receive(): void {
+    this.#receiver.receive();
+    if (!this.#filling || !this.#missing!.whole) return;
+    this.#filling = false;
+    this.#missing!.release();
+    this.#step({ type: 'all-present' });
+  }
+
+  #useDemandLink(): void {
+    if (this.#demandLink === null || this.#missing === null) return;
+    this.#missing.connect(this.#demandLink);
+    // Behind the armed round comes the final flight, and behind that what was missing.
+    this.#receiver.addDemandLink(this.#demandLink, this.#armRound + 2);
+  }
+
+  /** The guest's first step may need a page that is missing: then this thread has to fetch it, and cannot just wait. */
+  #mayHaveStarted(): void {
+    const { control } = this.#parts.guest;
+    if (control.state !== RUNNING) return;
+    this.#starting = false;
+    this.#step({ type: 'guest-started', atNs: control.firstInstructionNs });
   }
 
   /** A violation's answer leaves before the link counts as lost; a message of a later version is no end. */
@@ -119,6 +182,11 @@ export class DestinationRole {
 
   #received(message: Message): void {
     if (message.type === 'offer') this.#epoch = message.epoch;
+    if (message.type === 'final') {
+      // The guest's thread wakes while memory is verified, and not earlier: a spinning thread takes from others.
+      this.#parts.guest.control.spinAtStart(true);
+      this.#spinUntilNs = 0;
+    }
     this.#step({ type: 'received', message });
   }
 
@@ -144,15 +212,29 @@ export class DestinationRole {
         table.clear();
         this.#parts.dropMemory();
         this.#receiver.begin(action.streams);
+        this.#empty = action.mode === 'post-copy';
+        if (action.mode !== 'pre-copy')
+          this.#missing = new MissingMemory(guest.memory, this.#parts.polls, this.#parts.poller);
         this.#step({ type: 'prepared' });
         break;
       case 'arm':
         // The port opens now: what reached it before, the source's guest has answered.
         while (receiveBytes(this.#parts.nicFd, this.#frame.address, FRAME_BYTES) >= 0);
-        guest.control.spinAtStart(true);
+        this.#armRound = action.round;
+        if (this.#missing !== null) {
+          this.#missing.arm(action.left, this.#empty);
+          table.forget(action.left);
+          this.#receiver.stageFrom(action.round + 1, this.#missing);
+          this.#useDemandLink();
+        }
         this.#step({ type: 'armed' });
         break;
       case 'verify': {
+        if (this.#missing !== null) {
+          table.forget(action.missing);
+          this.#missing.lack(action.missing);
+          this.#filling = !this.#missing.whole;
+        }
         const state = hashOfState(action.state);
         const stateOk = state.lo === action.stateHash.lo && state.hi === action.stateHash.hi;
         const memoryOk = table.setHash.equals(action.setHash);
@@ -185,9 +267,13 @@ export class DestinationRole {
         break;
       case 'start-guest':
         guest.control.resume();
-        guest.control.waitRunning(START_LIMIT_MS);
+        this.#missing?.begin();
+        this.#receiver.release();
+        this.#starting = true;
+        // Sleeping after a moment, so that the guest's thread finds a core; not for long, since its step may need a page.
+        guest.control.waitRunning(START_WAIT_MS);
+        this.#mayHaveStarted();
         this.#parts.onRunning(this.#epoch);
-        this.#step({ type: 'guest-started', atNs: guest.control.firstInstructionNs });
         break;
       case 'announce':
         this.#parts.announcements.start();
@@ -198,8 +284,14 @@ export class DestinationRole {
       case 'send-hashes':
         this.#hashesFrom = 0;
         break;
+      case 'tell-missing':
+        this.#step({ type: 'missing-told', missing: this.#missing!.missing() });
+        break;
       case 'discard':
         guest.control.spinAtStart(false);
+        this.#filling = false;
+        this.#missing?.close();
+        this.#missing = null;
         table.clear();
         this.#parts.dropMemory();
         break;
@@ -230,7 +322,11 @@ export class DestinationRole {
     this.#control.flush();
     this.#control.close();
     this.#receiver.close();
+    this.#demandLink?.close();
+    const missing = this.#missing?.figures ?? null;
+    this.#missing?.close();
+    this.#missing = null;
     const announcedNs = this.#parts.announcements.firstSentNs;
-    this.#parts.report({ type: 'destination-finished', outcome, code, text, announcedNs });
+    this.#parts.report({ type: 'destination-finished', outcome, code, text, announcedNs, missing });
   }
 }

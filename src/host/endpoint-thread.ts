@@ -13,6 +13,7 @@ import { Endpoint } from './endpoint.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
+import { rehearse } from './rehearsal.js';
 
 const LOOPBACK = 0x7f000001;
 
@@ -57,6 +58,7 @@ try {
     dirty: { ...g.dirty, ...dirtyRange(layout, g.dirty.pages) },
     dirtyLog: 'auto',
   });
+  rehearse(orders.recordsPath);
   const table = new PageTable(memory);
   const records = new RecordStore(orders.recordsPath);
   const polls = new PollSet(64);

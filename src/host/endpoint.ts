@@ -18,6 +18,7 @@ import {
   nowNs,
   POLLIN,
   type PollSet,
+  setThreadNice,
   sharpenTimers,
 } from '../sys/index.js';
 import {
@@ -32,6 +33,7 @@ import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
+import { canCatchFaults } from './missing-memory.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { SourceRole } from './source-role.js';
@@ -40,6 +42,8 @@ import { SourceRole } from './source-role.js';
 const STRANGERS_MAX = 32;
 const PREAMBLE_LIMIT_NS = 2_000_000_000;
 const START_LIMIT_MS = 10_000;
+/** What this thread does in a pause is short, and everything waits for it. Where it is not allowed nothing is lost. */
+const ENDPOINT_NICE = -10;
 
 interface Stranger {
   readonly link: Link;
@@ -69,6 +73,7 @@ export class Endpoint {
   #source: SourceRole | null = null;
   #destination: DestinationRole | null = null;
   #guestHere: boolean;
+  readonly #catchesFaults = canCatchFaults();
   #stopping = false;
 
   constructor(parts: EndpointParts) {
@@ -81,6 +86,7 @@ export class Endpoint {
 
   run(): void {
     sharpenTimers();
+    setThreadNice(ENDPOINT_NICE);
     const { polls, poller, bell } = this.#parts;
     while (!this.#stopping) {
       const wakeNs = Math.min(
@@ -180,6 +186,11 @@ export class Endpoint {
     const preamble = decodePreamble(bytes);
     if (preamble === null) return link.close();
     const id = Buffer.from(preamble.migrationId).toString('hex');
+    if (preamble.kind === 'demand') {
+      if (this.#destination?.migrationId !== id) return link.close();
+      this.#destination.addDemandLink(link);
+      return;
+    }
     if (preamble.kind === 'pages') {
       if (this.#destination?.migrationId !== id) return link.close();
       this.#destination.addStream(link, preamble.stream);
@@ -194,7 +205,9 @@ export class Endpoint {
       nicFd: orders.nicFd,
       table,
       records,
+      polls: this.#parts.polls,
       poller,
+      catchesFaults: this.#catchesFaults,
       report,
       refusal: this.#guestHere ? `guest ${orders.guest.name} runs here already` : null,
       dropMemory: () => this.#dropMemory(),

@@ -5,21 +5,35 @@
 import { resourceUsage } from 'node:process';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { Doorbell, dieWithParent } from '../sys/index.js';
+import { serveControl } from './control-socket.js';
+import { settledBy } from './doubt-orders.js';
+import { hostFilesOf } from './host-files.js';
+import { HostStatusKeeper } from './host-status.js';
 import type { HostReport, HostRequest } from './ipc.js';
 
 dieWithParent();
 
 const bell = new Doorbell();
 const channel = new MessageChannel();
+const keeper = new HostStatusKeeper();
 let thread: Worker | null = null;
 
 function tell(report: HostReport): void {
   if (process.connected) process.send?.(report);
 }
 
-channel.port1.on('message', tell);
+function order(request: HostRequest): void {
+  channel.port1.postMessage(request);
+  bell.ring();
+}
+
+channel.port1.on('message', (report: HostReport) => {
+  keeper.reported(report);
+  tell(report);
+});
 
 process.on('message', (request: HostRequest) => {
+  keeper.ordered(request);
   switch (request.type) {
     case 'begin':
       thread = new Worker(new URL('./endpoint-thread.js', import.meta.url), {
@@ -29,13 +43,16 @@ process.on('message', (request: HostRequest) => {
       });
       thread.on('error', (e) => tell({ type: 'failed', code: 'HOST_FAILED', text: e.message }));
       thread.on('exit', () => process.exit(0));
+      serveControl(hostFilesOf(request.orders.recordsPath).socket, {
+        status: () => keeper.status(),
+        resolve: settledBy(keeper, order, channel.port1),
+      });
       break;
     case 'peak':
       tell({ type: 'peak', bytes: resourceUsage().maxRSS * 1024 });
       break;
     default:
-      channel.port1.postMessage(request);
-      bell.ring();
+      order(request);
   }
 });
 // Without the lab there is nobody to run for; SIGKILL of the lab reaches us by PDEATHSIG as well.

@@ -1,13 +1,30 @@
+export { type ControlHandlers, serveControl } from './control-socket.js';
+export {
+  type FoundGuest,
+  type FoundHost,
+  findHosts,
+  guestsOf,
+  type RecordedState,
+  runDirectories,
+} from './host-directory.js';
+export { hostFilesOf } from './host-files.js';
+export type { HostStatus } from './host-status.js';
 export type {
   HostOrders,
   HostReport,
   HostRequest,
   MigrationOrders,
   RoundReport,
+  ServedPages,
   SourceReport,
   VmkAttach,
 } from './ipc.js';
+export { type KeyFile, notePeerStore, readKeyFile, writeKeyFile } from './key-file.js';
+export { canCatchFaults, type MissingFigures } from './missing-memory.js';
+export { type OperatorWord, readWords } from './operator-words.js';
 export { type DurableRecord, decodeRecords, type RecordKind, RecordStore } from './records.js';
+export { type Resolution, type ResolveHow, resolveDoubt } from './resolve-doubt.js';
+export { INSECURE_WARNING, newRunKey } from './run-key.js';
 
 /** The file to fork for a host. */
 export const HOST_PROCESS = new URL('./host-process.js', import.meta.url);

@@ -3,7 +3,8 @@
  * thread and its endpoint thread say (message port and doorbell). Reports flow up, orders flow down.
  */
 import type { DirtyOptions, FillKind } from '../guest/index.js';
-import type { PauseInstants, StartedTimes } from '../vmotion-protocol/index.js';
+import type { MigrationMode, PauseInstants, StartedTimes } from '../vmotion-protocol/index.js';
+import type { MissingFigures } from './missing-memory.js';
 
 /** How a host's vMotion port reaches the segment. Descriptors are inherited ones. */
 export type VmkAttach =
@@ -45,6 +46,9 @@ export interface MigrationOrders {
   readonly migrationId: string;
   readonly epoch: number;
   readonly streams: number;
+  readonly mode: MigrationMode;
+  /** Whether the guest may be slowed when rounds do not converge. */
+  readonly slowGuest: boolean;
   readonly pauseTargetNs: number;
   readonly maxRounds: number;
   readonly limitNs: number;
@@ -58,6 +62,13 @@ export type HostRequest =
   | { readonly type: 'start-guest' }
   | { readonly type: 'migrate'; readonly orders: MigrationOrders }
   | { readonly type: 'cancel'; readonly text: string }
+  /** Settles a doubt: `ask` connects and asks the peer, the others are the verdict itself. */
+  | {
+      readonly type: 'resolve';
+      readonly migrationId: string;
+      readonly verdict: 'ask' | 'running' | 'never';
+      readonly text: string;
+    }
   | { readonly type: 'peak' }
   | { readonly type: 'end' };
 
@@ -74,6 +85,23 @@ export interface RoundReport {
   readonly dirtyRatePagesPerS: number;
   readonly predictedPauseNs: number | null;
   readonly etaNs: number | null;
+  /** 0..1: how well the last prediction was met. */
+  readonly confidence: number | null;
+  /** What the policy decided and why, one line; null for the round before the pause. */
+  readonly verdict: string | null;
+}
+
+/** Pages that travelled while the guest ran at the destination already. */
+export interface ServedPages {
+  /** Sent since the guest waited for them. */
+  readonly demanded: number;
+  /** Sent in the order of their places. */
+  readonly pushed: number;
+  /** Of both, those that were all zero and travelled as a number. */
+  readonly zero: number;
+  /** Sent once more, since they came damaged. */
+  readonly again: number;
+  readonly bytes: number;
 }
 
 /** What the source knows when its part in a migration is over. */
@@ -81,6 +109,8 @@ export interface SourceReport {
   readonly outcome: 'completed' | 'refused' | 'aborted' | 'in-doubt';
   readonly code: string;
   readonly text: string;
+  /** As both sides agreed; null when they did not. */
+  readonly mode: MigrationMode | null;
   readonly startNs: number;
   readonly startedReceivedNs: number;
   /** Instants of the switchover here; 0 where it was not reached. */
@@ -90,6 +120,8 @@ export interface SourceReport {
   readonly finalPages: number;
   readonly finalZeroPages: number;
   readonly finalBytes: number;
+  /** Null when nothing was missing at the switchover. */
+  readonly served: ServedPages | null;
   readonly framesForwarded: number;
   readonly memoryIdentical: boolean | null;
   /** Pages whose hashes differed, when they were compared. */
@@ -114,6 +146,8 @@ export type HostReport =
       readonly code: string;
       readonly text: string;
       readonly announcedNs: number;
+      /** Null in pre-copy. */
+      readonly missing: MissingFigures | null;
     }
   | { readonly type: 'event'; readonly atNs: number; readonly what: string }
   | { readonly type: 'peak'; readonly bytes: number }

@@ -7,7 +7,6 @@
  * event loop, no message, no allocation worth speaking of stands in between.
  */
 import { PageSet, WOKE } from '../core/index.js';
-import type { WorkloadGuest } from '../guest/memory/index.js';
 import { nowNs, receiveBytes } from '../sys/index.js';
 import {
   type ConvergenceVerdict,
@@ -25,10 +24,12 @@ import {
   type LinkPoller,
   newRegion,
   PageSender,
+  PageServer,
   regionOf,
 } from '../vmotion-protocol/transport/index.js';
 import { ControlChannel } from './control-channel.js';
-import type { HostReport, MigrationOrders, RoundReport } from './ipc.js';
+import type { HostReport, MigrationOrders, RoundReport, ServedPages } from './ipc.js';
+import type { MovingGuest } from './moving-guest.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { hashOfState } from './state-hash.js';
@@ -38,7 +39,7 @@ const PROGRESS_EVERY_NS = 100_000_000;
 const NIC_BYTES = 65_536;
 
 export interface SourceParts {
-  readonly guest: WorkloadGuest;
+  readonly guest: MovingGuest;
   readonly guestName: string;
   readonly nicFd: number;
   readonly table: PageTable;
@@ -62,6 +63,8 @@ export class SourceRole {
   #control: ControlChannel;
   #streams: Link[] = [];
   #sender: PageSender | null = null;
+  #server: PageServer | null = null;
+  #pushFromNs = 0;
   #rounds: RoundReport[] = [];
   readonly #times = {
     pauseCalledNs: 0,
@@ -99,6 +102,8 @@ export class SourceRole {
       pages: parts.guest.memory.pages,
       streams: orders.streams,
       storeId: Buffer.from(parts.records.storeId).toString('hex'),
+      mode: orders.mode,
+      slowGuest: orders.slowGuest,
       pauseTargetNs: orders.pauseTargetNs,
       maxRounds: orders.maxRounds,
       precopyLimitNs: orders.limitNs,
@@ -112,7 +117,8 @@ export class SourceRole {
 
   /** The latest time at which `service` is to be called again; now when there is work at hand. */
   nextWakeNs(): number {
-    return this.#sender?.eager ? 0 : this.#machine.nextWakeNs();
+    if (this.#sender?.eager) return 0;
+    return this.#server?.eager ? this.#pushFromNs : this.#machine.nextWakeNs();
   }
 
   /** Descriptor of the guest's NIC while late frames are forwarded, else -1. */
@@ -137,6 +143,13 @@ export class SourceRole {
       if (trouble !== null && !this.finished) this.#lose(trouble.code, trouble.text);
     }
     this.#pump();
+    if (
+      this.#server !== null &&
+      !this.finished &&
+      !this.#lost &&
+      !this.#server.pump(nowNs() >= this.#pushFromNs)
+    )
+      this.#lose('VMOTION_CONNECTION_LOST', 'a page link broke');
     if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
   }
 
@@ -159,6 +172,8 @@ export class SourceRole {
     }
     if (message.type === 'hashes') this.#compare(message.firstPfn, message.hashes);
     this.#step({ type: 'received', message });
+    // The pause is over: reports that were kept out of it may go.
+    if (message.type === 'started') this.#releaseHeld();
   }
 
   /** The proof, outside the pause: our paused memory, hashed again, against what the destination read back. */
@@ -254,10 +269,18 @@ export class SourceRole {
         this.#sendingRound = action.round;
         this.#sendingPages = action.final ? 0 : action.pages.count();
         this.#roundStartNs = nowNs();
+        if (action.missing !== null) table.forget(action.missing);
         this.#sender.begin(action.round, action.pages);
         if (!action.final && this.#rounds.length === 0)
           this.#parts.report({ type: 'phase', phase: 'pre-copy' });
         this.#pump();
+        break;
+      case 'serve-pages':
+        this.#server!.begin(action.round, action.pages, action.hot);
+        this.#pushFromNs = action.pushFromNs;
+        break;
+      case 'slow-guest':
+        guest.control.slow(action.share);
         break;
       case 'pause-guest':
         this.#held = [];
@@ -300,6 +323,8 @@ export class SourceRole {
         break;
       case 'resume-guest':
         this.#forwarding = false;
+        this.#server?.close();
+        this.#server = null;
         guest.control.resume();
         break;
       case 'deliver-late-frames':
@@ -343,6 +368,8 @@ export class SourceRole {
       dirtyRatePagesPerS: stats.dirtyRatePagesPerS,
       predictedPauseNs: verdict?.predictedPauseNs ?? null,
       etaNs: verdict?.etaNs ?? null,
+      confidence: verdict?.confidence ?? null,
+      verdict: verdict === null ? null : `${verdict.action}: ${verdict.outlook ?? verdict.reason}`,
     };
     this.#rounds.push(round);
     this.#tell({ type: 'round', round });
@@ -359,7 +386,31 @@ export class SourceRole {
     );
     const sender = new PageSender(regionOf(guest.memory.bytes), table, poller, this.#streams, preambles);
     sender.corruptPfn = this.#orders.corruptPfn ?? -1;
+    if (this.#machine.mode !== 'pre-copy') this.#server = this.#openServer(sender);
     return sender;
+  }
+
+  /** Its link stands before the pause, so that the first request finds it open. */
+  #openServer(sender: PageSender): PageServer {
+    const { poller, guest, table } = this.#parts;
+    const demand = poller.connect();
+    const preamble = encodePreamble({ kind: 'demand', stream: 0, migrationId: this.#id });
+    const memory = regionOf(guest.memory.bytes);
+    const server = new PageServer(memory, table, poller, sender.lanes, demand, preamble);
+    server.corruptPfn = this.#orders.corruptPfn ?? -1;
+    return server;
+  }
+
+  #servedPages(): ServedPages | null {
+    if (this.#server === null || !this.#server.began) return null;
+    const {
+      pagesDemanded: demanded,
+      pagesPushed: pushed,
+      zeroPages: zero,
+      pagesAgain: again,
+      bytes,
+    } = this.#server;
+    return { demanded, pushed, zero, again, bytes };
   }
 
   #finish(outcome: 'completed' | 'refused' | 'aborted' | 'in-doubt', code: string, text: string): void {
@@ -370,6 +421,7 @@ export class SourceRole {
     this.#control.flush();
     this.#control.close();
     for (const link of this.#streams) link.close();
+    this.#server?.close();
     const pages = this.#parts.guest.memory.pages;
     this.#parts.report({
       type: 'source-finished',
@@ -377,6 +429,7 @@ export class SourceRole {
         outcome,
         code,
         text,
+        mode: this.#machine.mode,
         startNs: this.#startNs,
         startedReceivedNs: this.#startedReceivedNs,
         source: { ...this.#times },
@@ -385,6 +438,7 @@ export class SourceRole {
         finalPages: this.#final.pages,
         finalZeroPages: this.#final.zero,
         finalBytes: this.#final.bytes,
+        served: this.#servedPages(),
         framesForwarded: this.#forwarded,
         memoryIdentical: this.#compared === pages ? this.#differing === 0 : null,
         pagesDiffering: this.#differing,

@@ -1,0 +1,210 @@
+/**
+ * A rehearsal of the move: before a host is ready, its thread moves a scratch guest of 1 MiB from itself to itself some
+ * hundred times, over links in memory, with real records, a real dirty log and real missing pages.
+ *
+ * A pause happens once, and V8 runs code for the first time some ten times slower than for the hundredth: parsed,
+ * compiled, without a single inline cache. What stands in the pause has then run before.
+ */
+import { rmSync } from 'node:fs';
+import { PAGE_SIZE } from '../core/index.js';
+import { type DirtyLog, decodeDeviceState, encodeDeviceState, type GuestMemory } from '../guest/index.js';
+import {
+  ControlBlock,
+  createGuestMemory,
+  FIRST_INSTRUCTION_NS,
+  GuestControl,
+  openDirtyLog,
+  PARKED,
+  RUNNING,
+  STATE,
+} from '../guest/memory/index.js';
+import {
+  closeFd,
+  connectUdp,
+  Doorbell,
+  libc,
+  localEndpoint,
+  MADV_DONTNEED,
+  nowNs,
+  openUdp,
+  PollSet,
+} from '../sys/index.js';
+import {
+  Chain,
+  decodePreamble,
+  type Link,
+  newRegion,
+  PREAMBLE_BYTES,
+} from '../vmotion-protocol/transport/index.js';
+import { Announcements } from './announcements.js';
+import { ControlChannel } from './control-channel.js';
+import { DestinationRole } from './destination-role.js';
+import { MemoryLinks } from './memory-link.js';
+import { canCatchFaults } from './missing-memory.js';
+import type { MovingGuest } from './moving-guest.js';
+import { PageTable } from './page-table.js';
+import { RecordStore } from './records.js';
+import { SourceRole } from './source-role.js';
+
+const PAGES = 256;
+/** Pages that the scratch guest writes between two harvests: more than a pause carries, so that some are missing. */
+const WRITES = 40;
+const MOVES = 200;
+/** However slow the machine is, a host is not kept longer. */
+const LIMIT_NS = 1_500_000_000;
+const LOOPBACK = 0x7f000001;
+const MAC = Uint8Array.of(2, 0x4c, 0x48, 0xff, 0xff, 0xff);
+const ADDRESSES = { mac: 0x024c48ffffff, ip: 0x0a50fffe };
+const NAME = 'rehearsal';
+
+/** Moves the scratch guest to and fro. @param recordsPath of the host; the rehearsal's own records stand beside it */
+export function rehearse(recordsPath: string): void {
+  const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`);
+  const untilNs = nowNs() + LIMIT_NS;
+  for (let move = 0; move < MOVES && nowNs() < untilNs; move++) rehearsal.move(move, untilNs);
+  rehearsal.close();
+}
+
+/** Steers a guest that has no thread: it obeys at once. */
+class ScratchControl extends GuestControl {
+  override pause(): void {
+    super.pause();
+    Atomics.store(this.block.words, STATE, PARKED);
+  }
+
+  override resume(): void {
+    super.resume();
+    this.block.figures[FIRST_INSTRUCTION_NS] = nowNs();
+    Atomics.store(this.block.words, STATE, RUNNING);
+  }
+}
+
+class ScratchGuest implements MovingGuest {
+  readonly memory: GuestMemory = createGuestMemory(PAGES);
+  readonly control: GuestControl;
+  readonly dirtyLog: DirtyLog;
+  readonly table = new PageTable(this.memory);
+  #turn = 1;
+
+  constructor(bell: Doorbell) {
+    this.control = new ScratchControl(new ControlBlock(), bell);
+    const { log } = openDirtyLog(this.memory, 'auto');
+    this.dirtyLog = {
+      kind: log.kind,
+      start: () => log.start(),
+      harvest: (into) => {
+        this.#write();
+        return log.harvest(into);
+      },
+      stop: () => log.stop(),
+      close: () => log.close(),
+    };
+  }
+
+  saveState(): Uint8Array {
+    return encodeDeviceState({ mac: MAC, ip: ADDRESSES.ip, ranNs: this.control.ranNs });
+  }
+
+  loadState(bytes: Uint8Array): void {
+    const decoded = decodeDeviceState(bytes);
+    if (decoded.ok) this.control.ranNs = decoded.state.ranNs;
+  }
+
+  drop(): void {
+    libc.madvise(this.memory.address, PAGES * PAGE_SIZE, MADV_DONTNEED);
+  }
+
+  #write(): void {
+    const turn = this.#turn++;
+    for (let i = 0; i < WRITES; i++) this.memory.bytes[((turn * 7 + i * i) % PAGES) * PAGE_SIZE + i] = turn;
+  }
+}
+
+class Rehearsal {
+  readonly #path: string;
+  readonly #bell = new Doorbell();
+  readonly #nicFd = openUdp({ ip: LOOPBACK, port: 0 });
+  readonly #guests = [new ScratchGuest(this.#bell), new ScratchGuest(this.#bell)] as const;
+  readonly #records: RecordStore;
+  readonly #polls = new PollSet(16);
+  readonly #catchesFaults = canCatchFaults();
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#records = new RecordStore(path);
+    connectUdp(this.#nicFd, localEndpoint(this.#nicFd));
+    this.#guests[0].control.resume();
+  }
+
+  move(index: number, untilNs: number): void {
+    const [source, target] = index % 2 === 0 ? this.#guests : [this.#guests[1], this.#guests[0]];
+    const poller = new MemoryLinks();
+    const migrationId = index.toString(16).padStart(32, '0');
+    const common = {
+      guestName: NAME,
+      nicFd: this.#nicFd,
+      records: this.#records,
+      poller,
+      report: () => {},
+    };
+    const outgoing = new SourceRole(
+      {
+        migrationId,
+        epoch: index + 1,
+        streams: 1,
+        mode: index % 3 === 2 ? 'pre-copy' : 'hybrid',
+        slowGuest: false,
+        pauseTargetNs: 600_000,
+        maxRounds: 4,
+        limitNs: LIMIT_NS,
+        corruptPfn: null,
+      },
+      { ...common, guest: source, table: source.table, onPaused: () => {}, onReleased: () => source.drop() },
+    );
+    let incoming: DestinationRole | null = null;
+    const takeIn = (link: Link): void => {
+      const { kind, stream } = readPreamble(link);
+      if (kind === 'pages') return incoming?.addStream(link, stream);
+      if (kind === 'demand') return incoming?.addDemandLink(link);
+      incoming = new DestinationRole(new ControlChannel(link, poller), migrationId, {
+        ...common,
+        guest: target,
+        table: target.table,
+        announcements: new Announcements(ADDRESSES, this.#nicFd),
+        polls: this.#polls,
+        catchesFaults: this.#catchesFaults,
+        refusal: null,
+        dropMemory: () => target.drop(),
+        onRunning: () => {},
+      });
+    };
+    // The last link is heard when its preamble was sent, which may be a turn after it was opened.
+    const strangers: Link[] = [];
+    while (!outgoing.finished && nowNs() < untilNs) {
+      for (let link = poller.accept(); link !== null; link = poller.accept()) strangers.push(link);
+      for (const link of strangers.splice(0)) {
+        if (poller.waits(link)) takeIn(link);
+        else strangers.push(link);
+      }
+      outgoing.service();
+      (incoming as DestinationRole | null)?.service();
+    }
+    (incoming as DestinationRole | null)?.service();
+  }
+
+  close(): void {
+    for (const guest of this.#guests) guest.dirtyLog.close();
+    this.#records.close();
+    rmSync(this.#path, { force: true });
+    closeFd(this.#nicFd);
+    this.#bell.close();
+  }
+}
+
+function readPreamble(link: Link): NonNullable<ReturnType<typeof decodePreamble>> {
+  const region = newRegion(PREAMBLE_BYTES);
+  const chain = new Chain();
+  chain.push(region, 0, PREAMBLE_BYTES);
+  link.receive(chain);
+  return decodePreamble(region.bytes)!;
+}
