@@ -1,13 +1,23 @@
 /**
  * How hosts and clients hang on the fabric, chosen by trying.
  *
- *   netns     a namespace per station; its interface is a TAP, or a veth with AF_PACKET at the fabric's end
+ *   netns     a namespace per station; its interface is a veth with AF_PACKET at the fabric's end, or a TAP
  *   loopback  a UDP socket per station: frames as datagrams, no kernel network between them
  */
+import { writeFileSync } from 'node:fs';
 import { EnvironmentError, messageOf } from '../core/index.js';
 import type { PortSpec } from '../fabric/index.js';
 import { openNioUdpPair } from '../l2/ports/index.js';
-import { bringUp, closeFd, createNetns, createVeth, inNetns, openPacket, openTap } from '../sys/index.js';
+import {
+  bringUp,
+  closeFd,
+  createNetns,
+  createVeth,
+  type InterfaceSettings,
+  inNetns,
+  openPacket,
+  openTap,
+} from '../sys/index.js';
 import type { Station } from './stations.js';
 
 export type AttachKind = 'netns' | 'loopback';
@@ -21,6 +31,7 @@ export const NETNS_MTU = 1500;
 /** Frames need no kernel interface here, so vMotion gets jumbo frames as its own network would have. */
 export const LOOPBACK_VMK_MTU = 9000;
 export const INTERFACE = 'eth0';
+const NEAR_INTERFACE = 'near0';
 
 /** One station attached: what the fabric gets, and what the station's process gets. */
 export interface AttachedStation {
@@ -33,33 +44,44 @@ export interface AttachedStation {
   readonly fabricUdpPort: number | null;
 }
 
+/**
+ * What the fabric's end of a station in a namespace is. A packet socket knows when each frame came, so a frame's
+ * way through the fiber begins then and not when the fabric has woken up; a TAP passes more small frames.
+ */
+export type NetnsPorts = 'packet' | 'tap';
+
 export interface ChosenAttach {
   readonly kind: AttachKind;
   /** One line: which, and why. */
   readonly why: string;
-  readonly tap: boolean;
+  /** Meaningful with `netns`. */
+  readonly ports: NetnsPorts;
 }
 
 let veths = 0;
 
 /** A name of at most 15 bytes, never used twice: the kernel removes a pair some time after its namespace is gone. */
-function vethName(): string {
+export function vethName(): string {
   return `lh${process.pid}p${veths++ % 1000}`;
 }
 
-/** Finds out what this machine allows by making one namespace with one interface and throwing it away. */
-export function tryNetns(): { readonly tap: boolean; readonly tapLack: string | null } {
+/**
+ * Finds out what this machine allows by making one namespace with one interface and throwing it away.
+ * @throws when neither kind of port can be had
+ */
+export function tryNetns(): NetnsPorts {
   const ns = createNetns();
   try {
     try {
-      closeFd(inNetns(ns, () => openTap('try0', true)));
-      return { tap: true, tapLack: null };
+      closeFd(openVethPort(ns, {}));
+      return 'packet';
     } catch (e) {
-      const near = vethName();
-      createVeth(near, 'try0', ns);
-      bringUp(near);
-      closeFd(openPacket(near, 65_536));
-      return { tap: false, tapLack: messageOf(e) };
+      try {
+        closeFd(inNetns(ns, () => openTap(INTERFACE, true)));
+        return 'tap';
+      } catch {
+        throw e;
+      }
     }
   } finally {
     closeFd(ns);
@@ -71,11 +93,12 @@ export function tryNetns(): { readonly tap: boolean; readonly tapLack: string | 
  * @throws EnvironmentError LAB_NO_NETNS when namespaces were asked for and cannot be had
  */
 export function chooseAttach(wanted: 'auto' | AttachKind): ChosenAttach {
-  if (wanted === 'loopback') return { kind: 'loopback', why: 'asked for', tap: false };
+  if (wanted === 'loopback') return { kind: 'loopback', why: 'asked for', ports: 'packet' };
   try {
-    const { tap } = tryNetns();
-    const ports = tap ? 'TAP ports' : 'AF_PACKET ports on veth pairs, since TAP is closed here';
-    return { kind: 'netns', why: `network namespaces with ${ports}`, tap };
+    const ports = tryNetns();
+    const what =
+      ports === 'packet' ? 'packet sockets on veth pairs' : 'TAP ports, since AF_PACKET is closed here';
+    return { kind: 'netns', why: `network namespaces with ${what}`, ports };
   } catch (e) {
     if (wanted === 'netns') {
       throw new EnvironmentError(
@@ -90,7 +113,7 @@ export function chooseAttach(wanted: 'auto' | AttachKind): ChosenAttach {
     return {
       kind: 'loopback',
       why: `no network namespaces here (${messageOf(e).split(';')[0]})`,
-      tap: false,
+      ports: 'packet',
     };
   }
 }
@@ -105,21 +128,45 @@ export function attachStation(chosen: ChosenAttach, station: Station): AttachedS
   }
   const netnsFd = createNetns();
   const settings = { ip: station.ip, prefix: station.prefix, mac: station.mac, mtu: NETNS_MTU };
-  let fd: number;
-  if (chosen.tap) {
-    fd = inNetns(netnsFd, () => {
-      const tap = openTap(INTERFACE, true);
-      bringUp(INTERFACE, { ...settings, txQueueFrames: TAP_QUEUE_FRAMES });
-      return tap;
-    });
-  } else {
-    const near = vethName();
-    createVeth(near, INTERFACE, netnsFd);
-    bringUp(near, { mtu: NETNS_MTU });
-    fd = openPacket(near, PACKET_BUFFER_BYTES);
-    inNetns(netnsFd, () => bringUp(INTERFACE, settings));
-  }
+  const fd = chosen.ports === 'tap' ? openTapPort(netnsFd, settings) : openVethPort(netnsFd, settings);
   inNetns(netnsFd, () => bringUp('lo'));
-  const port: PortSpec = { name, site, role, kind: chosen.tap ? 'tap' : 'packet', fd };
+  const port: PortSpec = { name, site, role, kind: chosen.ports, fd };
   return { station, port, netnsFd, farFd: null, fabricUdpPort: null };
+}
+
+function openTapPort(netnsFd: number, settings: InterfaceSettings): number {
+  return inNetns(netnsFd, () => {
+    const fd = openTap(INTERFACE, true);
+    bringUp(INTERFACE, { ...settings, txQueueFrames: TAP_QUEUE_FRAMES });
+    return fd;
+  });
+}
+
+/**
+ * A veth pair whose near end has a namespace to itself, where nothing of this machine's network sees it or
+ * speaks on it. The packet socket holds that namespace: both go when it is closed.
+ */
+function openVethPort(netnsFd: number, settings: InterfaceSettings): number {
+  const nearNetnsFd = createNetns();
+  try {
+    const fd = inNetns(nearNetnsFd, () => {
+      silenceIpv6();
+      createVeth(NEAR_INTERFACE, INTERFACE, netnsFd);
+      bringUp(NEAR_INTERFACE, { mtu: NETNS_MTU });
+      return openPacket(NEAR_INTERFACE, PACKET_BUFFER_BYTES);
+    });
+    inNetns(netnsFd, () => bringUp(INTERFACE, settings));
+    return fd;
+  } finally {
+    closeFd(nearNetnsFd);
+  }
+}
+
+/** Keeps the kernel of the near end's namespace from soliciting routers and neighbours there. */
+function silenceIpv6(): void {
+  try {
+    writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1');
+  } catch {
+    // No IPv6 in this kernel, or a /proc that may not be written: a few frames more, which are counted.
+  }
 }

@@ -4,18 +4,14 @@
  *
  *   metro.yaml:7:13: guest.memory "256 pages" is not a size in bytes (…); write it like 256MiB; …
  *   --memory "256 pages" is not a size in bytes (…); …
- *
- * Left out on purpose: includes and variables; an experiment is one page that says everything.
  */
-import { readFileSync } from 'node:fs';
-import { isCollection, isMap, LineCounter, parseDocument } from 'yaml';
-import { ConfigError, messageOf } from '../core/index.js';
+import { dirname } from 'node:path';
+import { ConfigError } from '../core/index.js';
 import type { Experiment } from './experiment.js';
 import { EXPERIMENT_KEYS, type ExperimentInput } from './experiment-keys.js';
-import { keyName, type Locate, type Path, refusalOf } from './key-refusal.js';
+import { type KeySet, keyName, type Locate, type Path, refusalOf } from './key-refusal.js';
 import { type Refuse, resolveExperiment } from './resolve-experiment.js';
-
-export type FileErrorCode = 'LAB_FILE_READ' | 'LAB_FILE_YAML';
+import { parseYaml, readYaml, type YamlKind, type YamlSource } from './yaml-file.js';
 
 /** An option that stands over the file. */
 export interface Override {
@@ -26,23 +22,18 @@ export interface Override {
   readonly value: unknown;
 }
 
-export interface ExperimentSource {
-  /** File name for messages. */
-  readonly name: string;
-  readonly text: string;
-}
+const EXPERIMENT: KeySet = {
+  schema: EXPERIMENT_KEYS,
+  example: 'examples/metro-80km.yaml',
+  hidden: ['test-hooks'],
+};
+const KIND: YamlKind = { title: 'EXPERIMENT.yaml', example: 'examples/metro-80km.yaml' };
+
+export type ExperimentSource = YamlSource;
 
 /** Reads the file's text. @throws ConfigError `LAB_FILE_READ` */
 export function readSource(file: string): ExperimentSource {
-  try {
-    return { name: file, text: readFileSync(file, 'utf8') };
-  } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new ConfigError<FileErrorCode>('LAB_FILE_READ', `EXPERIMENT.yaml ${file} cannot be read (${why})`, {
-      cause,
-      hint: 'give the path of a readable YAML file, such as examples/metro-80km.yaml',
-    });
-  }
+  return readYaml(file, KIND);
 }
 
 /**
@@ -53,14 +44,17 @@ export function parseExperiment(
   source: ExperimentSource | null,
   overrides: readonly Override[] = [],
 ): Experiment {
-  const { raw, locate } = source === null ? { raw: {}, locate: keyName } : parseYaml(source);
+  const { raw, locate } = source === null ? { raw: {}, locate: keyName } : parseYaml(source, KIND);
   // All places are cleared before any is set, so that options that contradict each other still meet.
   for (const o of overrides) clear(raw, o);
   for (const o of overrides) set(raw, o);
-  return build(raw, (path, key) => {
-    const option = key === undefined && overrides.find((o) => samePath(o.path, path))?.option;
-    return option || locate(path, key);
-  });
+  const optionAt = (path: Path) => overrides.find((o) => samePath(o.path, path))?.option;
+  const folder = source === null ? '.' : dirname(source.name);
+  return build(
+    raw,
+    (path, key) => (key === undefined && optionAt(path)) || locate(path, key),
+    (path) => (optionAt(path) === undefined ? folder : '.'),
+  );
 }
 
 /** The experiment an object describes: the keys of the YAML file, for programs. @throws ConfigError */
@@ -68,50 +62,14 @@ export function experimentFrom(input: ExperimentInput = {}): Experiment {
   return build(input, keyName);
 }
 
-function build(raw: unknown, locate: Locate): Experiment {
+/** @param folderOf the folder that a file named at a path is relative to */
+function build(raw: unknown, locate: Locate, folderOf?: (path: Path) => string): Experiment {
   const parsed = EXPERIMENT_KEYS.safeParse(raw);
-  if (!parsed.success) throw refusalOf(parsed.error.issues[0]!, raw, locate);
+  if (!parsed.success) throw refusalOf(parsed.error.issues[0]!, raw, locate, EXPERIMENT);
   const refuse: Refuse = (path, code, message, hint) => {
     throw new ConfigError(code, `${locate(path)} ${message}`, { details: { key: keyName(path) }, hint });
   };
-  return resolveExperiment(parsed.data, refuse);
-}
-
-function parseYaml(source: ExperimentSource): { raw: unknown; locate: Locate } {
-  const lines = new LineCounter();
-  const doc = parseDocument(source.text, { lineCounter: lines });
-  const place = (offset: number): string => {
-    const { line, col } = lines.linePos(offset);
-    return `${source.name}:${line}:${col}`;
-  };
-  const refuse = (where: string, message: string): never => {
-    const what = message.split(/ at line | \(|:?\n/)[0];
-    throw new ConfigError<FileErrorCode>('LAB_FILE_YAML', `${where}: not YAML: ${what}`, {
-      hint: 'mend that line; examples/metro-80km.yaml shows every key',
-    });
-  };
-  const error = doc.errors[0];
-  if (error !== undefined) return refuse(place(error.pos[0]), error.message);
-  const locate: Locate = (path, key) => {
-    let node: unknown = doc.contents;
-    for (const step of path) {
-      const next = isCollection(node) ? node.get(step, true) : undefined;
-      if (next === undefined) break;
-      node = next;
-    }
-    if (key !== undefined && isMap(node)) {
-      const pair = node.items.find((item) => String(item.key) === key);
-      node = pair?.key ?? node;
-    }
-    const offset = (node as { range?: readonly [number, number, number] } | null)?.range?.[0] ?? 0;
-    return `${place(offset)}: ${keyName(key === undefined ? path : [...path, key])}`;
-  };
-  try {
-    return { raw: doc.toJS() ?? {}, locate };
-  } catch (e) {
-    // aliases are looked up only here: one without its anchor, or too many of them
-    return refuse(source.name, messageOf(e));
-  }
+  return resolveExperiment(parsed.data, refuse, folderOf);
 }
 
 /** The keys that give a lane its delay: an option for one puts the file's other one aside. */

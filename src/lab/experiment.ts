@@ -10,6 +10,7 @@
  * Left out on purpose: how a person writes it (`experiment-keys.ts`).
  */
 import { z } from 'zod';
+import { LANE_SCHEMA, TIMELINE_SCHEMA } from './lane-schema.js';
 
 const ns = (text: string) => z.int().nonnegative().describe(`${text}, nanoseconds`);
 const count = (text: string) => z.int().nonnegative().describe(text);
@@ -19,22 +20,12 @@ export const FILLS = ['zero', 'text', 'random', 'mix'] as const;
 export const DIRTY_MODELS = ['idle', 'sweep', 'uniform', 'zipf'] as const;
 export const QOS = ['guest-first', 'none'] as const;
 export const SPINS = ['deadline', 'always', 'never'] as const;
+export const MODES = ['precopy', 'postcopy', 'hybrid'] as const;
 export const SITES = ['a', 'b'] as const;
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
 
 export type Site = (typeof SITES)[number];
 export type Direction = (typeof DIRECTIONS)[number];
-
-const RATE = z.number().positive().nullable();
-
-export const LANE_SCHEMA = z
-  .object({
-    oneWayNs: ns('Propagation delay of this direction'),
-    rateBps: RATE.describe('Serialisation rate, bits per second; null when unlimited'),
-    queueBytes: count('Drop-tail queue of each class in front of the rate, bytes on the wire'),
-    lossProb: z.number().min(0).max(1).describe('Bernoulli loss per wire packet, 0..1'),
-  })
-  .describe('One direction of one span');
 
 export const DIRTY_SCHEMA = z
   .object({
@@ -63,6 +54,7 @@ export const EXPERIMENT_SCHEMA = z.object({
       .array(z.object({ aToB: LANE_SCHEMA, bToA: LANE_SCHEMA }))
       .min(1)
       .describe('Spans in a row, site A first'),
+    timeline: TIMELINE_SCHEMA.default([]),
   }),
   guest: z.object({
     kind: z.literal('workload'),
@@ -81,6 +73,10 @@ export const EXPERIMENT_SCHEMA = z.object({
     .describe('The measurement of the round trip through the fiber'),
   migration: z.object({
     repeat: count('Moves of the same guest: A to B, B to A, …'),
+    mode: z
+      .enum(MODES)
+      .describe('Memory moves before the switchover, after it, or before and the rest after'),
+    slowGuest: z.boolean().describe('Whether the guest may be slowed when rounds do not converge'),
     streams: count('TCP streams that carry pages'),
     pauseTargetNs: ns('Pre-copy stops when the predicted pause is at most this'),
     maxRounds: count('Pre-copy rounds before the switchover is made regardless'),
@@ -111,6 +107,6 @@ export const EXPERIMENT_SCHEMA = z.object({
 
 /** A fully resolved experiment. Plain JSON: it is stored with its result. */
 export type Experiment = z.infer<typeof EXPERIMENT_SCHEMA>;
-export type LaneConfig = z.infer<typeof LANE_SCHEMA>;
+export type { LaneConfig } from './lane-schema.js';
 export type DirtySpec = z.infer<typeof DIRTY_SCHEMA>;
 export type ClientSpec = z.infer<typeof CLIENT_SCHEMA>;

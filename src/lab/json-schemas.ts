@@ -3,7 +3,9 @@
  * complete and check YAML, and for programs in other languages that read results.
  */
 import { z } from 'zod';
+import { BRIDGE_KEYS } from './bridge-keys.js';
 import { EXPERIMENT_KEYS } from './experiment-keys.js';
+import { PROFILE_KEYS } from './fiber-schema.js';
 import { RESULT_SCHEMA, RESULT_VERSION } from './result.js';
 
 /** File name under `schemas/` → schema. The committed files are these, and a test says so. */
@@ -12,6 +14,11 @@ export function jsonSchemas(): Readonly<Record<string, object>> {
     'experiment.schema.json': {
       title: 'longhaul experiment',
       ...z.toJSONSchema(EXPERIMENT_KEYS, { io: 'input' }),
+    },
+    'bridge.schema.json': { title: 'longhaul bridge', ...z.toJSONSchema(BRIDGE_KEYS, { io: 'input' }) },
+    'profile.schema.json': {
+      title: 'longhaul fiber profile',
+      ...z.toJSONSchema(PROFILE_KEYS, { io: 'input' }),
     },
     // The input side: readers ignore fields that a later minor change adds.
     'result.schema.json': { title: RESULT_VERSION, ...z.toJSONSchema(RESULT_SCHEMA, { io: 'input' }) },

@@ -11,7 +11,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
 import { Fabric, type FabricSnapshot } from '../fabric/index.js';
 import { fiberWarnings } from '../fiber/index.js';
-import { HOST_PROCESS, type HostReport, type HostRequest, type SourceReport } from '../host/index.js';
+import {
+  HOST_PROCESS,
+  type HostReport,
+  type HostRequest,
+  type MissingFigures,
+  type SourceReport,
+} from '../host/index.js';
 import { parseIpv4, parseMac } from '../l2/index.js';
 import { openNioUdpPair } from '../l2/ports/index.js';
 import { closeFd, nowNs } from '../sys/index.js';
@@ -21,9 +27,9 @@ import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
 import { rawSocketBuilt } from './client/raw-socket.js';
 import type { Experiment, Site } from './experiment.js';
-import { fiberSettingsOf } from './resolve-experiment.js';
+import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
-import { clientResult, migrationResult } from './result-parts.js';
+import { clientResult, MODE_NAMES, migrationResult } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
 import { clientStation, echoStation, hostStation, VMOTION_PORT } from './stations.js';
 
@@ -69,14 +75,15 @@ export class Lab {
   async build(): Promise<void> {
     const { migration, spin, background } = this.#experiment;
     const settings = fiberSettingsOf(this.#experiment);
-    for (const warning of fiberWarnings(settings)) this.#note(warning);
+    for (const warning of fiberWarnings(settings)) this.note(warning);
     this.#fabric = new Fabric({
       fiber: settings,
+      timeline: fiberTimelineOf(this.#experiment),
       qos: migration.qos,
       spin,
       seed: `${this.#experiment.seed}/fiber`,
       onPortGone: (name) => this.#mark('fabric', `port ${name} is gone`),
-      onFailure: (e) => this.#note(`the fabric failed: ${e.message}`),
+      onFailure: (e) => this.note(`the fabric failed: ${e.message}`),
     });
     // The stations are made one after the other: each moves this thread through a namespace.
     for (const site of ['a', 'b'] as const) await this.#attach(hostStation(site));
@@ -118,6 +125,7 @@ export class Lab {
     let announcedNs = 0;
     let committed = false;
     let destinationOutcome: string | null = null;
+    let missing: MissingFigures | null = null;
     const rounds: SourceReport['rounds'][number][] = [];
     source.onReply = (report) => {
       if (report.type === 'phase')
@@ -146,6 +154,8 @@ export class Lab {
           throughputBps: r.throughputBps,
           predictedPauseNs: r.predictedPauseNs ?? Number.NaN,
           etaNs: r.etaNs ?? Number.POSITIVE_INFINITY,
+          confidence: r.confidence,
+          verdict: r.verdict,
         });
       }
       if (report.type === 'event') {
@@ -159,6 +169,7 @@ export class Lab {
       if (report.type === 'destination-finished') {
         announcedNs = report.announcedNs;
         destinationOutcome = report.outcome;
+        missing = report.missing;
       }
     };
     const finished = source.next('source-finished').then((r) => r.report);
@@ -170,6 +181,8 @@ export class Lab {
         migrationId,
         epoch: index + 1,
         streams: migration.streams,
+        mode: MODE_NAMES[migration.mode],
+        slowGuest: migration.slowGuest,
         pauseTargetNs: migration.pauseTargetNs,
         maxRounds: migration.maxRounds,
         limitNs: migration.limitNs,
@@ -200,6 +213,7 @@ export class Lab {
       to,
       epochNs: this.#epochNs,
       announcedNs,
+      missing,
       bytesOnWire: vmotionBytes(after, from) - vmotionBytes(before, from),
       clients,
     };
@@ -336,7 +350,7 @@ export class Lab {
       'ready',
     );
     this.dirtyLog = ready.dirtyLog;
-    if (ready.dirtyLog === 'scan' && site === 'a') this.#note(`dirty log by ${ready.why}`);
+    if (ready.dirtyLog === 'scan' && site === 'a') this.note(`dirty log by ${ready.why}`);
   }
 
   async #startClient(index: number, site: Site, silent = false): Promise<void> {
@@ -372,7 +386,7 @@ export class Lab {
       },
       'ready',
     );
-    if (ready.note !== null) this.#note(`client at ${site.toUpperCase()}: ${ready.note}`);
+    if (ready.note !== null) this.note(`client at ${site.toUpperCase()}: ${ready.note}`);
   }
 
   /** A port of the bridge for a client's echoes. */
@@ -401,7 +415,7 @@ export class Lab {
       if (icmp !== null) results.push(clientResult(site, 'icmp', icmp));
       if (service !== null) {
         results.push(clientResult(site, 'service', service));
-        if (service.firstWrong !== null) this.#note(`client at ${site.toUpperCase()}: ${service.firstWrong}`);
+        if (service.firstWrong !== null) this.note(`client at ${site.toUpperCase()}: ${service.firstWrong}`);
       }
     }
     return results;
@@ -433,7 +447,9 @@ export class Lab {
         finalSentNs: 0,
       },
       destination: null,
+      mode: null,
       rounds,
+      served: null,
       finalPages: 0,
       finalZeroPages: 0,
       finalBytes: 0,
@@ -447,7 +463,8 @@ export class Lab {
     return { ...result, outcome: committed ? 'in-doubt' : 'lost', guestAt: null, reason };
   }
 
-  #note(text: string): void {
+  /** Something that a reader of the result should know. */
+  note(text: string): void {
     this.notes.push(text);
     this.#hooks.onEvent({ type: 'note', text });
   }

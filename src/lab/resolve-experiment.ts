@@ -2,40 +2,37 @@
  * From what was said to what is run: profiles looked up, every span and direction given its own
  * figures, keys that contradict each other refused where they stand.
  */
-import { ConfigError, PAGE_SIZE } from '../core/index.js';
-import {
-  type FiberErrorCode,
-  type FiberSettings,
-  type LaneSettings,
-  PROFILES,
-  resolveFiber,
-  type SpanOptions,
-} from '../fiber/index.js';
-import type { Experiment, LaneConfig } from './experiment.js';
+import { PAGE_SIZE } from '../core/index.js';
+import { type FiberSettings, resolveFiber, type Timeline } from '../fiber/index.js';
+import type { Experiment } from './experiment.js';
 import type { ExperimentKeys } from './experiment-keys.js';
-import { nearest } from './nearest.js';
+import { type FiberKeyErrorCode, type FiberKeys, fiberFrom } from './fiber-keys.js';
+import type { Path } from './key-refusal.js';
+import { orRefuse } from './lane-from.js';
+import { laneConfigOf, laneSettingsOf, timelineConfigOf, timelineOf } from './lane-schema.js';
 
 export type ResolveErrorCode = 'LAB_PROFILE' | 'LAB_CONFLICT' | 'LAB_MEMORY';
 
 /** Refuses what stands at `path`; the caller knows whether that came from an option or a line of a file. */
 export type Refuse = (
-  path: readonly PropertyKey[],
-  code: ResolveErrorCode | FiberErrorCode,
+  path: Path,
+  code: ResolveErrorCode | FiberKeyErrorCode,
   message: string,
   hint: string,
 ) => never;
 
-type FiberKeys = ExperimentKeys['fiber'];
-type SpanKeys = Omit<FiberKeys, 'profile' | 'spans'> & { readonly profile?: string | undefined };
-type LaneKeys = NonNullable<FiberKeys['a-b']>;
-
-export function resolveExperiment(keys: ExperimentKeys, refuse: Refuse): Experiment {
+/** @param folderOf the folder that a file named at a path is relative to */
+export function resolveExperiment(
+  keys: ExperimentKeys,
+  refuse: Refuse,
+  folderOf: (path: Path) => string = () => '.',
+): Experiment {
   const hooks = keys['test-hooks']?.['corrupt-page'];
   return {
     name: keys.name,
     seed: keys.seed,
     attach: keys.attach,
-    fiber: fiberOf(keys.fiber, refuse),
+    fiber: fiberOf(keys.fiber, refuse, folderOf),
     guest: guestOf(keys.guest, refuse),
     clients: keys.clients.map((c) => ({
       site: c.site,
@@ -45,6 +42,8 @@ export function resolveExperiment(keys: ExperimentKeys, refuse: Refuse): Experim
     probe: { count: keys.probe.count, intervalNs: keys.probe.interval },
     migration: {
       repeat: keys.migration.repeat,
+      mode: keys.migration.mode,
+      slowGuest: keys.migration['slow-guest'],
       streams: keys.migration.streams,
       pauseTargetNs: keys.migration['pause-target'],
       maxRounds: keys.migration['max-rounds'],
@@ -67,69 +66,14 @@ export function resolveExperiment(keys: ExperimentKeys, refuse: Refuse): Experim
   };
 }
 
-function fiberOf(keys: FiberKeys, refuse: Refuse): Experiment['fiber'] {
-  checkSpan(keys, ['fiber'], refuse);
-  for (const [i, span] of (keys.spans ?? []).entries()) checkSpan(span, ['fiber', 'spans', i], refuse);
-  let settings: FiberSettings;
-  try {
-    settings = resolveFiber({ ...spanOptions(keys), spans: keys.spans?.map(spanOptions) });
-  } catch (e) {
-    if (!(e instanceof ConfigError)) throw e;
-    return refuse(['fiber'], e.code as FiberErrorCode, `cannot be: ${e.message}`, e.hint ?? 'change it');
-  }
-  const lane = ({ oneWayNs, rateBps, queueBytes, lossProb }: LaneSettings): LaneConfig => ({
-    oneWayNs,
-    rateBps: Number.isFinite(rateBps) ? rateBps : null,
-    queueBytes,
-    lossProb,
-  });
+function fiberOf(keys: FiberKeys, refuse: Refuse, folderOf: (path: Path) => string): Experiment['fiber'] {
+  const path = ['fiber'];
+  const { options, timeline } = fiberFrom(keys, refuse, path, folderOf);
+  const settings = orRefuse({ refuse, path }, () => resolveFiber(options));
   return {
     profile: settings.profile,
-    spans: settings.spans.map(({ aToB, bToA }) => ({ aToB: lane(aToB), bToA: lane(bToA) })),
-  };
-}
-
-/** Refuses at the key itself what `resolveFiber` would refuse for the fiber as a whole. */
-function checkSpan(span: SpanKeys, path: readonly PropertyKey[], refuse: Refuse): void {
-  const { profile: name } = span;
-  if (name !== undefined && !Object.hasOwn(PROFILES, name)) {
-    const meant = nearest(name, Object.keys(PROFILES));
-    refuse(
-      [...path, 'profile'],
-      'LAB_PROFILE',
-      `${JSON.stringify(name)} is no profile; the profiles are ${Object.keys(PROFILES).join(', ')}`,
-      meant ? `did you mean ${meant}?` : 'longhaul profiles describes them',
-    );
-  }
-  for (const [lane, at] of [
-    [span, path],
-    [span['a-b'], [...path, 'a-b']],
-    [span['b-a'], [...path, 'b-a']],
-  ] as const) {
-    if (lane?.distance === undefined || lane['one-way'] === undefined) continue;
-    refuse(
-      [...at, 'one-way'],
-      'LAB_CONFLICT',
-      'says the delay a second time: a distance stands beside it',
-      'keep one of distance and one-way',
-    );
-  }
-}
-
-function spanOptions(keys: SpanKeys): SpanOptions {
-  const lane = (l: LaneKeys) => ({
-    distanceM: l.distance,
-    oneWayNs: l['one-way'],
-    refractiveIndex: l['refractive-index'],
-    rateBps: l.rate,
-    queueBytes: l.queue,
-    lossProb: l.loss,
-  });
-  const { 'a-b': there, 'b-a': back } = keys;
-  return {
-    profile: keys.profile,
-    ...lane(keys),
-    perDirection: { 'a-b': there && lane(there), 'b-a': back && lane(back) },
+    spans: settings.spans.map(({ aToB, bToA }) => ({ aToB: laneConfigOf(aToB), bToA: laneConfigOf(bToA) })),
+    timeline: timelineConfigOf(timeline),
   };
 }
 
@@ -177,16 +121,15 @@ function corruptPage(pfn: number, keys: ExperimentKeys, refuse: Refuse): number 
   );
 }
 
-/** The experiment's fiber as its machines take it: an unlimited rate is `Infinity` there. */
+/** The experiment's fiber as its machines take it: what is unlimited is `Infinity` there. */
 export function fiberSettingsOf({ fiber }: Pick<Experiment, 'fiber'>): FiberSettings {
-  const lane = (config: LaneConfig): LaneSettings => ({
-    ...config,
-    rateBps: config.rateBps ?? Number.POSITIVE_INFINITY,
-    queueFrames: Number.POSITIVE_INFINITY,
-    link: 'up',
-  });
   return {
     profile: fiber.profile,
-    spans: fiber.spans.map(({ aToB, bToA }) => ({ aToB: lane(aToB), bToA: lane(bToA) })),
+    spans: fiber.spans.map(({ aToB, bToA }) => ({ aToB: laneSettingsOf(aToB), bToA: laneSettingsOf(bToA) })),
   };
+}
+
+/** What changes on it while it runs. */
+export function fiberTimelineOf({ fiber }: Pick<Experiment, 'fiber'>): Timeline {
+  return timelineOf(fiber.timeline);
 }

@@ -2,10 +2,10 @@
 import type { FabricSnapshot } from '../fabric/index.js';
 import { accountingCloses, DROP_REASONS, type LaneCounters } from '../fiber/index.js';
 import type { SessionSnapshot } from '../guest/index.js';
-import type { SourceReport } from '../host/index.js';
-import { pausePartsOf } from '../vmotion-protocol/index.js';
+import type { MissingFigures, SourceReport } from '../host/index.js';
+import { type MigrationMode, pausePartsOf } from '../vmotion-protocol/index.js';
 import type { ProbeResult } from './client/protocol.js';
-import type { Site } from './experiment.js';
+import { type Experiment, MODES, type Site } from './experiment.js';
 import type {
   BridgeAccount,
   ClientResult,
@@ -66,6 +66,8 @@ function laneAccount(c: LaneCounters): LaneAccount {
     bytesOut: c.delivered.wireBytes,
     drops: Object.fromEntries(DROP_REASONS.map((reason) => [reason, c.dropped[reason].packets])),
     packetsHeld: c.queued.packets + c.inFlight.packets,
+    packetsDuplicated: c.duplicated.packets,
+    packetsCorrupted: c.corrupted.packets,
     queuePeakBytes: c.queuePeakBytes,
   };
 }
@@ -73,7 +75,7 @@ function laneAccount(c: LaneCounters): LaneAccount {
 function bridgeAccount(b: FabricSnapshot['bridges']['a']): BridgeAccount {
   return {
     framesIn: b.framesIn,
-    framesForwarded: b.forwarded + b.flooded,
+    framesForwarded: b.forwarded + b.flooded + b.suppressed,
     framesFlooded: b.flooded,
     drops: { ...b.drops },
     macMoves: b.macs.moved,
@@ -95,6 +97,13 @@ export function fabricResult(s: FabricSnapshot): FabricResult {
   };
 }
 
+/** How the protocol calls what a person names in one word. */
+export const MODE_NAMES = {
+  precopy: 'pre-copy',
+  postcopy: 'post-copy',
+  hybrid: 'hybrid',
+} as const satisfies Record<Experiment['migration']['mode'], MigrationMode>;
+
 /** Everything a migration's row needs besides the source's own report. */
 export interface MigrationContext {
   readonly index: number;
@@ -103,6 +112,8 @@ export interface MigrationContext {
   readonly epochNs: number;
   /** First announcement at the destination, 0 when none left. */
   readonly announcedNs: number;
+  /** What the destination said of missing pages; null in pre-copy. */
+  readonly missing: MissingFigures | null;
   /** Wire bytes of vMotion traffic that the fiber took towards the destination. */
   readonly bytesOnWire: number;
   readonly clients: readonly ClientResult[];
@@ -114,6 +125,21 @@ const OUTCOMES = {
   aborted: 'stayed',
   'in-doubt': 'in-doubt',
 } as const;
+
+function postcopyResult(report: SourceReport, missing: MissingFigures | null): MigrationResult['postcopy'] {
+  const { served, destination } = report;
+  if (served === null || missing === null || missing.pagesMissing === 0) return null;
+  return {
+    pagesMissing: missing.pagesMissing,
+    pagesDemanded: served.demanded,
+    pagesPushed: served.pushed,
+    zeroPages: served.zero,
+    pagesAgain: served.again,
+    bytes: served.bytes,
+    faults: missing.faults,
+    durationNs: Math.max(0, missing.completeNs - destination!.startedNs),
+  };
+}
 
 export function migrationResult(report: SourceReport, c: MigrationContext): MigrationResult {
   const completed = report.outcome === 'completed' && report.destination !== null;
@@ -132,12 +158,15 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
     outcome: OUTCOMES[report.outcome],
     guestAt: report.outcome === 'completed' ? c.to : report.outcome === 'in-doubt' ? null : c.from,
     reason: report.outcome === 'completed' ? null : { code: report.code, text: report.text },
+    mode: MODES.find((m) => MODE_NAMES[m] === report.mode) ?? null,
     startNs: report.startNs - c.epochNs,
     totalNs: endNs - report.startNs,
     pauseNs: completed ? report.destination!.startedNs - report.source.pauseCalledNs : null,
     pauseParts: parts,
     announceNs:
       completed && c.announcedNs > 0 ? Math.max(0, c.announcedNs - report.destination!.startedNs) : null,
+    blockedNs: completed ? (c.missing?.blockedNs ?? 0) : null,
+    postcopy: completed ? postcopyResult(report, c.missing) : null,
     rounds: report.rounds.map((r, i) => ({
       round: i,
       startNs: Math.max(0, r.startNs - c.epochNs),

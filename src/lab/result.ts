@@ -14,7 +14,7 @@
  */
 import { z } from 'zod';
 import { ConfigError } from '../core/index.js';
-import { EXPERIMENT_SCHEMA, SITES } from './experiment.js';
+import { EXPERIMENT_SCHEMA, MODES, SITES } from './experiment.js';
 
 export const RESULT_VERSION = 'longhaul/result/1';
 
@@ -57,9 +57,11 @@ const LANE_ACCOUNT_SCHEMA = z
     bytesOut: count('Wire bytes delivered'),
     drops: z.record(z.string(), z.int().nonnegative()).describe('Wire packets dropped, by reason'),
     packetsHeld: count('Wire packets queued or in flight when it was counted'),
+    packetsDuplicated: count('Copies of wire packets that the fiber made').default(0),
+    packetsCorrupted: count('Wire packets that the fiber damaged and delivered').default(0),
     queuePeakBytes: count('Largest queue seen, wire bytes'),
   })
-  .describe('packetsIn = packetsOut + Σ drops + packetsHeld');
+  .describe('packetsIn + packetsDuplicated = packetsOut + Σ drops + packetsHeld');
 
 const BRIDGE_ACCOUNT_SCHEMA = z
   .object({
@@ -119,6 +121,19 @@ const CLIENT_SCHEMA = z.object({
   rttAfterP50Ns: ns('Median round trip after the move').nullable(),
 });
 
+const POSTCOPY_SCHEMA = z
+  .object({
+    pagesMissing: count('Pages that the destination lacked when the guest started'),
+    pagesDemanded: count('Sent since the guest waited for them'),
+    pagesPushed: count('Sent in the order of their places'),
+    zeroPages: count('Of both, those that were all zero and travelled as a number'),
+    pagesAgain: count('Sent once more, since they came damaged'),
+    bytes: count('Bytes handed to the transport'),
+    faults: count('Times the guest stood at a missing page'),
+    durationNs: ns('From the first guest instruction until the last page was in its place'),
+  })
+  .describe('Pages that came after the switchover; pagesMissing = pagesDemanded + pagesPushed');
+
 const MIGRATION_SCHEMA = z.object({
   index: count('Number, from 0'),
   from: site('Source'),
@@ -130,11 +145,14 @@ const MIGRATION_SCHEMA = z.object({
     ),
   guestAt: site('Where the guest runs afterwards').nullable(),
   reason: z.object({ code: z.string(), text: z.string() }).nullable().describe('Why, unless it completed'),
+  mode: z.enum(MODES).nullable().describe('As the hosts agreed; null when they did not'),
   startNs: ns('Instant of the offer'),
   totalNs: ns('From the offer until STARTED reached the source'),
   pauseNs: ns('From the pause call to the first guest instruction at the destination').nullable(),
   pauseParts: PAUSE_PARTS_SCHEMA.nullable(),
   announceNs: ns('From that instruction until the first announcement left; not part of the pause').nullable(),
+  blockedNs: ns("Time that the guest's threads stood at missing pages in the first 100 ms").nullable(),
+  postcopy: POSTCOPY_SCHEMA.nullable(),
   rounds: z.array(ROUND_SCHEMA),
   pagesSent: count('Pages sent with content, over all rounds and the final flight'),
   zeroPages: count('Pages sent as a number only'),

@@ -52,6 +52,10 @@ export type RunEvent =
       readonly predictedPauseNs: number;
       /** Until the switchover; `Infinity` when the rounds do not converge. */
       readonly etaNs: number;
+      /** 0..1: how well the last prediction was met; null where none was made. */
+      readonly confidence: number | null;
+      /** What the policy decided and why; null for the round before the pause. */
+      readonly verdict: string | null;
     }
   | {
       readonly type: 'migration';

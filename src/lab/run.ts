@@ -10,12 +10,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LonghaulError } from '../core/index.js';
+import { queueOverrun } from '../fiber/index.js';
 import { nowNs } from '../sys/index.js';
 import { chooseAttach } from './attach.js';
 import type { Experiment, Site } from './experiment.js';
 import { KeptSites } from './kept-sites.js';
 import { Lab } from './lab.js';
 import { describeMachine, revision } from './machine.js';
+import { checkMode } from './mode-choice.js';
 import { type MigrationResult, RESULT_VERSION, type RunResult } from './result.js';
 import { fabricResult, rttResult } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
@@ -32,9 +34,11 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
   const startedAt = new Date();
   const epochNs = nowNs();
   const chosen = chooseAttach(experiment.attach);
+  const modeNote = checkMode(experiment.migration.mode);
   onEvent({ type: 'attach', attach: chosen.kind, why: chosen.why });
   const dir = mkdtempSync(join(tmpdir(), 'longhaul-'));
   const lab = new Lab(experiment, chosen, dir, epochNs, hooks);
+  if (modeNote !== null) lab.note(modeNote);
   const aborted = new Promise<never>((_, reject) => {
     const stop = (): void =>
       reject(signal.reason ?? new LonghaulError('LAB_INTERRUPTED', 'the run was interrupted'));
@@ -72,6 +76,8 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
         );
       }
     }
+    const overrun = queueOverrun(snapshot.fiber);
+    if (overrun !== null) lab.notes.push(overrun.message);
     const result: RunResult = {
       schema: RESULT_VERSION,
       label: 'measured',

@@ -32,6 +32,7 @@ export function summarize(result: RunResult, options: SummaryOptions = {}): stri
     roundTrip(result, p),
     moves(result, p),
     pauseLines(result, p),
+    missingLines(result, p),
     clientLines(result, p),
     trust(result, p),
     verdict(result, p),
@@ -62,7 +63,9 @@ function lane(r: RunResult, direction: 'aToB' | 'bToA', name: string): string {
   const oneWayNs = lanes.reduce((sum, l) => sum + l.oneWayNs, 0);
   const passes = lanes.reduce((product, l) => product * (1 - l.lossProb), 1);
   const spans = lanes.length === 1 ? '' : `, ${lanes.length} spans`;
-  const loss = passes === 1 ? 'no loss' : `loss ${percent(1 - passes)}`;
+  const models = lanes.flatMap((l) => l.lossModel?.model ?? []);
+  const chance = passes === 1 ? [] : [percent(1 - passes)];
+  const loss = [...chance, ...models].length > 0 ? `loss ${[...chance, ...models].join(' and ')}` : 'no loss';
   return `${name} ${formatNs(oneWayNs)} one way, ${formatBps(bottleneckBps(r, direction))}, ${loss}${spans}`;
 }
 
@@ -123,6 +126,20 @@ function moves(r: RunResult, p: Paint): string[] {
   if (migrations.length > 1) rows.push(medianRow(r));
   const [head, ...lines] = formatTable(MOVE_COLUMNS, rows);
   return [p.bold('Moves'), p.dim(head!), ...lines];
+}
+
+/** What a guest that started with pages missing had to wait for: a pause is not to be made short by stalling afterwards. */
+function missingLines({ migrations }: RunResult, p: Paint): string[] {
+  const late = migrations.filter((m) => m.postcopy !== null);
+  if (late.length === 0) return [];
+  const mid = (of: (m: MigrationResult) => number): number => median(late.map(of));
+  const moves = late.length === 1 ? '1 move' : `p50 of ${late.length} moves`;
+  return [
+    p.bold('Pages that came after the start') + p.dim(` (${moves})`),
+    `  ${formatCount(Math.round(mid((m) => m.postcopy!.pagesMissing)))} missing, all in place after ` +
+      `${formatNs(mid((m) => m.postcopy!.durationNs))}; the guest stood at ${Math.round(mid((m) => m.postcopy!.faults))} of ` +
+      `them, ${formatNs(mid((m) => m.blockedNs ?? 0))} of its first 100 ms`,
+  ];
 }
 
 function medianRow(r: RunResult): string[] {

@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as assert from 'uvu/assert';
 import { messageOf } from '../../src/core/index.js';
+import { canCatchFaults } from '../../src/host/index.js';
 import { tryNetns } from '../../src/lab/attach.js';
 import { experimentFrom } from '../../src/lab/experiment-file.js';
 import type { ExperimentInput } from '../../src/lab/experiment-keys.js';
@@ -25,6 +26,8 @@ function netnsLack(): string | null {
     return `no network namespaces here: ${messageOf(e)}`;
   }
 }
+
+const missingLack = canCatchFaults() ? null : 'no userfaultfd here';
 
 const SMALL: ExperimentInput = {
   seed: 7,
@@ -90,10 +93,55 @@ for (const attach of ['netns', 'loopback'] as const) {
   );
 
   test.when(
+    lack ?? missingLack,
+    `${attach}: post-copy: the guest runs while its pages come, a damaged one comes again, all is proved`,
+    async () => {
+      const result = await run({
+        attach,
+        guest: { memory: '16MiB', dirty: 'uniform:50MB/s', 'hot-set': '8MiB' },
+        migration: { ...SMALL.migration, mode: 'postcopy', repeat: 2 },
+        'test-hooks': { 'corrupt-page': 3000 },
+      });
+      assertKept(result, 2);
+      for (const m of result.migrations) {
+        const p = m.postcopy!;
+        assert.is(m.mode, 'postcopy');
+        assert.is(p.pagesAgain, 1);
+        assert.ok(p.pagesMissing > 3000 && m.pagesInPause <= 16);
+        assert.is(p.pagesDemanded + p.pagesPushed, p.pagesMissing, 'each page was sent once');
+        assert.ok(m.blockedNs! >= 0 && m.blockedNs! <= 100e6);
+      }
+    },
+  );
+
+  test.when(
+    lack ?? missingLack,
+    `${attach}: hybrid under load: a few pages in the pause, the rest after it, ledgers exact`,
+    async () => {
+      const result = await run({
+        attach,
+        guest: { memory: '16MiB', dirty: 'uniform:400MB/s', 'hot-set': '8MiB' },
+        migration: { ...SMALL.migration, mode: 'hybrid', repeat: 2, 'pause-target': '600us' },
+      });
+      assertKept(result, 2);
+      for (const m of result.migrations) {
+        assert.is(m.mode, 'hybrid');
+        assert.ok(m.pagesInPause <= 16, `${m.pagesInPause} pages in the pause`);
+        if (m.postcopy !== null)
+          assert.is(m.postcopy.pagesDemanded + m.postcopy.pagesPushed, m.postcopy.pagesMissing);
+      }
+    },
+  );
+
+  test.when(
     lack,
     `${attach}: a byte changed in flight: the destination refuses to start, the source carries on`,
     async () => {
-      const result = await run({ attach, 'test-hooks': { 'corrupt-page': 2000 } });
+      const result = await run({
+        attach,
+        'test-hooks': { 'corrupt-page': 2000 },
+        migration: { ...SMALL.migration, mode: 'precopy' },
+      });
       const [m] = result.migrations;
       assert.is(m!.outcome, 'stayed');
       assert.is(m!.guestAt, 'a');

@@ -29,6 +29,7 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
     outcome: 'completed',
     guestAt: there ? 'b' : 'a',
     reason: null,
+    mode: 'hybrid',
     startNs: 2_000_000_000 + index * 1_000_000_000,
     totalNs: 345_000_000,
     pauseNs: 900_000 + index * 100_000,
@@ -45,6 +46,8 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
       startNs: 75_000,
     },
     announceNs: 30_000,
+    blockedNs: 0,
+    postcopy: null,
     rounds: [
       {
         round: 0,
@@ -96,6 +99,8 @@ export function sampleResult(moves = 1, change: Partial<RunResult> = {}): RunRes
     bytesOut: 235_000_000,
     drops: {},
     packetsHeld: 0,
+    packetsDuplicated: 0,
+    packetsCorrupted: 0,
     queuePeakBytes: 900_000,
   };
   const bridge = {
