@@ -13,11 +13,11 @@ export const EXIT_INTERRUPTED = 130;
 
 /** For `--help`. */
 export const EXIT_CODES_TEXT = `Exit codes:
-  0    the experiment ran and held
+  0    the experiment ran and held; a bridge was ended
   1    it failed: a move not completed, memory not identical, a wrong answer
   2    a bad option, key or file
   3    this machine lacks something: see longhaul doctor
-  130  Ctrl-C; everything that was made has been removed`;
+  130  Ctrl-C of a run; everything that was made has been removed`;
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return EXIT_USAGE;

@@ -5,9 +5,12 @@
  * instant and needs no native library.
  */
 import { readFileSync } from 'node:fs';
+import { bridge, intervalOf } from './bridge.js';
+import { ctl } from './ctl.js';
 import { doctorText } from './doctor.js';
 import { EXIT_OK, errorLine, exitCodeOf } from './exit-codes.js';
-import { profilesJson, profilesText } from './profiles.js';
+import { type HostContext, hostList, hostResolve } from './host.js';
+import { profileFileJson, profileFileText, profilesJson, profilesText } from './profiles.js';
 import { type Commands, runProgram } from './program.js';
 import { coloured, run } from './run.js';
 
@@ -15,6 +18,20 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
   version: string;
 };
 const { stdout, stderr, env } = process;
+
+async function hostContext(): Promise<HostContext> {
+  const { findHosts, guestsOf, resolveDoubt, runDirectories } = await import('../host/index.js');
+  return {
+    out: (text) => stdout.write(text),
+    colour: coloured(stdout, env),
+    uid: process.getuid?.() ?? 0,
+    now: () => new Date(),
+    findHosts,
+    guestsOf,
+    resolveDoubt,
+    runDirectories,
+  };
+}
 
 const commands: Commands = {
   run: async (file, typed) => {
@@ -34,14 +51,44 @@ const commands: Commands = {
         (await import('../lab/run.js')).runExperiment(experiment, hooks),
     });
   },
+  bridge: async (file, typed) => {
+    const { needsNamespaces, parseBridge, readBridgeFile } = await import('../lab/bridge-file.js');
+    intervalOf(typed);
+    const plan = parseBridge(readBridgeFile(file));
+    if (needsNamespaces(plan)) (await import('../lab/user-namespace.js')).enterUserNamespace();
+    const end = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
+    return bridge(plan, typed, {
+      stdout,
+      env,
+      signal: end.signal,
+      startBridge: (await import('../lab/bridge-run.js')).startBridge,
+    });
+  },
+  ctl: async (call, options) => {
+    const { findBridges, socketPath } = await import('../lab/bridge-sockets.js');
+    const { ControlClient } = await import('../lab/bridge-client.js');
+    return ctl(call, options, {
+      out: (text) => stdout.write(text),
+      colour: coloured(stdout, env),
+      findBridges,
+      socketPath,
+      connect: ControlClient.open,
+    });
+  },
+  hostList: async (options) => hostList(options, await hostContext()),
+  hostResolve: async (guest, how, options) => hostResolve(guest, how, options, await hostContext()),
   doctor: async (json) => {
     (await import('../lab/user-namespace.js')).enterUserNamespace();
     const probes = await (await import('../lab/doctor.js')).probeMachine();
     stdout.write(`${json ? JSON.stringify(probes) : doctorText(probes, coloured(stdout, env))}\n`);
     return EXIT_OK;
   },
-  profiles: async (json) => {
-    stdout.write(`${json ? JSON.stringify(profilesJson()) : profilesText(coloured(stdout, env))}\n`);
+  profiles: async (file, json) => {
+    const colour = coloured(stdout, env);
+    const text = (): string => (file === undefined ? profilesText(colour) : profileFileText(file, colour));
+    const value = (): unknown => (file === undefined ? profilesJson() : profileFileJson(file));
+    stdout.write(`${json ? JSON.stringify(value()) : text()}\n`);
     return EXIT_OK;
   },
 };

@@ -15,7 +15,11 @@ interface KeyOption {
 }
 
 const KEY_OPTIONS: readonly KeyOption[] = [
-  { flags: '--profile <name>', path: ['fiber', 'profile'], text: 'fiber by name (default: metro-80km)' },
+  {
+    flags: '--profile <fiber>',
+    path: ['fiber', 'profile'],
+    text: 'fiber by name, or a YAML file of your own (default: metro-80km)',
+  },
   { flags: '--distance <length>', path: ['fiber', 'distance'], text: 'length of fiber, 5 µs a km: 80km' },
   {
     flags: '--one-way <time>',
@@ -37,6 +41,16 @@ const KEY_OPTIONS: readonly KeyOption[] = [
     flags: '--hot-set <size>',
     path: ['guest', 'hot-set'],
     text: 'range that it writes (default: all memory)',
+  },
+  {
+    flags: '--mode <mode>',
+    path: ['migration', 'mode'],
+    text: 'precopy, postcopy or hybrid (default: hybrid)',
+  },
+  {
+    flags: '--slow-guest',
+    path: ['migration', 'slow-guest'],
+    text: 'slow the guest in steps when pre-copy rounds do not converge',
   },
   {
     flags: '--streams <n>',

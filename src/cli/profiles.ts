@@ -1,6 +1,8 @@
-/** `longhaul profiles`: the fibers by name, with where their figures come from. */
+/** `longhaul profiles [FIBER.yaml]`: the fibers by name, or the user's own, with where their figures come from. */
 import { formatBps, formatNs } from '../core/index.js';
-import { PROFILES } from '../fiber/index.js';
+import { describeFiber, PROFILES, resolveFiber } from '../fiber/index.js';
+import { readProfile } from '../lab/fiber-keys.js';
+import { laneConfigOf, timelineConfigOf } from '../lab/lane-schema.js';
 import { paint, wrap } from '../report/index.js';
 
 const WIDTH = 100;
@@ -26,4 +28,31 @@ export function profilesJson(): unknown[] {
     ...f,
     rateBps: Number.isFinite(f.rateBps) ? f.rateBps : null,
   }));
+}
+
+/** The user's own fiber, as it is understood. @throws ConfigError with file, line and key */
+export function profileFileText(file: string, colour = false): string {
+  const p = paint(colour);
+  const { profile, description, source, timeline } = readProfile(file);
+  const changes = timeline.reduce((sum, track) => sum + track.entries.length, 0);
+  return [
+    p.bold(profile.name),
+    ...describeFiber(resolveFiber({ profile })).flatMap((line) => wrap(line, WIDTH, '  ')),
+    ...(changes > 0 ? [`  ${changes} change${changes === 1 ? '' : 's'} while it runs`] : []),
+    ...(description ? wrap(description, WIDTH, '  ') : []),
+    ...(source ? wrap(source, WIDTH, '  source: ').map(p.dim) : []),
+  ].join('\n');
+}
+
+/** The same for programs: every span and direction resolved, as a result keeps them. */
+export function profileFileJson(file: string): unknown {
+  const { profile, description, source, timeline } = readProfile(file);
+  const { spans } = resolveFiber({ profile });
+  return {
+    name: profile.name,
+    description,
+    source,
+    spans: spans.map(({ aToB, bToA }) => ({ aToB: laneConfigOf(aToB), bToA: laneConfigOf(bToA) })),
+    timeline: timelineConfigOf(timeline),
+  };
 }

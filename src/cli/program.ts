@@ -3,14 +3,22 @@
  * typed and what `--help` teaches.
  */
 import { Command, CommanderError } from 'commander';
+import type { ControlCall } from '../lab/bridge-protocol.js';
+import type { BridgeTyped } from './bridge.js';
+import type { CtlOptions } from './ctl.js';
+import { addCtlCommand } from './ctl-command.js';
 import { EXIT_CODES_TEXT, EXIT_OK, EXIT_USAGE } from './exit-codes.js';
+import { addHostCommand, type HostCommands } from './host-command.js';
 import { addKeyOptions } from './options.js';
 
 /** What each command does; resolves to the exit code. */
-export interface Commands {
+export interface Commands extends HostCommands {
   run(file: string | undefined, typed: Readonly<Record<string, unknown>>): Promise<number>;
+  bridge(file: string, typed: BridgeTyped): Promise<number>;
+  ctl(call: ControlCall, options: CtlOptions): Promise<number>;
   doctor(json: boolean): Promise<number>;
-  profiles(json: boolean): Promise<number>;
+  /** @param file a profile of the user's own; without one, those that are shipped */
+  profiles(file: string | undefined, json: boolean): Promise<number>;
 }
 
 export interface Streams {
@@ -25,12 +33,17 @@ const EXAMPLES = `Examples:
   longhaul run --dirty zipf:500MB/s --streams 4    a busy guest, four streams
   longhaul run examples/two-spans.yaml --json      an experiment from a file, its result on stdout
   longhaul run --keep                              leave the sites standing, for ping and iperf3
+  longhaul bridge examples/two-namespaces.yaml     the fabric alone, with ports of your own
+  longhaul ctl set --loss 1% --direction a-b       change a running bridge
   longhaul doctor                                  what this machine offers, what each lack costs`;
 
 const RUN_HELP = `Options stand over the file; examples/metro-80km.yaml shows every key.
 A fiber option holds for every span and both directions; --profile replaces the file's fiber.
 
 ${EXIT_CODES_TEXT}`;
+
+const BRIDGE_HELP = `examples/two-namespaces.yaml shows every key; examples/two-qemu-guests.yaml and vxlan-peer.yaml are others.
+Ctrl-C and SIGTERM are how a bridge ends: all that it made is removed, and the exit code is 0.`;
 
 /**
  * Parses and runs.
@@ -77,6 +90,20 @@ export async function runProgram(
     .action((file: string | undefined, typed: Record<string, unknown>) => settle(commands.run(file, typed)));
 
   program
+    .command('bridge')
+    .description('Runs the stretched L2 and its fiber alone, with ports of your own, until Ctrl-C.')
+    .argument('<config>', 'a YAML file')
+    .allowExcessArguments(false)
+    .option('--interval <time>', 'between two looks at the counters (default: 1s on a terminal, else none)')
+    .option('--quiet', 'say only what went wrong')
+    .addHelpText('after', `\n${BRIDGE_HELP}`)
+    .action((file: string, typed: BridgeTyped) => settle(commands.bridge(file, typed)));
+
+  addCtlCommand(program, (call, options) => settle(commands.ctl(call, options)));
+
+  addHostCommand(program, commands, settle);
+
+  program
     .command('doctor')
     .description('Lists what this machine offers and what each lack costs.')
     .allowExcessArguments(false)
@@ -85,10 +112,15 @@ export async function runProgram(
 
   program
     .command('profiles')
-    .description('Lists the fibers by name, with the source of their figures.')
+    .description(
+      'Lists the fibers by name, with the source of their figures; or shows what a file of your own says.',
+    )
+    .argument('[fiber]', 'a YAML file with a fiber of your own')
     .allowExcessArguments(false)
     .option('--json', 'print JSON')
-    .action((typed: { json?: boolean }) => settle(commands.profiles(typed.json ?? false)));
+    .action((file: string | undefined, typed: { json?: boolean }) =>
+      settle(commands.profiles(file, typed.json ?? false)),
+    );
 
   if (argv.length === 0) {
     program.outputHelp();

@@ -67,7 +67,8 @@ export function linesOf(event: RunEvent, quiet = false): string[] {
       return [
         `move ${event.migration + 1} round ${event.round}: ${event.pagesSent} of ${event.pagesTotal} pages, ` +
           `${formatBytes(event.bytes)} at ${formatBps(event.throughputBps)}` +
-          `${predictionText(event.predictedPauseNs)}${etaText(event.etaNs)}`,
+          `${predictionText(event.predictedPauseNs, event.confidence)}${etaText(event.etaNs)}` +
+          `${event.verdict === null ? '' : `; ${event.verdict}`}`,
       ];
     case 'migration': {
       const { result: m } = event;
@@ -88,8 +89,10 @@ function moveName(event: { migration: number; from: string; to: string }): strin
   return `move ${event.migration + 1} (${event.from}→${event.to})`;
 }
 
-function predictionText(pauseNs: number): string {
-  return Number.isFinite(pauseNs) ? `, pause would be ${formatNs(pauseNs)}` : '';
+function predictionText(pauseNs: number, confidence: number | null): string {
+  if (!Number.isFinite(pauseNs)) return '';
+  const trust = confidence === null ? '' : ` (confidence ${Math.round(confidence * 100)} %)`;
+  return `, pause would be ${formatNs(pauseNs)}${trust}`;
 }
 
 function etaText(etaNs: number): string {

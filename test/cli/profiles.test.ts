@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { profilesJson, profilesText } from '../../src/cli/profiles.js';
+import { profileFileJson, profileFileText, profilesJson, profilesText } from '../../src/cli/profiles.js';
 import { PROFILES } from '../../src/fiber/index.js';
 import { suite } from '../suite.js';
 
@@ -15,6 +15,17 @@ test('every profile is listed with its source, within 100 columns', () => {
 test('as JSON it can be read back', () => {
   const read = JSON.parse(JSON.stringify(profilesJson())) as { name: string; oneWayNs: number }[];
   assert.is(read.find((p) => p.name === 'metro-80km')!.oneWayNs, 400_000);
+});
+
+test('a file of the user is shown as it is understood, and as JSON', () => {
+  const text = profileFileText('examples/leased-line.yaml');
+  assert.match(text, /^leased-line\n {2}a-b: 1\.30 ms one way, jitter σ 20\.0 µs, 1\.00 Gbit\/s/);
+  assert.match(text, /^ {2}source: /m);
+  for (const line of text.split('\n')) assert.ok(line.length <= 100, line);
+  const read = JSON.parse(JSON.stringify(profileFileJson('examples/leased-line.yaml')));
+  assert.is(read.name, 'leased-line');
+  assert.is(read.spans[0].bToA.rateBps, 500e6);
+  assert.is(read.timeline.length, 2);
 });
 
 test.run();

@@ -24,7 +24,15 @@ async function type(...argv: string[]): Promise<Heard> {
   const code = await runProgram(
     argv,
     '1.2.3',
-    { run: record('run', 1), doctor: record('doctor', 0), profiles: record('profiles', 0) },
+    {
+      run: record('run', 1),
+      bridge: record('bridge', 0),
+      ctl: record('ctl', 0),
+      doctor: record('doctor', 0),
+      profiles: record('profiles', 0),
+      hostList: record('hostList', 0),
+      hostResolve: record('hostResolve', 1),
+    },
     {
       out: (text) => {
         out += text;
@@ -42,7 +50,21 @@ test('commands receive what was typed, and their code is the exit code', async (
   assert.is(run.code, 1);
   assert.equal(run.calls, [['run', 'x.yaml', { seed: '7', json: true, progress: false }]]);
   assert.equal((await type('doctor', '--json')).calls, [['doctor', true]]);
-  assert.equal((await type('profiles')).calls, [['profiles', false]]);
+  assert.equal((await type('profiles')).calls, [['profiles', undefined, false]]);
+  assert.equal((await type('profiles', 'my.yaml', '--json')).calls, [['profiles', 'my.yaml', true]]);
+});
+
+test('host: a doubt is settled in one way, and a way must be named', async () => {
+  assert.equal((await type('host', 'list', '--json')).calls, [['hostList', { json: true }]]);
+  const resolve = await type('host', 'resolve', 'web', '--resume-here', '--run', 'd');
+  assert.is(resolve.code, 1);
+  assert.equal(resolve.calls, [['hostResolve', 'web', 'resume-here', { resumeHere: true, run: 'd' }]]);
+  const both = await type('host', 'resolve', 'web', '--ask', '--discard');
+  assert.is(both.code, 2);
+  assert.equal(both.calls, []);
+  const none = await type('host', 'resolve', 'web').catch((e) => e);
+  assert.is(none.code, 'CLI_USAGE');
+  assert.match((await type('host', 'resolve', '--help')).out, 'Exit codes:');
 });
 
 test('help teaches, with examples and exit codes; version is the version', async () => {
@@ -81,7 +103,12 @@ test('what a command throws passes through', async () => {
   const fail = (): Promise<number> => Promise.reject(boom);
   const silent = { out: () => {}, err: () => {} };
   let thrown: unknown;
-  await runProgram(['run'], '1', { run: fail, doctor: fail, profiles: fail }, silent).catch((e) => {
+  await runProgram(
+    ['run'],
+    '1',
+    { run: fail, bridge: fail, ctl: fail, doctor: fail, profiles: fail, hostList: fail, hostResolve: fail },
+    silent,
+  ).catch((e) => {
     thrown = e;
   });
   assert.is(thrown, boom);

@@ -15,7 +15,7 @@ const PAGES: RunEvent = {
   pagesTotal: 200,
   rateBps: 5e9,
 };
-const ROUND: RunEvent = {
+const ROUND: Extract<RunEvent, { type: 'round' }> = {
   type: 'round',
   migration: 0,
   round: 1,
@@ -25,6 +25,8 @@ const ROUND: RunEvent = {
   throughputBps: 6.1e9,
   predictedPauseNs: 2_100_000,
   etaNs: 21_000_000,
+  confidence: 0.8,
+  verdict: 'continue: rounds help',
 };
 
 test('an event is one line for people', () => {
@@ -35,11 +37,15 @@ test('an event is one line for people', () => {
   );
   assert.is(
     line(ROUND),
-    'move 1 round 1: 4000 of 4100 pages, 15.6 MiB at 6.10 Gbit/s, pause would be 2.10 ms, ETA 21.0 ms',
+    'move 1 round 1: 4000 of 4100 pages, 15.6 MiB at 6.10 Gbit/s, pause would be 2.10 ms (confidence 80 %), ETA 21.0 ms; continue: rounds help',
   );
   assert.is(
     line({ ...ROUND, etaNs: Number.POSITIVE_INFINITY, predictedPauseNs: Number.POSITIVE_INFINITY }),
-    'move 1 round 1: 4000 of 4100 pages, 15.6 MiB at 6.10 Gbit/s, target not in sight',
+    'move 1 round 1: 4000 of 4100 pages, 15.6 MiB at 6.10 Gbit/s, target not in sight; continue: rounds help',
+  );
+  assert.is(
+    line({ ...ROUND, predictedPauseNs: Number.NaN, etaNs: 0, confidence: null, verdict: null }),
+    'move 1 round 1: 4000 of 4100 pages, 15.6 MiB at 6.10 Gbit/s',
   );
   assert.is(
     line({ type: 'migration', migration: 0, of: 3, result: sampleMigration(0) }),
