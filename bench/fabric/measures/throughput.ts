@@ -1,0 +1,50 @@
+/** One and four TCP streams: the veth pair, this fabric and VDE's wirefilter in turn. */
+import type { Figures } from '../../figures.js';
+import type { Scale } from '../scale.js';
+import type { Testbed } from '../testbed.js';
+import { fabricTestbed } from '../testbeds/longhaul.js';
+import { vdeLack, vdeTestbed } from '../testbeds/vde.js';
+import { vethTestbed } from '../testbeds/veth.js';
+import { tcp } from '../traffic/iperf.js';
+import { using } from '../using.js';
+
+/** The smallest delay that wirefilter does not truncate to nothing. */
+const WIREFILTER_SMALLEST_MS = 1;
+
+export async function measureThroughput(figures: Figures, scale: Scale): Promise<void> {
+  const lack = vdeLack();
+  const peers: { name: string; open: () => Promise<Testbed> }[] = [
+    { name: 'veth', open: async () => vethTestbed() },
+    {
+      name: 'longhaul',
+      open: () => fabricTestbed({ fiber: { oneWayNs: 400_000, rateBps: Number.POSITIVE_INFINITY } }),
+    },
+    ...(lack === null ? [{ name: 'wirefilter', open: () => vdeTestbed(WIREFILTER_SMALLEST_MS) }] : []),
+  ];
+  for (const streams of [1, 4]) {
+    const gbps: Record<string, number[]> = {};
+    const cpu: number[] = [];
+    const retransmits: number[] = [];
+    for (let turn = 0; turn < scale.turns; turn++) {
+      for (const { name, open } of peers) {
+        const run = await using(await open(), (t) => tcp(t, { seconds: scale.tcpSeconds, streams }));
+        gbps[name] = [...(gbps[name] ?? []), run.bps / 1e9];
+        if (name !== 'longhaul') continue;
+        cpu.push(run.cpuShare);
+        retransmits.push(run.retransmits);
+      }
+    }
+    const over = (peer: string): number[] => gbps.longhaul!.map((v, i) => v / gbps[peer]![i]!);
+    figures.add(`tcp${streams}.gbps`, 'Gbit/s', gbps.longhaul!);
+    figures.add(`tcp${streams}.cpu`, 'cores', cpu);
+    figures.add(`tcp${streams}.retransmits`, 'segments', retransmits);
+    figures.add(`tcp${streams}.veth.gbps`, 'Gbit/s', gbps.veth!);
+    figures.add(`tcp${streams}.over_veth`, 'ratio', over('veth'));
+    if (gbps.wirefilter) {
+      figures.add(`tcp${streams}.wirefilter.gbps`, 'Gbit/s', gbps.wirefilter);
+      figures.add(`tcp${streams}.over_wirefilter`, 'ratio', over('wirefilter'));
+    } else {
+      figures.skip(`tcp${streams}.over_wirefilter`, lack!);
+    }
+  }
+}

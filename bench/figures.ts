@@ -1,0 +1,111 @@
+/**
+ * What every bench of this project writes: figures with their spread, the machine and the revision.
+ *
+ *   {schema, bench, revision, machine, startedAt, arguments, figures: [{name, value, unit, n, p5, p95, label}], skipped: [{name, why}]}
+ *
+ * `value` is the median of `n` observations. Names use tokens without dots or slashes, joined by dots.
+ */
+import { writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { revision } from '../src/lab/machine.js';
+import { formatTable, quantile, sorted } from '../src/report/index.js';
+
+export const BENCH_SCHEMA = 'longhaul/bench/1';
+
+export interface Figure {
+  readonly name: string;
+  /** The median. */
+  readonly value: number;
+  readonly unit: string;
+  /** Observations behind it. */
+  readonly n: number;
+  readonly p5: number;
+  readonly p95: number;
+  readonly label: 'measured' | 'simulated';
+}
+
+export interface BenchResult {
+  readonly schema: typeof BENCH_SCHEMA;
+  readonly bench: string;
+  readonly revision: string;
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly startedAt: string;
+  readonly arguments: readonly string[];
+  readonly figures: readonly Figure[];
+  /** What was not measured here, and why. */
+  readonly skipped: readonly { readonly name: string; readonly why: string }[];
+}
+
+/** Collects figures while a bench runs, printing each as it comes. */
+export class Figures {
+  readonly #bench: string;
+  readonly #startedAt = new Date().toISOString();
+  readonly #figures: Figure[] = [];
+  readonly #skipped: { name: string; why: string }[] = [];
+
+  constructor(bench: string) {
+    this.#bench = bench;
+  }
+
+  /** Adds the median of some observations. */
+  add(name: string, unit: string, observations: readonly number[]): Figure {
+    const s = sorted(observations);
+    const figure: Figure = {
+      name,
+      value: rounded(quantile(s, 0.5)),
+      unit,
+      n: s.length,
+      p5: rounded(quantile(s, 0.05)),
+      p95: rounded(quantile(s, 0.95)),
+      label: 'measured',
+    };
+    this.#figures.push(figure);
+    say(
+      `${name} = ${figure.value} ${unit}${s.length > 1 ? ` (${figure.p5}–${figure.p95}, n ${s.length})` : ''}`,
+    );
+    return figure;
+  }
+
+  skip(name: string, why: string): void {
+    this.#skipped.push({ name, why });
+    say(`${name} skipped: ${why}`);
+  }
+
+  /** Prints the table to stdout and writes the JSON. */
+  finish(out: string | undefined): void {
+    const result: BenchResult = {
+      schema: BENCH_SCHEMA,
+      bench: this.#bench,
+      revision: revision(),
+      machine: {
+        cpu: cpus()[0]?.model ?? 'unknown',
+        cores: availableParallelism(),
+        memoryBytes: totalmem(),
+        kernel: release(),
+        node: process.version,
+      },
+      startedAt: this.#startedAt,
+      arguments: process.argv.slice(2),
+      figures: this.#figures,
+      skipped: this.#skipped,
+    };
+    const rows = this.#figures.map((f) => [f.name, `${f.value}`, f.unit, `${f.p5}`, `${f.p95}`, `${f.n}`]);
+    const columns = ['figure', 'median', 'unit', 'p5', 'p95', 'n'].map((title, i) => ({
+      title,
+      align: i === 0 || i === 2 ? ('left' as const) : ('right' as const),
+    }));
+    console.log(formatTable(columns, rows, '').join('\n'));
+    for (const s of this.#skipped) console.log(`skipped ${s.name}: ${s.why}`);
+    if (out !== undefined) writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
+  }
+}
+
+/** One line of progress. */
+export function say(text: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
+}
+
+/** Four significant digits: more is noise. */
+function rounded(value: number): number {
+  return Number.isFinite(value) ? Number(value.toPrecision(4)) : value;
+}
