@@ -7,15 +7,15 @@ import { lackOf, openSites } from './sites.js';
 
 const test = suite('interop/sites');
 
-for (const [ports, tap] of [
-  ['TAP', true],
-  ['AF_PACKET', false],
+for (const [ports, kind] of [
+  ['TAP', 'tap'],
+  ['AF_PACKET', 'packet'],
 ] as const) {
   test.when(
     lackOf('ping'),
     `ping over ${ports} ports: every echo answered, none faster than the fiber`,
     async () => {
-      const sites = await openSites({ profile: 'metro-80km' }, tap);
+      const sites = await openSites({ profile: 'metro-80km' }, kind);
       try {
         const out = await sites.run(0, 'ping', '-c', '100', '-i', '0.01', sites.ips[1]);
         assert.match(out, /100 packets transmitted, 100 received/);
@@ -30,7 +30,7 @@ for (const [ports, tap] of [
     lackOf('iperf3'),
     `iperf3 over ${ports} ports: bytes arrive both ways and the sums close`,
     async () => {
-      const sites = await openSites({ profile: 'metro-80km', rateBps: Number.POSITIVE_INFINITY }, tap);
+      const sites = await openSites({ profile: 'metro-80km', rateBps: Number.POSITIVE_INFINITY }, kind);
       try {
         for (const reverse of [[], ['-R']]) {
           const server = sites.run(1, 'iperf3', '-s', '-1');

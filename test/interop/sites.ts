@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { messageOf } from '../../src/core/index.js';
 import { Fabric, type FabricSnapshot } from '../../src/fabric/index.js';
 import { type FiberOptions, resolveFiber } from '../../src/fiber/index.js';
-import { type AttachedStation, attachStation, tryNetns } from '../../src/lab/attach.js';
+import { type AttachedStation, attachStation, type NetnsPorts, tryNetns } from '../../src/lab/attach.js';
 import { hostStation } from '../../src/lab/stations.js';
 import { closeFd, inNetns } from '../../src/sys/index.js';
 
@@ -27,15 +27,14 @@ export interface Sites {
   close(): Promise<void>;
 }
 
-/** @param tap false: AF_PACKET on veth pairs, as an unprivileged user gets */
-export async function openSites(options: FiberOptions, tap = tryNetns().tap): Promise<Sites> {
+export async function openSites(options: FiberOptions, ports: NetnsPorts = tryNetns()): Promise<Sites> {
   const fabric = new Fabric({
     fiber: resolveFiber(options),
     qos: 'guest-first',
     spin: 'deadline',
     seed: 'interop',
   });
-  const chosen = { kind: 'netns', why: 'test', tap } as const;
+  const chosen = { kind: 'netns', why: 'test', ports } as const;
   const stations: AttachedStation[] = [];
   for (const site of ['a', 'b'] as const) {
     const station = attachStation(chosen, hostStation(site));
