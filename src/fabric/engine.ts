@@ -53,6 +53,8 @@ interface Attached {
   readonly port: FramePort;
   readonly slot: number;
   readonly counters: PortCounters;
+  /** What waited in its socket before then enters the fiber then. */
+  readonly sinceNs: number;
 }
 
 export class Engine {
@@ -149,7 +151,8 @@ export class Engine {
     from.counters.framesIn++;
     from.counters.bytesIn += frame.length;
     if ((this.#handled++ & (RELEASE_EVERY - 1)) === 0) this.#path.release();
-    this.#path.arrived(from.spec.site, from.id, frame, frame.arrivedNs || this.#polledNs);
+    const enteredNs = frame.arrivedNs === 0 ? this.#polledNs : Math.max(frame.arrivedNs, from.sinceNs);
+    this.#path.arrived(from.spec.site, from.id, frame, enteredNs);
     this.#pool.release(frame);
   };
 
@@ -225,7 +228,7 @@ export class Engine {
       port.close();
       throw e;
     }
-    this.#ports.push({ id, spec, port, slot: this.#polls.add(spec.fd, POLLIN), counters });
+    this.#ports.push({ id, spec, port, slot: this.#polls.add(spec.fd, POLLIN), counters, sinceNs: nowNs() });
   }
 
   #open(spec: PortSpec, tally: SendTally): FramePort {

@@ -46,9 +46,9 @@ export class LatenessRecorder {
   lateness(): Lateness {
     const h = this.#late;
     return {
-      p50Ns: h.getValueAtPercentile(50),
-      p99Ns: h.getValueAtPercentile(99),
-      p999Ns: h.getValueAtPercentile(99.9),
+      p50Ns: percentile(h, 50),
+      p99Ns: percentile(h, 99),
+      p999Ns: percentile(h, 99.9),
       maxNs: h.maxValue,
       count: h.totalCount,
     };
@@ -61,8 +61,13 @@ export class LatenessRecorder {
 
   writeDuration(): WriteDuration {
     const h = this.#writes;
-    return { p50Ns: h.getValueAtPercentile(50), p99Ns: h.getValueAtPercentile(99), count: h.totalCount };
+    return { p50Ns: percentile(h, 50), p99Ns: percentile(h, 99), count: h.totalCount };
   }
+}
+
+/** The histogram answers with the upper end of a bucket, which may lie above the largest value seen. */
+function percentile(h: Histogram, p: number): number {
+  return Math.min(h.getValueAtPercentile(p), h.maxValue);
 }
 
 function histogram(): Histogram {
