@@ -95,6 +95,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   readonly #heat = new PageHeat();
   /** Pages that the last round left out, since they keep changing; in post-copy all. */
   #left: PageSet;
+  /** Of these, what the guest will touch first: dirty after every round. */
+  #wanted: PageSet;
   #flightPagesMax = FLIGHT_PAGES;
   /** What FINAL says the destination lacks. */
   #missing: PageSet | null = null;
@@ -121,7 +123,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   constructor(options: SourceOptions) {
     this.#options = resolveSourceOptions(options);
     this.#log = new RoundLog(options.pages);
-    this.#left = new PageSet(options.pages);
+    this.#left = this.#wanted = new PageSet(options.pages);
     this.#frames = new LateFrameBuffer(options.lateFramesMax, options.lateFrameBytesMax);
   }
 
@@ -352,8 +354,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       this.#missing = new PageSet(dirty.pages);
       return dirty;
     }
-    this.#heat.harvested(dirty);
-    const wanted = mode === 'post-copy' ? dirty : this.#heat.hot(dirty.pages);
+    const wanted = mode === 'post-copy' ? dirty : this.#wanted;
     const missing = dirty.clone();
     missing.union(this.#left);
     const flight = takePages(missing, wanted, this.#flightPagesMax);
@@ -375,7 +376,11 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       verdict.action === 'switch' || verdict.action === 'post-copy' || this.#round >= ROUND_MAX - 3;
     if (!last) return this.#beginRound('round', dirty);
     this.#flightPagesMax = verdict.flightPagesMax ?? Number.POSITIVE_INFINITY;
-    if (this.#log.mode === 'hybrid') this.#left = this.#heat.hot(dirty.pages);
+    if (this.#log.mode === 'hybrid') {
+      this.#wanted = this.#heat.hot(dirty.pages);
+      // A round that does not pay is not made: what it would carry would be dropped again, in the pause.
+      this.#left = verdict.action === 'post-copy' ? dirty : this.#wanted;
+    }
     const pages = dirty.clone();
     pages.subtract(this.#left);
     this.#beginRound('last-round', pages);
@@ -558,7 +563,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
 
   #serve(pages: PageSet, hot: PageSet | null): void {
     this.#round++;
-    const pushFromNs = this.#nowNs + Math.round(this.#log.rttMinNs / 2);
+    const pushFromNs = this.#nowNs + this.#log.rttMinNs;
     this.#do({ type: 'serve-pages', round: this.#round, pushFromNs, pages: pages.clone(), hot });
   }
 

@@ -487,6 +487,19 @@ test('COMPLETE was lost with the link: RESUME brings it, and the proof, again', 
   t.give(got({ type: 'resume', migrationId: ID, epoch: 3 })).expect('send complete', 'send-hashes');
 });
 
+test('ARM overtaken by the END of its round: a last round of no pages was refused as unexpected', () => {
+  const s = toReceiving(make());
+  s.give(applied(1, 100)).give(applied(2, 0)).expect('send round-done');
+  s.give(got({ type: 'arm', round: 2, left: NONE })).expect('arm');
+  s.give({ type: 'armed' }).expect('send ready');
+  s.give(applied(3, 1)).give(final()).expect('verify');
+  toReceiving(make())
+    .give(applied(1, 100))
+    .give(applied(2, 0))
+    .give(got({ type: 'arm', round: 1, left: NONE }))
+    .expect('record NEVER');
+});
+
 test('a set of pages that is none, or that this mode does not have, is refused', () => {
   const bad = (s: S, e: DestinationEvent) => s.give(e).expect('record NEVER');
   bad(toReceiving(make()), got({ type: 'arm', round: 2, left: Uint8Array.of(9) }));
