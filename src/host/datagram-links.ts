@@ -103,6 +103,8 @@ export class DatagramLinks implements LinkPoller {
   readonly #accepted: DatagramLink[] = [];
   #nextPort: number;
   #nextConnection = 1;
+  /** A link broke in the last flush, behind the backs of those who own it: they have to look once more. */
+  #broke = false;
 
   constructor(polls: PollSet, attach: DatagramAttach, local: Endpoint, peer: Endpoint) {
     this.#polls = polls;
@@ -135,6 +137,7 @@ export class DatagramLinks implements LinkPoller {
   }
 
   takeIn(atNs: number): void {
+    this.#broke = false;
     for (let i = 0; i < BATCH; i++) {
       const n = receiveBytes(this.#fd, this.#frame.address, FRAME_BYTES);
       if (n < 0) break;
@@ -154,11 +157,14 @@ export class DatagramLinks implements LinkPoller {
   flush(atNs: number): void {
     for (const link of this.#links) {
       this.flushLink(link, atNs);
-      if (link.stream.state === 'closed' || link.stream.state === 'broken') this.#links.delete(link);
+      const { state } = link.stream;
+      if (state === 'broken') this.#broke = true;
+      if (state === 'closed' || state === 'broken') this.#links.delete(link);
     }
   }
 
   nextWakeNs(): number {
+    if (this.#broke) return 0;
     let wakeNs = this.#station.nextWakeNs();
     for (const link of this.#links) wakeNs = Math.min(wakeNs, link.stream.nextWakeNs());
     return wakeNs;

@@ -53,6 +53,8 @@ export interface DestinationParts {
   /** Whether this machine catches faults on missing pages. */
   readonly catchesFaults: boolean;
   readonly report: (report: HostReport) => void;
+  /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
+  readonly hurry: (on: boolean) => void;
   /** Why this host cannot take the guest now, or null. */
   readonly refusal: string | null;
   /** The memory is to be as if it had never been touched. */
@@ -220,6 +222,7 @@ export class DestinationRole {
       case 'arm':
         // The port opens now: what reached it before, the source's guest has answered.
         while (receiveBytes(this.#parts.nicFd, this.#frame.address, FRAME_BYTES) >= 0);
+        this.#parts.hurry(true);
         this.#armRound = action.round;
         if (this.#missing !== null) {
           this.#missing.arm(action.left, this.#empty);
@@ -267,6 +270,7 @@ export class DestinationRole {
         break;
       case 'start-guest':
         guest.control.resume();
+        this.#parts.hurry(false);
         this.#missing?.begin();
         this.#receiver.release();
         this.#starting = true;
@@ -319,6 +323,7 @@ export class DestinationRole {
 
   #finish(outcome: string, code: string, text: string): void {
     this.finished = true;
+    this.#parts.hurry(false);
     this.#control.flush();
     this.#control.close();
     this.#receiver.close();

@@ -18,7 +18,6 @@ import {
   nowNs,
   POLLIN,
   type PollSet,
-  setThreadNice,
   sharpenTimers,
 } from '../sys/index.js';
 import {
@@ -37,13 +36,12 @@ import { canCatchFaults } from './missing-memory.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { SourceRole } from './source-role.js';
+import { hurry } from './urgency.js';
 
 /** Links that have not said yet what they are; more are turned away. */
 const STRANGERS_MAX = 32;
 const PREAMBLE_LIMIT_NS = 2_000_000_000;
 const START_LIMIT_MS = 10_000;
-/** What this thread does in a pause is short, and everything waits for it. Where it is not allowed nothing is lost. */
-const ENDPOINT_NICE = -10;
 
 interface Stranger {
   readonly link: Link;
@@ -86,7 +84,6 @@ export class Endpoint {
 
   run(): void {
     sharpenTimers();
-    setThreadNice(ENDPOINT_NICE);
     const { polls, poller, bell } = this.#parts;
     while (!this.#stopping) {
       const wakeNs = Math.min(
@@ -136,6 +133,7 @@ export class Endpoint {
           records,
           poller,
           report,
+          hurry,
           onPaused: () => this.#announcements.cancel(),
           onReleased: () => {
             this.#guestHere = false;
@@ -209,6 +207,7 @@ export class Endpoint {
       poller,
       catchesFaults: this.#catchesFaults,
       report,
+      hurry,
       refusal: this.#guestHere ? `guest ${orders.guest.name} runs here already` : null,
       dropMemory: () => this.#dropMemory(),
       onRunning: () => {

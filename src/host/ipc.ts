@@ -54,6 +54,8 @@ export interface MigrationOrders {
   readonly limitNs: number;
   /** Test hook: a byte of this page is changed on its way; null for none. */
   readonly corruptPfn: number | null;
+  /** Test hook: this page is kept out of every harvest, as a faulty dirty log would; null for none. */
+  readonly hiddenPfn: number | null;
 }
 
 export type HostRequest =

@@ -39,6 +39,7 @@ import {
 import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
+import type { HostReport } from './ipc.js';
 import { MemoryLinks } from './memory-link.js';
 import { canCatchFaults } from './missing-memory.js';
 import type { MovingGuest } from './moving-guest.js';
@@ -57,12 +58,21 @@ const MAC = Uint8Array.of(2, 0x4c, 0x48, 0xff, 0xff, 0xff);
 const ADDRESSES = { mac: 0x024c48ffffff, ip: 0x0a50fffe };
 const NAME = 'rehearsal';
 
-/** Moves the scratch guest to and fro. @param recordsPath of the host; the rehearsal's own records stand beside it */
-export function rehearse(recordsPath: string): void {
+/**
+ * Moves the scratch guest to and fro.
+ * @param recordsPath of the host; the rehearsal's own records stand beside it while it lasts
+ * @returns moves that completed with memory identical, and how many were begun
+ */
+export function rehearse(
+  recordsPath: string,
+  moves = MOVES,
+): { readonly begun: number; readonly good: number } {
   const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`);
   const untilNs = nowNs() + LIMIT_NS;
-  for (let move = 0; move < MOVES && nowNs() < untilNs; move++) rehearsal.move(move, untilNs);
+  let begun = 0;
+  while (begun < moves && nowNs() < untilNs) rehearsal.move(begun++, untilNs);
   rehearsal.close();
+  return { begun, good: rehearsal.good };
 }
 
 /** Steers a guest that has no thread: it obeys at once. */
@@ -128,6 +138,7 @@ class Rehearsal {
   readonly #records: RecordStore;
   readonly #polls = new PollSet(16);
   readonly #catchesFaults = canCatchFaults();
+  good = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -145,7 +156,11 @@ class Rehearsal {
       nicFd: this.#nicFd,
       records: this.#records,
       poller,
-      report: () => {},
+      hurry: () => {},
+      report: (r: HostReport) => {
+        if (r.type === 'source-finished' && r.report.outcome === 'completed' && r.report.memoryIdentical)
+          this.good++;
+      },
     };
     const outgoing = new SourceRole(
       {
@@ -158,6 +173,7 @@ class Rehearsal {
         maxRounds: 4,
         limitNs: LIMIT_NS,
         corruptPfn: null,
+        hiddenPfn: null,
       },
       { ...common, guest: source, table: source.table, onPaused: () => {}, onReleased: () => source.drop() },
     );

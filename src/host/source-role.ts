@@ -46,6 +46,8 @@ export interface SourceParts {
   readonly records: RecordStore;
   readonly poller: LinkPoller;
   readonly report: (report: HostReport) => void;
+  /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
+  readonly hurry: (on: boolean) => void;
   /** The guest stands here, to start elsewhere. */
   readonly onPaused: () => void;
   /** The guest has moved: its memory here belongs to nobody any more. */
@@ -245,9 +247,12 @@ export class SourceRole {
     const { guest, records, table } = this.#parts;
     switch (action.type) {
       case 'send':
+        if (action.message.type === 'arm') this.#parts.hurry(true);
         if (action.message.type === 'final') {
           this.#control.send(action.message);
           this.#times.finalSentNs = nowNs();
+          // From here on the destination is waited for, on a small machine for the very cores this runs on.
+          this.#parts.hurry(false);
         } else if (!this.#lost) {
           this.#control.send(action.message);
         }
@@ -259,6 +264,7 @@ export class SourceRole {
         }
         const dirty = new PageSet(guest.memory.pages);
         const dirtyPages = guest.dirtyLog.harvest(dirty);
+        if (this.#orders.hiddenPfn !== null) dirty.delete(this.#orders.hiddenPfn);
         if (this.#times.guestPausedNs > 0) this.#times.harvestedNs = nowNs();
         this.#step({ type: 'harvested', dirty, dirtyPages });
         break;
@@ -415,6 +421,7 @@ export class SourceRole {
 
   #finish(outcome: 'completed' | 'refused' | 'aborted' | 'in-doubt', code: string, text: string): void {
     this.finished = true;
+    this.#parts.hurry(false);
     this.#forwarding = false;
     this.#releaseHeld();
     if (this.#tracking) this.#parts.guest.dirtyLog.stop();

@@ -250,6 +250,25 @@ test('the start line: armed, taken off, armed for too long; each time it runs wh
   });
 });
 
+test('a slowed guest runs for its share of the time, stands at once when told, and is free again', async () => {
+  await withBench({}, async ({ guest }) => {
+    const { control } = guest;
+    const shareOf = async (): Promise<number> => {
+      guest.resume(WAIT_MS);
+      const fromNs = nowNs();
+      const ranNs = control.ranNs;
+      await sleep(200);
+      guest.pause(WAIT_MS);
+      return (control.ranNs - ranNs) / (nowNs() - fromNs);
+    };
+    control.slow(0.9);
+    const slowed = await shareOf();
+    control.slow(0);
+    const free = await shareOf();
+    assert.ok(slowed > 0 && slowed < free / 2, `${slowed} of the time, freely ${free}`);
+  });
+});
+
 test('a resume taken back at any instant leaves a guest that is seen to stand, and stands', async () => {
   await withBench({}, ({ guest }) => {
     const { control, header } = guest;
