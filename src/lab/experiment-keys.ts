@@ -127,6 +127,7 @@ export const EXPERIMENT_KEYS = z
     'test-hooks': z
       .strictObject({
         'corrupt-page': integer(0, 2 ** 20 - 1, 'Flip a byte of this page in flight').optional(),
+        'hide-page': integer(0, 2 ** 20 - 1, 'Keep this page out of every harvest').optional(),
       })
       .optional()
       .describe('Deliberate faults, for tests only'),

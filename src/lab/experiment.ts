@@ -100,6 +100,7 @@ export const EXPERIMENT_SCHEMA = z.object({
   testHooks: z
     .object({
       corruptPage: count('Flip a byte of this pfn in flight, in the last round that carries it').optional(),
+      hidePage: count('Keep this pfn out of every harvest, as a faulty dirty log would').optional(),
     })
     .optional()
     .describe('Deliberate faults, for tests only'),

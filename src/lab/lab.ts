@@ -187,6 +187,7 @@ export class Lab {
         maxRounds: migration.maxRounds,
         limitNs: migration.limitNs,
         corruptPfn: testHooks?.corruptPage ?? null,
+        hiddenPfn: testHooks?.hidePage ?? null,
       },
     });
     const limitMs = migration.limitNs / 1e6 + PATIENCE_MS;

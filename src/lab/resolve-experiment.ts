@@ -27,7 +27,7 @@ export function resolveExperiment(
   refuse: Refuse,
   folderOf: (path: Path) => string = () => '.',
 ): Experiment {
-  const hooks = keys['test-hooks']?.['corrupt-page'];
+  const testHooks = testHooksOf(keys, refuse);
   return {
     name: keys.name,
     seed: keys.seed,
@@ -62,7 +62,7 @@ export function resolveExperiment(
     spin: keys.spin,
     keep: keys.keep,
     outDir: keys.out ?? null,
-    ...(hooks === undefined ? {} : { testHooks: { corruptPage: corruptPage(hooks, keys, refuse) } }),
+    ...(testHooks === null ? {} : { testHooks }),
   };
 }
 
@@ -110,15 +110,24 @@ function guestOf(keys: ExperimentKeys['guest'], refuse: Refuse): Experiment['gue
   };
 }
 
-function corruptPage(pfn: number, keys: ExperimentKeys, refuse: Refuse): number {
+function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experiment['testHooks']> | null {
+  const hooks = keys['test-hooks'];
+  if (hooks === undefined) return null;
   const pages = keys.guest.memory / PAGE_SIZE;
-  if (pfn < pages) return pfn;
-  return refuse(
-    ['test-hooks', 'corrupt-page'],
-    'LAB_MEMORY',
-    `${pfn} is no page of the guest, which has ${pages}`,
-    `choose one in 0..${pages - 1}`,
-  );
+  for (const [name, pfn] of Object.entries(hooks)) {
+    if (pfn === undefined || pfn < pages) continue;
+    refuse(
+      ['test-hooks', name],
+      'LAB_MEMORY',
+      `${pfn} is no page of the guest, which has ${pages}`,
+      `choose one in 0..${pages - 1}`,
+    );
+  }
+  const { 'corrupt-page': corruptPage, 'hide-page': hidePage } = hooks;
+  return {
+    ...(corruptPage === undefined ? {} : { corruptPage }),
+    ...(hidePage === undefined ? {} : { hidePage }),
+  };
 }
 
 /** The experiment's fiber as its machines take it: what is unlimited is `Infinity` there. */
