@@ -58,6 +58,8 @@ interface Attached {
 }
 
 export class Engine {
+  readonly #sleeps: boolean;
+  /** How long before a release it stops sleeping. */
   readonly #spinBeforeNs: number;
   readonly #pool = new FramePool();
   readonly #io = new FrameIo(this.#pool);
@@ -77,10 +79,8 @@ export class Engine {
 
   /** @throws ConfigError of the bridges' options */
   constructor(settings: FabricSettings, bellFd: number, reply: (reply: FabricReply) => void) {
-    // `never` sleeps to the deadline, `always` not at all.
-    this.#spinBeforeNs = { deadline: SPIN_BEFORE_NS, always: Number.POSITIVE_INFINITY, never: 0 }[
-      settings.spin
-    ];
+    this.#sleeps = settings.spin !== 'always';
+    this.#spinBeforeNs = settings.spin === 'never' ? 0 : SPIN_BEFORE_NS;
     this.#reply = reply;
     this.#bell = new Doorbell(bellFd);
     this.#bellSlot = this.#polls.add(bellFd, POLLIN);
@@ -108,7 +108,7 @@ export class Engine {
   /** One turn of the loop: waits, lets out what is due, takes in what has come. */
   turn(takeRequests: () => FabricRequest[]): void {
     const ready = this.#wait();
-    this.#path.release();
+    this.#path.release(this.#polledNs);
     if (ready === 0) return;
     if (this.#polls.ready(this.#bellSlot) !== 0) {
       this.#bell.quiet();
@@ -124,15 +124,18 @@ export class Engine {
   /** Waits for frames, requests or the next release. @returns how many descriptors have something */
   #wait(): number {
     const wakeNs = this.#path.nextWakeNs();
-    let timeoutNs = wakeNs;
-    if (this.#spinBeforeNs === Number.POSITIVE_INFINITY) timeoutNs = 0;
-    else if (wakeNs !== Number.POSITIVE_INFINITY) {
-      timeoutNs = Math.max(0, wakeNs - nowNs() - this.#spinBeforeNs);
+    let timeoutNs = 0;
+    if (this.#sleeps) {
+      // By the clock as it was a moment ago: whoever spins reads it once a turn.
+      timeoutNs = wakeNs - this.#polledNs - this.#spinBeforeNs;
+      if (timeoutNs > 0 && timeoutNs !== Number.POSITIVE_INFINITY) {
+        timeoutNs = wakeNs - nowNs() - this.#spinBeforeNs;
+      }
     }
     const ready = this.#polls.wait(timeoutNs);
     this.#polledNs = nowNs();
     if (ready === 0 && this.#spinBeforeNs > 0 && wakeNs - this.#polledNs < STARE_BEFORE_NS) {
-      while (nowNs() < wakeNs);
+      while (this.#polledNs < wakeNs) this.#polledNs = nowNs();
     }
     return ready;
   }
@@ -150,7 +153,7 @@ export class Engine {
     const from = this.#ingress!;
     from.counters.framesIn++;
     from.counters.bytesIn += frame.length;
-    if ((this.#handled++ & (RELEASE_EVERY - 1)) === 0) this.#path.release();
+    if ((this.#handled++ & (RELEASE_EVERY - 1)) === 0) this.#path.release(nowNs());
     const enteredNs = frame.arrivedNs === 0 ? this.#polledNs : Math.max(frame.arrivedNs, from.sinceNs);
     this.#path.arrived(from.spec.site, from.id, frame, enteredNs);
     this.#pool.release(frame);
@@ -187,6 +190,9 @@ export class Engine {
           this.#reply({ type: 'macs', id, macs: { a: this.#macs('a', limit), b: this.#macs('b', limit) } });
           return;
         }
+        case 'forget-lateness':
+          this.#path.lateness.forget();
+          break;
         case 'snapshot':
           this.#reply({ type: 'snapshot', id, snapshot: this.#snapshot() });
           return;

@@ -95,6 +95,11 @@ export class Fabric {
     return reply.macs;
   }
 
+  /** Lateness and write durations are counted anew from here on. */
+  async forgetLateness(): Promise<void> {
+    await this.#ask({ type: 'forget-lateness' });
+  }
+
   async snapshot(): Promise<FabricSnapshot> {
     const reply = await this.#ask({ type: 'snapshot' });
     if (reply.type !== 'snapshot')

@@ -78,6 +78,8 @@ export class FramePath {
   readonly #entryRateBps: Record<SiteName, number> = { a: 0, b: 0 };
   /** The latest instant that the machines were told: theirs never goes back. */
   #latestNs: number;
+  /** The fiber's next wake-up, which only its steps change: a thread that spins asks a million times a second. */
+  #wakeNs = Number.POSITIVE_INFINITY;
   #cutAtEntry = 0;
   #cutAroundLoss = 0;
   #damaged = 0;
@@ -117,6 +119,7 @@ export class FramePath {
       enteredNs: 0,
     };
     this.#learnRate();
+    this.#wakeNs = this.fiber.nextWakeNs();
   }
 
   /** @throws ConfigError `L2_PORT_OPTIONS`, and then has not added it */
@@ -145,21 +148,23 @@ export class FramePath {
 
   changeFiber(change: FiberChanged): void {
     this.fiber.step(this.#now(), change, this.#fiberActions);
+    this.#wakeNs = this.fiber.nextWakeNs();
     this.#carryOut();
     this.#learnRate();
   }
 
   /** When the fiber next has something to release; Infinity when it is empty. */
   nextWakeNs(): number {
-    return this.fiber.nextWakeNs();
+    return this.#wakeNs;
   }
 
-  /** Lets out of the fiber all that is due, and writes it. */
-  release(): void {
-    const now = this.#now();
-    if (this.fiber.nextWakeNs() > now) return;
+  /** Lets out of the fiber all that is due, and writes it. @param atNs the present instant */
+  release(atNs: number): void {
+    if (atNs > this.#latestNs) this.#latestNs = atNs;
+    if (this.#wakeNs > this.#latestNs) return;
     const { changes } = this.fiber;
-    this.fiber.step(now, WOKE, this.#fiberActions);
+    this.fiber.step(this.#latestNs, WOKE, this.#fiberActions);
+    this.#wakeNs = this.fiber.nextWakeNs();
     if (this.fiber.changes !== changes) this.#learnRate();
     this.#carryOut();
     if (this.lateness.isPending) this.flush();
@@ -279,6 +284,7 @@ export class FramePath {
     port?.countWireBytes(e.wireBytes);
     this.#io.pool.retain(frame);
     this.fiber.step(this.#latestNs, e, this.#fiberActions);
+    this.#wakeNs = this.fiber.nextWakeNs();
     if (this.#fiberActions.length > 0) this.#carryOut();
   }
 

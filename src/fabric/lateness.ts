@@ -42,6 +42,12 @@ export class LatenessRecorder {
     this.#writes.recordValue(durationNs);
   }
 
+  /** Begins anew. */
+  forget(): void {
+    this.#late.reset();
+    this.#writes.reset();
+  }
+
   /** In ns; all zero when nothing was released. */
   lateness(): Lateness {
     const h = this.#late;

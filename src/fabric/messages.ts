@@ -51,6 +51,8 @@ export type FabricRequest =
   /** The next move of this address is the lab's doing, and not that of a second host with the same one. */
   | { readonly type: 'expect-move'; readonly id: number; readonly mac: number }
   | { readonly type: 'macs'; readonly id: number; readonly limit: number }
+  /** The histograms of lateness and writes begin anew: what came before was a warm-up. */
+  | { readonly type: 'forget-lateness'; readonly id: number }
   | { readonly type: 'snapshot'; readonly id: number }
   | { readonly type: 'stop'; readonly id: number };
 

@@ -48,6 +48,7 @@ export {
   endSending,
   listenTcp,
   localEndpoint,
+  openDatagramPair,
   openUdp,
   receiveBytes,
   sendBytes,

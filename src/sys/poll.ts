@@ -29,6 +29,8 @@ export class PollSet {
   readonly #fds: NativeStruct;
   readonly #view: DataView;
   readonly #timeout = new NativeStruct(16);
+  /** A timespec of zero, for whoever polls without sleeping. */
+  readonly #noTime = new NativeStruct(16);
   readonly #capacity: number;
   #used = 0;
 
@@ -66,15 +68,16 @@ export class PollSet {
   }
 
   /**
-   * Sleeps until a descriptor is ready or `timeoutNs` have passed (0 returns at once, Infinity waits for ever).
+   * Sleeps until a descriptor is ready or `timeoutNs` have passed (0 or less returns at once, Infinity waits for ever).
    * @returns how many descriptors are ready; 0 on timeout and on a signal
    */
   wait(timeoutNs: number): number {
     let timeout = 0;
-    if (timeoutNs !== Number.POSITIVE_INFINITY) {
-      const ns = Math.max(0, timeoutNs);
-      this.#timeout.setPointer(0, Math.floor(ns / 1e9));
-      this.#timeout.setPointer(8, Math.floor(ns % 1e9));
+    if (timeoutNs <= 0) {
+      timeout = this.#noTime.address;
+    } else if (timeoutNs !== Number.POSITIVE_INFINITY) {
+      this.#timeout.setPointer(0, Math.floor(timeoutNs / 1e9));
+      this.#timeout.setPointer(8, Math.floor(timeoutNs % 1e9));
       timeout = this.#timeout.address;
     }
     const n = libc.ppoll(this.#fds.address, this.#used, timeout, 0);

@@ -178,3 +178,13 @@ const SHUT_WR = 1;
 export function endSending(fd: number): void {
   libc.shutdown(fd, SHUT_WR);
 }
+
+const AF_UNIX = 1;
+
+/** Two connected non-blocking sockets that keep message boundaries; unix(7). @returns both descriptors */
+export function openDatagramPair(bufferBytes: number): [number, number] {
+  check('socketpair', libc.socketpair(AF_UNIX, SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC, 0, word.address));
+  const pair: [number, number] = [word.view.getInt32(0, true), word.view.getInt32(4, true)];
+  for (const fd of pair) setBuffers(fd, bufferBytes);
+  return pair;
+}

@@ -8,6 +8,7 @@ import { closeEnds, type End, type Testbed } from '../testbed.js';
 
 export interface FabricTestbed extends Testbed {
   snapshot(): Promise<FabricSnapshot>;
+  forgetLateness(): Promise<void>;
 }
 
 export interface FabricChoice {
@@ -48,6 +49,7 @@ export async function fabricTestbed(choice: FabricChoice): Promise<FabricTestbed
       return (user + system) / 1e6;
     },
     snapshot: () => fabric.snapshot(),
+    forgetLateness: () => fabric.forgetLateness(),
     close: async () => {
       await fabric.stop();
       closeEnds(ends);
