@@ -11,8 +11,8 @@
  */
 import type { Frame } from '../core/index.js';
 import { checkFilter, type FrameFilter, FrameMatcher } from './frame-filter.js';
-import type { TrafficClass } from './lane-contract.js';
 import { refuse, within } from './refuse.js';
+import type { TrafficClass } from './traffic-class.js';
 import { FCS_BYTES, GAP_BYTES, PREAMBLE_BYTES } from './wire-size.js';
 
 /** Plain JSON. */

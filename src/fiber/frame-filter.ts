@@ -11,8 +11,8 @@
  * left out on purpose: anything inside a tunnel, and any field that is not listed here.
  */
 import type { Frame } from '../core/index.js';
-import type { TrafficClass } from './lane-contract.js';
 import { refuse, within } from './refuse.js';
+import type { TrafficClass } from './traffic-class.js';
 
 /** All that is given must match; nothing given matches every packet. Plain JSON. */
 export interface FrameFilter {

@@ -1,6 +1,7 @@
 /** A frame while a lane holds it: pooled records, so that a frame that passes allocates none. */
 import { type Frame, NO_OFFLOAD } from '../core/index.js';
-import type { FrameOffered, TrafficClass } from './lane-contract.js';
+import type { FrameOffered } from './lane-contract.js';
+import type { TrafficClass } from './traffic-class.js';
 
 export interface HeldFrame {
   frame: Frame;

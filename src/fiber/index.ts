@@ -38,7 +38,6 @@ export type {
   LaneAction,
   LaneChanged,
   LaneEvent,
-  TrafficClass,
 } from './lane-contract.js';
 export { BernoulliLoss, type LossModel } from './loss.js';
 export { type LossModelSettings, meanLossProb, newLossModel } from './loss-model.js';
@@ -73,6 +72,7 @@ export {
   type Track,
 } from './timeline.js';
 export { parseTrace, type TracePlayback, type TraceRow, traceTrack } from './trace.js';
+export type { TrafficClass } from './traffic-class.js';
 export {
   FCS_BYTES,
   FULL_PACKET_WIRE_BYTES,

@@ -5,10 +5,7 @@
 import type { Frame, Woke } from '../core/index.js';
 import type { DropReason } from './accounting.js';
 import type { Direction, LaneSettings } from './settings.js';
-
-/** 0: guest and client traffic, sent first. 1: vMotion. */
-export type TrafficClass = 0 | 1;
-export const TRAFFIC_CLASSES = [0, 1] as const;
+import type { TrafficClass } from './traffic-class.js';
 
 /** A frame reached the entry. The caller may reuse the event object: its fields are copied. */
 export interface FrameOffered {

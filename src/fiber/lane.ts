@@ -42,12 +42,13 @@ import { Glass } from './glass.js';
 import { type HeldFrame, HeldFramePool } from './held-frame.js';
 import { Impairments } from './impairments.js';
 import { type Jitter, type JitterSettings, newJitter } from './jitter.js';
-import { type FrameOffered, type LaneAction, type LaneEvent, TRAFFIC_CLASSES } from './lane-contract.js';
+import type { FrameOffered, LaneAction, LaneEvent } from './lane-contract.js';
 import type { LossModel } from './loss.js';
 import { mergeLost } from './lost-packets.js';
 import type { QueueDiscipline } from './queue-discipline.js';
 import { newQueueDiscipline } from './queue-settings.js';
 import { type Direction, type LaneSettings, withChanges } from './settings.js';
+import { TRAFFIC_CLASSES } from './traffic-class.js';
 
 /** Where a lane lies, and what replaces its standard parts. */
 export interface LaneOptions {

@@ -5,6 +5,7 @@
  *
  * Everything between the pause call and the last byte of FINAL happens in one call stack of this thread: no
  * event loop, no message, no allocation worth speaking of stands in between.
+ * Longer than 400 lines for that: the actions of the pause are carried out side by side, in the order they happen.
  */
 import { PageSet, WOKE } from '../core/index.js';
 import { nowNs, receiveBytes } from '../sys/index.js';

@@ -133,7 +133,7 @@ export class DatagramBatch {
       const e = errno();
       if (e === EAGAIN || e === ENOBUFS) return false;
       if (e === EINTR) continue;
-      // A datagram is lost, as datagrams are: larger than the interface's MTU, no listener yet, no route for now.
+      // A datagram is lost, as datagrams are: longer than the interface's MTU, nobody listening, no route.
       this.refused++;
       if (e === ECONNREFUSED && this.refused % 2 === 1) continue; // the error of an earlier one: this one may go
       if (e === EIO) this.#segmenting = false; // an interface without checksum offload

@@ -5,11 +5,18 @@
  * ends that have an event loop use `node:dgram` (see `NioUdpLink`). There is no virtio header on this wire:
  * super-frames are cut and pending checksums filled in before they leave.
  */
-import { closeFd, EAGAIN, ECONNREFUSED, EINTR, EMSGSIZE, ENOBUFS, socketError } from '../../sys/index.js';
+import { closeFd, ECONNREFUSED, socketError } from '../../sys/index.js';
 import type { FrameIo } from './frame-io.js';
 import type { PooledFrame } from './frame-pool.js';
 import { Appetite } from './intake.js';
-import type { FramePort, FrameSink, PortDrops, SendTally } from './port.js';
+import {
+  countSent,
+  type FramePort,
+  type FrameSink,
+  isSocketBusy,
+  type PortDrops,
+  type SendTally,
+} from './port.js';
 import { sendPlain } from './send-plain.js';
 
 const NO_DROPS: PortDrops = Object.freeze({});
@@ -60,18 +67,8 @@ export class NioUdpPort implements FramePort {
   };
 
   sent(frame: PooledFrame, result: number): void {
-    const tally = this.#tally;
-    if (result >= 0) {
-      tally.framesOut++;
-      tally.bytesOut += frame.length;
-    } else if (result === -EAGAIN || result === -EINTR || result === -ENOBUFS) {
-      tally.busy++;
-    } else if (result === -EMSGSIZE) {
-      tally.tooLong++;
-    } else {
-      if (result === -ECONNREFUSED) this.#refused = true;
-      tally.gone++;
-    }
+    countSent(this.#tally, frame, result, isSocketBusy);
+    if (result === -ECONNREFUSED) this.#refused = true;
   }
 
   flush(): void {

@@ -11,6 +11,7 @@
  * Between `send` and `flush` a frame may be on its way or not. Ports of one thread share their `FrameIo`: one
  * port's `flush` sends all of them. Ports never block and never throw on traffic: what cannot be sent is counted.
  */
+import { EAGAIN, EINTR, EMSGSIZE, ENOBUFS } from '../../sys/index.js';
 import type { PooledFrame } from './frame-pool.js';
 
 export type FrameSink = (frame: PooledFrame) => void;
@@ -56,4 +57,28 @@ export type PortKind = 'tap' | 'packet' | 'nio-udp' | 'vxlan';
 /** A tally of nothing yet. */
 export function newTally(): SendTally {
   return { framesOut: 0, bytesOut: 0, busy: 0, tooLong: 0, gone: 0 };
+}
+
+/**
+ * Counts what became of a frame that was sent.
+ * @param result bytes taken by the kernel, or -errno
+ * @param isBusy whether an errno says that the receiver does not keep up; any other says that it is gone
+ */
+export function countSent(
+  tally: SendTally,
+  frame: PooledFrame,
+  result: number,
+  isBusy: (errno: number) => boolean,
+): void {
+  if (result >= 0) {
+    tally.framesOut++;
+    tally.bytesOut += frame.length;
+  } else if (result === -EMSGSIZE) tally.tooLong++;
+  else if (isBusy(-result)) tally.busy++;
+  else tally.gone++;
+}
+
+/** Of a UDP socket: its own queue is full. */
+export function isSocketBusy(errno: number): boolean {
+  return errno === EAGAIN || errno === EINTR || errno === ENOBUFS;
 }

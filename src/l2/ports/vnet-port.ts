@@ -9,7 +9,6 @@ import {
   EBADF,
   EBADFD,
   EIO,
-  EMSGSIZE,
   ENXIO,
   kernelArrivalNs,
   strippedVlanTag,
@@ -18,7 +17,7 @@ import {
 import type { FrameIo } from './frame-io.js';
 import type { PooledFrame } from './frame-pool.js';
 import { Appetite } from './intake.js';
-import type { FramePort, FrameSink, PortDrops, SendTally } from './port.js';
+import { countSent, type FramePort, type FrameSink, type PortDrops, type SendTally } from './port.js';
 import { withVlanTag } from './vlan-restore.js';
 
 const NO_DROPS: PortDrops = Object.freeze({});
@@ -72,18 +71,7 @@ export class VnetPort implements FramePort {
   }
 
   sent(frame: PooledFrame, result: number): void {
-    const tally = this.#tally;
-    if (result >= 0) {
-      tally.framesOut++;
-      tally.bytesOut += frame.length;
-    } else if (result === -EMSGSIZE) {
-      tally.tooLong++;
-    } else if (result === -EBADFD || result === -ENXIO || result === -EBADF) {
-      tally.gone++;
-    } else {
-      // EAGAIN, ENOBUFS: the receiver does not keep up. EIO, ENETDOWN: its interface is down. EINVAL: a header it refuses.
-      tally.busy++;
-    }
+    countSent(this.#tally, frame, result, isInterfaceBusy);
   }
 
   flush(): void {
@@ -98,4 +86,12 @@ export class VnetPort implements FramePort {
     this.#io.flush();
     closeFd(this.fd);
   }
+}
+
+/**
+ * EAGAIN, ENOBUFS: the receiver does not keep up. EIO, ENETDOWN: its interface is down. EINVAL: a header it
+ * refuses. What is left says that the interface is gone.
+ */
+function isInterfaceBusy(errno: number): boolean {
+  return errno !== EBADFD && errno !== ENXIO && errno !== EBADF;
 }

@@ -10,18 +10,7 @@
  * Left out on purpose: IP multicast groups, which need a multicast underlay; several networks behind one
  * socket (give each port an address or a UDP port of its own); IPv6 underlays.
  */
-import {
-  addressOf,
-  closeFd,
-  EAGAIN,
-  ECONNREFUSED,
-  EINTR,
-  EMSGSIZE,
-  ENETDOWN,
-  ENOBUFS,
-  type Endpoint,
-  nowNs,
-} from '../../sys/index.js';
+import { addressOf, closeFd, ECONNREFUSED, ENETDOWN, type Endpoint, nowNs } from '../../sys/index.js';
 import {
   ETH_DST,
   ETH_HEADER_BYTES,
@@ -38,7 +27,14 @@ import {
 import type { FrameIo } from './frame-io.js';
 import type { PooledFrame } from './frame-pool.js';
 import { Appetite } from './intake.js';
-import type { FramePort, FrameSink, PortDrops, SendTally } from './port.js';
+import {
+  countSent,
+  type FramePort,
+  type FrameSink,
+  isSocketBusy,
+  type PortDrops,
+  type SendTally,
+} from './port.js';
 import { sendPlain } from './send-plain.js';
 import { checkVxlanSettings, type VxlanSettings, type VxlanSockets } from './vxlan-sockets.js';
 
@@ -125,17 +121,7 @@ export class VxlanPort implements FramePort {
   };
 
   sent(frame: PooledFrame, result: number): void {
-    const tally = this.#tally;
-    if (result >= 0) {
-      tally.framesOut++;
-      tally.bytesOut += frame.length;
-    } else if (result === -EMSGSIZE) {
-      tally.tooLong++;
-    } else if (result === -EAGAIN || result === -EINTR || result === -ENOBUFS) {
-      tally.busy++;
-    } else {
-      tally.gone++;
-    }
+    countSent(this.#tally, frame, result, isSocketBusy);
   }
 
   flush(): void {
