@@ -69,6 +69,26 @@ const KEY_OPTIONS: readonly KeyOption[] = [
   },
   { flags: '--qos <order>', path: ['migration', 'qos'], text: 'guest-first or none (default: guest-first)' },
   {
+    flags: '--insecure',
+    path: ['migration', 'insecure'],
+    text: 'neither authenticate nor encrypt: guest memory crosses the link in clear',
+  },
+  {
+    flags: '--durable <what>',
+    path: ['migration', 'durable'],
+    text: 'records of the switchover survive the process, or the machine: disk (default: process)',
+  },
+  {
+    flags: '--memory-backing <dir>',
+    path: ['migration', 'memory-backing'],
+    text: 'folder on tmpfs for guest memory, which then survives the process of its host',
+  },
+  {
+    flags: '--verify <on|off>',
+    path: ['migration', 'verify'],
+    text: 'compare all memory after each move (default: on)',
+  },
+  {
     flags: '--repeat <n>',
     path: ['migration', 'repeat'],
     text: 'moves there and back, 0..1000 (default: 1)',

@@ -1,6 +1,6 @@
 /**
- * The endpoint's thread: builds guest, dirty log, records and links, then runs the loop and never returns to
- * libuv. The guest's own thread is started before this one enters the vmk interface's namespace.
+ * The endpoint's thread: builds guest, dirty log, records and links, then runs the loop and returns to libuv only
+ * for TLS handshakes. The guest's own thread is started before this one enters the vmk interface's namespace.
  */
 import { randomBytes } from 'node:crypto';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
@@ -8,9 +8,11 @@ import { messageOf, PAGE_SIZE } from '../core/index.js';
 import { dirtyRange, fillMemory, GuestHeader, layoutOf } from '../guest/index.js';
 import { createGuestMemory, WorkloadGuest } from '../guest/memory/index.js';
 import { connectUdp, Doorbell, enterNetns, nowNs, PollSet } from '../sys/index.js';
-import { TcpLinks } from '../vmotion-protocol/transport/index.js';
+import { type LinkPoller, type RunKey, SecureLinks, TcpLinks } from '../vmotion-protocol/transport/index.js';
 import { Endpoint } from './endpoint.js';
+import { hostFilesOf } from './host-files.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
+import { readKeyFile, writeKeyFile } from './key-file.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
 import { rehearse } from './rehearsal.js';
@@ -40,6 +42,23 @@ function macBytes(mac: number): Uint8Array {
   return Uint8Array.from({ length: 6 }, (_, i) => Math.floor(mac / 256 ** (5 - i)) & 0xff);
 }
 
+/** What `host resolve` needs when this process is gone. A host that was started again knows its peers already. */
+function keepKeys(): void {
+  const { keys } = hostFilesOf(orders.recordsPath);
+  const runKey = orders.runKey === null ? null : Buffer.from(orders.runKey).toString('hex');
+  const peerStores = readKeyFile(keys)?.peerStores ?? {};
+  writeKeyFile(keys, { schema: 1, site: orders.site, runKey, peerStores });
+}
+
+function secureLinks(bare: LinkPoller, runKey: RunKey): SecureLinks {
+  return new SecureLinks(bare, {
+    site: orders.site,
+    runKey,
+    onRefused: (code, text, times) =>
+      report({ type: 'event', atNs: nowNs(), what: `refused ${code}, ${times} so far: ${text}` }),
+  });
+}
+
 try {
   const { guest: g } = orders;
   const memory = createGuestMemory(g.memoryBytes / PAGE_SIZE);
@@ -58,31 +77,34 @@ try {
     dirty: { ...g.dirty, ...dirtyRange(layout, g.dirty.pages) },
     dirtyLog: 'auto',
   });
-  rehearse(orders.recordsPath);
+  rehearse(orders.recordsPath, orders.runKey !== null);
   const table = new PageTable(memory);
-  const records = new RecordStore(orders.recordsPath);
+  const records = new RecordStore(orders.recordsPath, orders.durable);
+  keepKeys();
   const polls = new PollSet(64);
   const local = { ip: orders.vmkIp, port: orders.vmotionPort };
   const peer = { ip: orders.peerIp, port: orders.vmotionPort };
   if (orders.vmk.kind === 'tcp') enterNetns(orders.vmk.netnsFd);
-  const poller =
+  const bare =
     orders.vmk.kind === 'tcp'
       ? new TcpLinks(polls, local, peer)
       : new (await import('./datagram-links.js')).DatagramLinks(polls, orders.vmk, local, peer);
+  const secured = orders.runKey === null ? null : secureLinks(bare, orders.runKey);
   const endpoint = new Endpoint({
     orders,
     guest,
     table,
     records,
     polls,
-    poller,
+    poller: secured ?? bare,
+    refusals: secured?.refusals ?? null,
     bell: new Doorbell(bellFd),
     takeRequests,
     report,
   });
   report({ type: 'ready', dirtyLog: guest.dirtyLog.kind, why: guest.dirtyLogWhy });
   report({ type: 'event', atNs: nowNs(), what: orders.boots ? 'guest booted' : 'standing by' });
-  endpoint.run();
+  await endpoint.run();
   await guest.close();
   records.close();
   port.close();

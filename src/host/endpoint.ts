@@ -9,6 +9,7 @@
  * One guest, and one migration at a time; the loop asks each role when it wants to be called next.
  */
 
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import type { WorkloadGuest } from '../guest/memory/index.js';
 import {
   check,
@@ -20,6 +21,7 @@ import {
   type PollSet,
   sharpenTimers,
 } from '../sys/index.js';
+import type { RefusalCounts } from '../vmotion-protocol/index.js';
 import {
   Chain,
   decodePreamble,
@@ -31,7 +33,9 @@ import {
 import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
+import { hostFilesOf } from './host-files.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
+import { notePeerStore } from './key-file.js';
 import { canCatchFaults } from './missing-memory.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
@@ -59,6 +63,8 @@ export interface EndpointParts {
   readonly poller: LinkPoller;
   readonly bell: Doorbell;
   readonly takeRequests: () => HostRequest[];
+  /** What the record layer has turned away; null of a host that talks in clear. */
+  readonly refusals: RefusalCounts | null;
   readonly report: (report: HostReport) => void;
 }
 
@@ -82,10 +88,12 @@ export class Endpoint {
     this.#announcements = new Announcements(parts.orders.guest, parts.orders.nicFd);
   }
 
-  run(): void {
+  /** Turns until it is told to end. It yields to the event loop only while a TLS handshake lives there. */
+  async run(): Promise<void> {
     sharpenTimers();
     const { polls, poller, bell } = this.#parts;
     while (!this.#stopping) {
+      if (poller.wantsTurn) await eventLoopTurn();
       const wakeNs = Math.min(
         poller.nextWakeNs(),
         this.#announcements.nextWakeNs(),
@@ -134,6 +142,8 @@ export class Endpoint {
           poller,
           report,
           hurry,
+          onAccepted: (storeId) =>
+            notePeerStore(hostFilesOf(orders.recordsPath).keys, request.orders.migrationId, storeId),
           onPaused: () => this.#announcements.cancel(),
           onReleased: () => {
             this.#guestHere = false;
@@ -147,6 +157,9 @@ export class Endpoint {
         break;
       case 'cancel':
         this.#source?.cancel(request.text);
+        break;
+      case 'refusals':
+        report({ type: 'refusals', counts: this.#parts.refusals });
         break;
       case 'end':
         this.#stopping = true;

@@ -3,8 +3,10 @@
  * thread and its endpoint thread say (message port and doorbell). Reports flow up, orders flow down.
  */
 import type { DirtyOptions, FillKind } from '../guest/index.js';
-import type { MigrationMode, PauseInstants, StartedTimes } from '../vmotion-protocol/index.js';
+import type { MigrationMode, PauseInstants, RefusalCounts, StartedTimes } from '../vmotion-protocol/index.js';
+import type { RunKey } from '../vmotion-protocol/transport/index.js';
 import type { MissingFigures } from './missing-memory.js';
+import type { Durability } from './records.js';
 
 /** How a host's vMotion port reaches the segment. Descriptors are inherited ones. */
 export type VmkAttach =
@@ -37,6 +39,9 @@ export interface HostOrders {
   readonly nicFd: number;
   readonly nicFabricPort: number;
   readonly recordsPath: string;
+  /** What the run's two hosts share; null for a run in clear. */
+  readonly runKey: RunKey | null;
+  readonly durable: Durability;
   readonly guest: GuestOrders;
   /** Whether the guest is booted here, or this host stands by. */
   readonly boots: boolean;
@@ -52,6 +57,8 @@ export interface MigrationOrders {
   readonly pauseTargetNs: number;
   readonly maxRounds: number;
   readonly limitNs: number;
+  /** Whether all memory is compared page by page when the guest has moved. */
+  readonly verify: boolean;
   /** Test hook: a byte of this page is changed on its way; null for none. */
   readonly corruptPfn: number | null;
   /** Test hook: this page is kept out of every harvest, as a faulty dirty log would; null for none. */
@@ -72,6 +79,8 @@ export type HostRequest =
       readonly text: string;
     }
   | { readonly type: 'peak' }
+  /** Asks what the record layer has turned away. */
+  | { readonly type: 'refusals' }
   | { readonly type: 'end' };
 
 /** A round as the source saw it. */
@@ -153,4 +162,6 @@ export type HostReport =
     }
   | { readonly type: 'event'; readonly atNs: number; readonly what: string }
   | { readonly type: 'peak'; readonly bytes: number }
+  /** Null of a host that talks in clear. */
+  | { readonly type: 'refusals'; readonly counts: RefusalCounts | null }
   | { readonly type: 'failed'; readonly code: string; readonly text: string };

@@ -1,5 +1,13 @@
-/** Links within one thread, for the rehearsal: what is sent on one end is received at the other. */
-import { type Chain, type Link, type LinkPoller, newRegion } from '../vmotion-protocol/transport/index.js';
+/** Links within one thread, for the rehearsal: what is sent on one end is received at the other, sealed if need be. */
+import type { RecordSuite } from '../vmotion-protocol/index.js';
+import {
+  type Chain,
+  type Link,
+  type LinkPoller,
+  newRegion,
+  SecureLink,
+  sealPair,
+} from '../vmotion-protocol/transport/index.js';
 
 /** Bytes under way in one direction at most. */
 const CAPACITY = 1 << 17;
@@ -66,12 +74,20 @@ class MemoryLink implements Link {
 /** Both sides' poller: what one connects, the other accepts. */
 export class MemoryLinks implements LinkPoller {
   readonly #waiting: Link[] = [];
+  readonly #suite: RecordSuite | null;
+
+  /** @param suite seals every link; null leaves them in clear */
+  constructor(suite: RecordSuite | null = null) {
+    this.#suite = suite;
+  }
 
   connect(): Link {
     const there = new Pipe();
     const back = new Pipe();
-    this.#waiting.push(new MemoryLink(back, there));
-    return new MemoryLink(there, back);
+    const ends = { near: new MemoryLink(there, back), far: new MemoryLink(back, there) };
+    const { near, far } = this.#suite === null ? ends : sealPair(this.#suite, ends.near, ends.far);
+    this.#waiting.push(far);
+    return near;
   }
 
   accept(): Link | null {
@@ -80,7 +96,7 @@ export class MemoryLinks implements LinkPoller {
 
   /** Whether bytes wait on a link of these. */
   waits(link: Link): boolean {
-    return (link as MemoryLink).waits;
+    return ((link instanceof SecureLink ? link.inner : link) as MemoryLink).waits;
   }
 
   takeIn(): void {}

@@ -10,10 +10,14 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { LonghaulError } from '../core/index.js';
 
 import { check, closeFd, libc, NativeStruct, O_CREAT, O_RDWR, openFd } from '../sys/index.js';
+
+/** What a record survives once `append` has returned: the process, or the machine as well. */
+export type Durability = 'process' | 'disk';
 
 export type RecordKind = 'STORE' | 'COMMIT' | 'RUNNING' | 'NEVER' | 'ENDED';
 
@@ -40,12 +44,17 @@ export class RecordStore {
   readonly #records: DurableRecord[];
   #next: number;
 
+  readonly #durable: Durability;
+
   /** Opens or makes the store; preallocates it, so that a full disk shows here and not in a pause. */
-  constructor(path: string) {
+  constructor(path: string, durable: Durability = 'process') {
+    this.#durable = durable;
     if (!existsSync(path)) {
       const fd = openSync(path, 'wx', 0o600);
       writeSync(fd, Buffer.alloc(CAPACITY * RECORD_BYTES));
+      if (durable === 'disk') fsyncSync(fd);
       closeSync(fd);
+      if (durable === 'disk') syncFolder(dirname(path));
     }
     const all = decodeRecords(readFileSync(path));
     this.#fd = openFd(path, O_RDWR | O_CREAT);
@@ -75,7 +84,10 @@ export class RecordStore {
     return null;
   }
 
-  /** Writes one record; it has survived the process when this returns. @throws LonghaulError SYS_ENOSPC and others */
+  /**
+   * Writes one record; it survives what the store's durability says when this returns.
+   * @throws LonghaulError SYS_ENOSPC and others
+   */
   append(record: DurableRecord): void {
     if (this.#next === CAPACITY) {
       throw new LonghaulError('HOST_RECORDS_FULL', `the store holds ${CAPACITY} records`, {
@@ -85,12 +97,25 @@ export class RecordStore {
     encodeRecord(record, this.#line.bytes, this.#line.view);
     const at = this.#next * RECORD_BYTES;
     check('write a durable record', libc.pwrite(this.#fd, this.#line.address, RECORD_BYTES, at));
+    // Without its ENDED a store says too little and never too much: that record may come late.
+    if (this.#durable === 'disk' && record.kind !== 'ENDED')
+      check('write a record to disk', libc.fdatasync(this.#fd));
     this.#next++;
     this.#records.push(record);
   }
 
   close(): void {
     closeFd(this.#fd);
+  }
+}
+
+/** A file that was made is found again after a crash of the machine only if its folder is on disk too. fsync(2) */
+function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -3,7 +3,7 @@
  * hundred times, over links in memory, with real records, a real dirty log and real missing pages.
  *
  * A pause happens once, and V8 runs code for the first time some ten times slower than for the hundredth: parsed,
- * compiled, without a single inline cache. What stands in the pause has then run before.
+ * compiled, without a single inline cache. What stands in the pause has then run before, sealing included.
  */
 import { rmSync } from 'node:fs';
 import { PAGE_SIZE } from '../core/index.js';
@@ -29,11 +29,13 @@ import {
   openUdp,
   PollSet,
 } from '../sys/index.js';
+import type { RecordSuite } from '../vmotion-protocol/index.js';
 import {
   Chain,
   decodePreamble,
   type Link,
   newRegion,
+  openRecordSuite,
   PREAMBLE_BYTES,
 } from '../vmotion-protocol/transport/index.js';
 import { Announcements } from './announcements.js';
@@ -61,13 +63,15 @@ const NAME = 'rehearsal';
 /**
  * Moves the scratch guest to and fro.
  * @param recordsPath of the host; the rehearsal's own records stand beside it while it lasts
+ * @param sealed over links that are sealed, as the host's own will be
  * @returns moves that completed with memory identical, and how many were begun
  */
 export function rehearse(
   recordsPath: string,
+  sealed: boolean,
   moves = MOVES,
 ): { readonly begun: number; readonly good: number } {
-  const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`);
+  const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`, sealed);
   const untilNs = nowNs() + LIMIT_NS;
   let begun = 0;
   while (begun < moves && nowNs() < untilNs) rehearsal.move(begun++, untilNs);
@@ -138,10 +142,12 @@ class Rehearsal {
   readonly #records: RecordStore;
   readonly #polls = new PollSet(16);
   readonly #catchesFaults = canCatchFaults();
+  readonly #suite: RecordSuite | null;
   good = 0;
 
-  constructor(path: string) {
+  constructor(path: string, sealed: boolean) {
     this.#path = path;
+    this.#suite = sealed ? openRecordSuite() : null;
     this.#records = new RecordStore(path);
     connectUdp(this.#nicFd, localEndpoint(this.#nicFd));
     this.#guests[0].control.resume();
@@ -149,7 +155,7 @@ class Rehearsal {
 
   move(index: number, untilNs: number): void {
     const [source, target] = index % 2 === 0 ? this.#guests : [this.#guests[1], this.#guests[0]];
-    const poller = new MemoryLinks();
+    const poller = new MemoryLinks(this.#suite);
     const migrationId = index.toString(16).padStart(32, '0');
     const common = {
       guestName: NAME,
@@ -172,10 +178,18 @@ class Rehearsal {
         pauseTargetNs: 600_000,
         maxRounds: 4,
         limitNs: LIMIT_NS,
+        verify: true,
         corruptPfn: null,
         hiddenPfn: null,
       },
-      { ...common, guest: source, table: source.table, onPaused: () => {}, onReleased: () => source.drop() },
+      {
+        ...common,
+        guest: source,
+        table: source.table,
+        onAccepted: () => {},
+        onPaused: () => {},
+        onReleased: () => source.drop(),
+      },
     );
     let incoming: DestinationRole | null = null;
     const takeIn = (link: Link): void => {

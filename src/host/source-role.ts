@@ -49,6 +49,8 @@ export interface SourceParts {
   readonly report: (report: HostReport) => void;
   /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
   readonly hurry: (on: boolean) => void;
+  /** The peer has the guest's place ready; this is the name of the store in which it will decide. */
+  readonly onAccepted: (storeId: string) => void;
   /** The guest stands here, to start elsewhere. */
   readonly onPaused: () => void;
   /** The guest has moved: its memory here belongs to nobody any more. */
@@ -173,7 +175,8 @@ export class SourceRole {
       this.#destination = message.times;
       this.#startedReceivedNs = nowNs();
     }
-    if (message.type === 'hashes') this.#compare(message.firstPfn, message.hashes);
+    if (message.type === 'accept') this.#parts.onAccepted(message.storeId);
+    if (message.type === 'hashes' && this.#orders.verify) this.#compare(message.firstPfn, message.hashes);
     this.#step({ type: 'received', message });
     // The pause is over: reports that were kept out of it may go.
     if (message.type === 'started') this.#releaseHeld();
@@ -339,7 +342,7 @@ export class SourceRole {
         break;
       case 'release-guest':
         this.#releaseHeld();
-        this.#parts.report({ type: 'phase', phase: 'verify' });
+        if (this.#orders.verify) this.#parts.report({ type: 'phase', phase: 'verify' });
         break;
       case 'report':
         if (action.event.type === 'round') this.#noteRound(action.event.stats, action.event.verdict);

@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { parseDuration, parseRate, parseSize } from '../core/index.js';
 import { DEFAULT_DIRTY_RATE, parseDirty } from './dirty-spec.js';
-import { ATTACHES, DIRECTIONS, FILLS, MODES, QOS, SITES, SPINS } from './experiment.js';
+import { ATTACHES, DIRECTIONS, DURABLES, FILLS, MODES, QOS, SITES, SPINS } from './experiment.js';
 import { FIBER_KEYS } from './fiber-keys.js';
 import {
   address,
@@ -21,6 +21,8 @@ import {
   UNICAST_IPV4,
   UNICAST_MAC,
 } from './key-kinds.js';
+
+const ON_OFF = ['on', 'off'] as const;
 
 export const EXPERIMENT_KEYS = z
   .strictObject({
@@ -102,6 +104,21 @@ export const EXPERIMENT_KEYS = z
           '2min',
         ),
         qos: z.enum(QOS).default('guest-first').describe('Which frames go first at the fiber'),
+        insecure: z
+          .boolean()
+          .default(false)
+          .describe('Hosts neither authenticate nor encrypt: guest memory crosses the link in clear'),
+        durable: z
+          .enum(DURABLES)
+          .default('process')
+          .describe('What the records of a switchover survive: the end of the process, or of the machine'),
+        'memory-backing': z
+          .string()
+          .min(1)
+          .max(1024)
+          .optional()
+          .describe('Folder on tmpfs for the guest’s memory, which then survives the host’s process'),
+        verify: z.enum(ON_OFF).default('on').describe('Compare all memory page by page after each move'),
         'start-after': quantity(parseDuration, '0s', '1h', 'Time before the first move').prefault('500ms'),
         between: quantity(parseDuration, '0s', '1h', 'Time between two moves').prefault('500ms'),
       })

@@ -20,6 +20,7 @@ export const FILLS = ['zero', 'text', 'random', 'mix'] as const;
 export const DIRTY_MODELS = ['idle', 'sweep', 'uniform', 'zipf'] as const;
 export const QOS = ['guest-first', 'none'] as const;
 export const SPINS = ['deadline', 'always', 'never'] as const;
+export const DURABLES = ['process', 'disk'] as const;
 export const MODES = ['precopy', 'postcopy', 'hybrid'] as const;
 export const SITES = ['a', 'b'] as const;
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
@@ -82,6 +83,14 @@ export const EXPERIMENT_SCHEMA = z.object({
     maxRounds: count('Pre-copy rounds before the switchover is made regardless'),
     limitNs: ns('Longest pre-copy before the move is given up and the guest stays'),
     qos: z.enum(QOS).describe('Whether guest and client frames go ahead of vMotion at the fiber'),
+    secure: z.boolean().default(false).describe('Whether the hosts authenticate and encrypt'),
+    durable: z.enum(DURABLES).default('process').describe('What the records of a switchover survive'),
+    memoryBacking: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe('Folder on tmpfs with the files that guest memory is; null for private memory'),
+    verify: z.boolean().default(true).describe('Whether memory is compared page by page after a move'),
     startAfterNs: ns('Time from the first client session to the first move'),
     betweenNs: ns('Time between two moves'),
   }),

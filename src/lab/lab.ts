@@ -12,10 +12,13 @@ import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
 import { Fabric, type FabricSnapshot } from '../fabric/index.js';
 import { fiberWarnings } from '../fiber/index.js';
 import {
+  CIPHER_NAME,
   HOST_PROCESS,
   type HostReport,
   type HostRequest,
+  INSECURE_WARNING,
   type MissingFigures,
+  newRunKey,
   type SourceReport,
 } from '../host/index.js';
 import { parseIpv4, parseMac } from '../l2/index.js';
@@ -52,6 +55,8 @@ export class Lab {
   readonly #epochNs: number;
   readonly #hooks: RunHooks;
   readonly #rng: Rng;
+  /** Known to this process and both hosts; null when they talk in clear. */
+  readonly #runKey: Uint8Array | null;
   readonly #stations: AttachedStation[] = [];
   readonly #hosts: Partial<Record<Site, Host>> = {};
   readonly #clients: { site: Site; child: Client }[] = [];
@@ -69,6 +74,7 @@ export class Lab {
     this.#epochNs = epochNs;
     this.#hooks = hooks;
     this.#rng = new Rng(experiment.seed);
+    this.#runKey = experiment.migration.secure ? newRunKey() : null;
   }
 
   /** Makes everything: afterwards the guest is booted at site A and the clients are attached, silent. */
@@ -76,6 +82,7 @@ export class Lab {
     const { migration, spin, background } = this.#experiment;
     const settings = fiberSettingsOf(this.#experiment);
     for (const warning of fiberWarnings(settings)) this.note(warning);
+    if (this.#runKey === null) this.note(INSECURE_WARNING);
     this.#fabric = new Fabric({
       fiber: settings,
       timeline: fiberTimelineOf(this.#experiment),
@@ -186,6 +193,7 @@ export class Lab {
         pauseTargetNs: migration.pauseTargetNs,
         maxRounds: migration.maxRounds,
         limitNs: migration.limitNs,
+        verify: migration.verify,
         corruptPfn: testHooks?.corruptPage ?? null,
         hiddenPfn: testHooks?.hidePage ?? null,
       },
@@ -247,6 +255,21 @@ export class Lab {
     return this.#stations.filter((s) => s.station.role === 'vmk');
   }
 
+  /** What protected the moves, and what was turned away meanwhile. */
+  async security(): Promise<RunResult['security']> {
+    const refused: Record<string, number> = {};
+    for (const host of Object.values(this.#hosts)) {
+      if (!host.alive) continue;
+      const { counts } = await host.ask({ type: 'refusals' }, 'refusals');
+      for (const [code, times] of Object.entries(counts ?? {}))
+        if (times > 0) refused[code] = (refused[code] ?? 0) + times;
+    }
+    const { durable } = this.#experiment.migration;
+    return this.#runKey === null
+      ? { secure: false, cipher: null, durable, refused }
+      : { secure: true, cipher: CIPHER_NAME, durable, refused };
+  }
+
   async memoryPeaks(): Promise<RunResult['memoryPeaks']> {
     const limit = this.#experiment.guest.memoryBytes + 160 * 2 ** 20;
     const peaks: RunResult['memoryPeaks'] = [];
@@ -290,7 +313,7 @@ export class Lab {
   }
 
   async #startHost(site: Site): Promise<void> {
-    const { guest } = this.#experiment;
+    const { guest, migration } = this.#experiment;
     const attached = this.#stations.find((s) => s.station.role === 'vmk' && s.station.site === site)!;
     const peer = this.#stations.find((s) => s.station.role === 'vmk' && s.station.site !== site)!;
     const nic = openNioUdpPair(NIC_BUFFER_BYTES);
@@ -330,6 +353,8 @@ export class Lab {
           nicFd: inheritedFd(0),
           nicFabricPort: nic.fabricPort,
           recordsPath: join(this.#dir, `host-${site}.records`),
+          runKey: this.#runKey,
+          durable: migration.durable,
           boots: site === 'a',
           guest: {
             name: GUEST_NAME,

@@ -14,7 +14,7 @@
  */
 import { z } from 'zod';
 import { ConfigError } from '../core/index.js';
-import { EXPERIMENT_SCHEMA, MODES, SITES } from './experiment.js';
+import { DURABLES, EXPERIMENT_SCHEMA, MODES, SITES } from './experiment.js';
 
 export const RESULT_VERSION = 'longhaul/result/1';
 
@@ -176,6 +176,17 @@ const MIGRATION_SCHEMA = z.object({
   clients: z.array(CLIENT_SCHEMA).describe('What each session saw of this move'),
 });
 
+const SECURITY_SCHEMA = z
+  .object({
+    secure: z.boolean().describe('Whether the hosts authenticated each other and encrypted'),
+    cipher: z.string().describe('Handshake and record cipher; null in clear').nullable(),
+    durable: z.enum(DURABLES).describe('What the records of a switchover survived'),
+    refused: z
+      .record(z.string(), z.int().nonnegative())
+      .describe('Links and records that both hosts turned away, by code; what did not happen is left out'),
+  })
+  .describe('What protected the moves');
+
 export const RESULT_SCHEMA = z
   .object({
     schema: z.literal(RESULT_VERSION).describe('Name and version of this format'),
@@ -201,6 +212,9 @@ export const RESULT_SCHEMA = z
     lateness: LATENESS_SCHEMA.nullable().describe('null only in virtual time'),
     fabric: FABRIC_SCHEMA.nullable(),
     migrations: z.array(MIGRATION_SCHEMA),
+    security: SECURITY_SCHEMA.nullable()
+      .default(null)
+      .describe('null in virtual time and in results that were written before it was measured'),
     memoryPeaks: z
       .array(
         z.object({

@@ -93,6 +93,7 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
       lateness: snapshot.lateness,
       fabric: fabricResult(snapshot),
       migrations,
+      security: await orAbort(lab.security()),
       memoryPeaks: await orAbort(lab.memoryPeaks()),
       notes: [...lab.notes],
       timeline: lab.timeline(),

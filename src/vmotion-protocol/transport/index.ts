@@ -10,6 +10,7 @@ export {
 export { type PageContent, PageSender } from './page-sender.js';
 export { DEMAND_AGAIN, DEMAND_BYTES, type HashedContent, PageServer } from './page-server.js';
 export { decodePreamble, encodePreamble, PREAMBLE_BYTES, type Preamble } from './preamble.js';
+export { sealPair } from './sealed-pair.js';
 export { SecureLink } from './secure-link.js';
 export { SecureLinks, type SecureLinksOptions } from './secure-links.js';
 export type { RunKey } from './secure-session.js';
