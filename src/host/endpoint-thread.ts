@@ -18,6 +18,8 @@ import { RecordStore } from './records.js';
 import { rehearse } from './rehearsal.js';
 
 const LOOPBACK = 0x7f000001;
+/** Descriptors waited for: those of two migrations with 16 streams each, and of as many strangers as may wait. */
+const POLLED_MAX = 128;
 
 export interface EndpointThreadData {
   readonly orders: HostOrders;
@@ -81,7 +83,7 @@ try {
   const table = new PageTable(memory);
   const records = new RecordStore(orders.recordsPath, orders.durable);
   keepKeys();
-  const polls = new PollSet(64);
+  const polls = new PollSet(POLLED_MAX);
   const local = { ip: orders.vmkIp, port: orders.vmotionPort };
   const peer = { ip: orders.peerIp, port: orders.vmotionPort };
   if (orders.vmk.kind === 'tcp') enterNetns(orders.vmk.netnsFd);

@@ -3,6 +3,7 @@ import type { RecordSuite } from '../vmotion-protocol/index.js';
 import {
   type Chain,
   type Link,
+  type LinkBuffers,
   type LinkPoller,
   newRegion,
   SecureLink,
@@ -71,21 +72,29 @@ class MemoryLink implements Link {
   }
 }
 
+/** What seals the links, and outlives them. */
+export interface Sealing {
+  readonly suite: RecordSuite;
+  readonly buffers: LinkBuffers;
+}
+
 /** Both sides' poller: what one connects, the other accepts. */
 export class MemoryLinks implements LinkPoller {
   readonly #waiting: Link[] = [];
-  readonly #suite: RecordSuite | null;
+  readonly #sealing: Sealing | null;
 
-  /** @param suite seals every link; null leaves them in clear */
-  constructor(suite: RecordSuite | null = null) {
-    this.#suite = suite;
+  /** @param sealing seals every link; null leaves them in clear */
+  constructor(sealing: Sealing | null = null) {
+    this.#sealing = sealing;
   }
 
   connect(): Link {
     const there = new Pipe();
     const back = new Pipe();
     const ends = { near: new MemoryLink(there, back), far: new MemoryLink(back, there) };
-    const { near, far } = this.#suite === null ? ends : sealPair(this.#suite, ends.near, ends.far);
+    const sealing = this.#sealing;
+    const { near, far } =
+      sealing === null ? ends : sealPair(sealing.suite, sealing.buffers, ends.near, ends.far);
     this.#waiting.push(far);
     return near;
   }

@@ -29,11 +29,11 @@ import {
   openUdp,
   PollSet,
 } from '../sys/index.js';
-import type { RecordSuite } from '../vmotion-protocol/index.js';
 import {
   Chain,
   decodePreamble,
   type Link,
+  LinkBuffers,
   newRegion,
   openRecordSuite,
   PREAMBLE_BYTES,
@@ -42,7 +42,7 @@ import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
 import type { HostReport } from './ipc.js';
-import { MemoryLinks } from './memory-link.js';
+import { MemoryLinks, type Sealing } from './memory-link.js';
 import { canCatchFaults } from './missing-memory.js';
 import type { MovingGuest } from './moving-guest.js';
 import { PageTable } from './page-table.js';
@@ -142,12 +142,12 @@ class Rehearsal {
   readonly #records: RecordStore;
   readonly #polls = new PollSet(16);
   readonly #catchesFaults = canCatchFaults();
-  readonly #suite: RecordSuite | null;
+  readonly #sealing: Sealing | null;
   good = 0;
 
   constructor(path: string, sealed: boolean) {
     this.#path = path;
-    this.#suite = sealed ? openRecordSuite() : null;
+    this.#sealing = sealed ? { suite: openRecordSuite(), buffers: new LinkBuffers() } : null;
     this.#records = new RecordStore(path);
     connectUdp(this.#nicFd, localEndpoint(this.#nicFd));
     this.#guests[0].control.resume();
@@ -155,7 +155,7 @@ class Rehearsal {
 
   move(index: number, untilNs: number): void {
     const [source, target] = index % 2 === 0 ? this.#guests : [this.#guests[1], this.#guests[0]];
-    const poller = new MemoryLinks(this.#suite);
+    const poller = new MemoryLinks(this.#sealing);
     const migrationId = index.toString(16).padStart(32, '0');
     const common = {
       guestName: NAME,

@@ -1,6 +1,7 @@
 export { Chain, newRegion, type Region, regionOf } from './chain.js';
 export { availableCodecs, openCodec } from './compressor.js';
 export type { Link, LinkPoller } from './link.js';
+export { LinkBuffers } from './link-buffers.js';
 export {
   PageReceiver,
   type PageReceiverEvents,

@@ -19,7 +19,10 @@ export interface Link {
   writable(): boolean;
   /** Keeps few bytes waiting below, so that what is given later is not long behind: post-copy pushes so. */
   keepShallow?(): void;
+  /** Ends the link, in order: what was sent before still arrives. */
   close(): void;
+  /** Ends it at once: what is under way may be lost, and nothing is kept for the peer's sake. */
+  abort?(): void;
 }
 
 /** What a driver waits on, and how the links get their share of each wake-up. */

@@ -5,18 +5,26 @@
 import { randomBytes } from 'node:crypto';
 import { KEY_LIMITS, NONCE_BYTES, type RecordSuite, SECRET_BYTES } from '../index.js';
 import type { Link } from './link.js';
+import type { LinkBuffers } from './link-buffers.js';
 import { SecureLink, type SecureLinkParts } from './secure-link.js';
 import { SecureSession } from './secure-session.js';
 
 const NOTHING = new Uint8Array(0);
 
-/** @param near and far the two ends of one link; the sealed ones own them from now on */
+/** @param buffers of whoever makes many such pairs @param near and far the two ends of one link, the sealed ones' from now on */
 export function sealPair(
   suite: RecordSuite,
+  buffers: LinkBuffers,
   near: Link,
   far: Link,
 ): { readonly near: SecureLink; readonly far: SecureLink } {
-  const parts: SecureLinkParts = { suite, limits: KEY_LIMITS, onRefused: () => {}, onClosed: () => {} };
+  const parts: SecureLinkParts = {
+    suite,
+    limits: KEY_LIMITS,
+    buffers,
+    onRefused: () => {},
+    onClosed: () => {},
+  };
   const session = new SecureSession(suite, new Uint8Array(randomBytes(SECRET_BYTES)), () => {});
   const nonce = randomBytes(NONCE_BYTES);
   const sealed = { near: new SecureLink(near, parts), far: new SecureLink(far, parts) };

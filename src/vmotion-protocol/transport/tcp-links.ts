@@ -4,6 +4,7 @@
  *
  * A link that is closed first stops sending and goes on reading until the peer closes too: closing a socket on
  * which bytes still arrive resets it, and a reset takes from the peer what it has not read yet, such as a NACK.
+ * Who connects may be anybody, so both are bounded: links, and closed ones that wait for their peer.
  */
 import {
   acceptTcp,
@@ -34,6 +35,10 @@ const USER_TIMEOUT_MS = 10_000;
 /** How long a closed link waits for the peer's end. */
 const LINGER_NS = 2_000_000_000;
 const SINK_BYTES = 65_536;
+/** Closed links that wait; the oldest goes for a new one. */
+const LINGERING_MAX = 16;
+/** Room that is left in the poll set for links that this host opens, and for what else its driver waits on. */
+const SLOTS_KEPT = 24;
 /** Bytes that wait unsent in a shallow link: a few super-frames, so that the kernel never runs dry. */
 const SHALLOW_BYTES = 262_144;
 const MSG_DONTWAIT = 0x40;
@@ -94,6 +99,13 @@ class TcpLink implements Link {
     return (this.#polls.ready(this.slot) & POLLOUT) !== 0;
   }
 
+  abort(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#polls.remove(this.slot);
+    closeFd(this.fd);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -120,6 +132,7 @@ export class TcpLinks implements LinkPoller {
   readonly #sink = newRegion(SINK_BYTES);
   readonly #lingering: { readonly fd: number; readonly slot: number; readonly sinceNs: number }[] = [];
   readonly #linger = (fd: number, slot: number): void => {
+    if (this.#lingering.length === LINGERING_MAX) this.#end(0);
     this.#lingering.push({ fd, slot, sinceNs: nowNs() });
   };
 
@@ -140,22 +153,29 @@ export class TcpLinks implements LinkPoller {
 
   accept(): Link | null {
     const fd = acceptTcp(this.#listener);
-    return fd === -1 ? null : new TcpLink(fd, this.#polls, this.#iov, this.#linger);
+    if (fd === -1) return null;
+    if (this.#polls.free > SLOTS_KEPT) return new TcpLink(fd, this.#polls, this.#iov, this.#linger);
+    closeFd(fd);
+    return null;
   }
 
   /** Reads off what still comes on closed links, until the peer has closed them too. */
   takeIn(nowNs: number): void {
     for (let i = this.#lingering.length - 1; i >= 0; i--) {
-      const { fd, slot, sinceNs } = this.#lingering[i]!;
+      const { fd, sinceNs } = this.#lingering[i]!;
       let n: number;
       do n = libc.recv(fd, this.#sink.address, SINK_BYTES, MSG_DONTWAIT);
       while (n > 0);
       const over = n === 0 || errno() !== EAGAIN || nowNs - sinceNs > LINGER_NS;
       if (!over) continue;
-      this.#lingering.splice(i, 1);
-      this.#polls.remove(slot);
-      closeFd(fd);
+      this.#end(i);
     }
+  }
+
+  #end(index: number): void {
+    const [link] = this.#lingering.splice(index, 1);
+    this.#polls.remove(link!.slot);
+    closeFd(link!.fd);
   }
 
   flush(): void {}
