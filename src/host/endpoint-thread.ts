@@ -6,12 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { messageOf, PAGE_SIZE } from '../core/index.js';
 import { dirtyRange, fillMemory, GuestHeader, layoutOf } from '../guest/index.js';
-import { createGuestMemory, WorkloadGuest } from '../guest/memory/index.js';
+import { createFileMemory, createGuestMemory, WorkloadGuest } from '../guest/memory/index.js';
 import { connectUdp, Doorbell, enterNetns, nowNs, PollSet } from '../sys/index.js';
 import { type LinkPoller, type RunKey, SecureLinks, TcpLinks } from '../vmotion-protocol/transport/index.js';
 import { Endpoint } from './endpoint.js';
 import { hostFilesOf } from './host-files.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
+import { GuestKeeper, type KeptGuest, readKeptGuest } from './kept-guest.js';
 import { readKeyFile, writeKeyFile } from './key-file.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
@@ -28,6 +29,7 @@ export interface EndpointThreadData {
 }
 
 const { orders, bellFd, port } = workerData as EndpointThreadData;
+const files = hostFilesOf(orders.recordsPath);
 
 function report(r: HostReport): void {
   port.postMessage(r);
@@ -46,10 +48,21 @@ function macBytes(mac: number): Uint8Array {
 
 /** What `host resolve` needs when this process is gone. A host that was started again knows its peers already. */
 function keepKeys(): void {
-  const { keys } = hostFilesOf(orders.recordsPath);
   const runKey = orders.runKey === null ? null : Buffer.from(orders.runKey).toString('hex');
-  const peerStores = readKeyFile(keys)?.peerStores ?? {};
-  writeKeyFile(keys, { schema: 1, site: orders.site, runKey, peerStores });
+  const peerStores = readKeyFile(files.keys)?.peerStores ?? {};
+  writeKeyFile(files.keys, { schema: 1, site: orders.site, runKey, peerStores });
+}
+
+/** The guest of a migration that is in doubt, where a process before this one has left all of it. */
+function keptFor(migrationId: Uint8Array): KeptGuest | null {
+  const kept = orders.memoryFile === null ? null : readKeptGuest(files.kept);
+  return kept !== null && Buffer.from(migrationId).equals(kept.migrationId) ? kept : null;
+}
+
+function firstWord(doubt: 'kept' | 'lost' | null): string {
+  if (doubt === 'kept') return 'guest in doubt found again, with memory and state';
+  if (doubt === 'lost') return 'memory lost: a guest stood here in doubt when its process ended';
+  return orders.boots ? 'guest booted' : 'standing by';
 }
 
 function secureLinks(bare: LinkPoller, runKey: RunKey): SecureLinks {
@@ -63,7 +76,11 @@ function secureLinks(bare: LinkPoller, runKey: RunKey): SecureLinks {
 
 try {
   const { guest: g } = orders;
-  const memory = createGuestMemory(g.memoryBytes / PAGE_SIZE);
+  const pages = g.memoryBytes / PAGE_SIZE;
+  const memory =
+    orders.memoryFile === null
+      ? createGuestMemory(pages)
+      : createFileMemory(pages, orders.memoryFile, orders.again);
   const layout = layoutOf(memory.pages);
   if (orders.boots) {
     fillMemory(g.fill, g.seed, memory.bytes, layout.freeFirstPage, memory.pages);
@@ -83,6 +100,8 @@ try {
   const table = new PageTable(memory);
   const records = new RecordStore(orders.recordsPath, orders.durable);
   keepKeys();
+  const commit = records.committed(g.name);
+  const kept = commit === null ? null : keptFor(commit.migrationId);
   const polls = new PollSet(POLLED_MAX);
   const local = { ip: orders.vmkIp, port: orders.vmotionPort };
   const peer = { ip: orders.peerIp, port: orders.vmotionPort };
@@ -100,12 +119,21 @@ try {
     polls,
     poller: secured ?? bare,
     refusals: secured?.refusals ?? null,
+    keeper: orders.memoryFile === null ? null : new GuestKeeper(files.kept),
+    kept,
     bell: new Doorbell(bellFd),
     takeRequests,
     report,
   });
-  report({ type: 'ready', dirtyLog: guest.dirtyLog.kind, why: guest.dirtyLogWhy });
-  report({ type: 'event', atNs: nowNs(), what: orders.boots ? 'guest booted' : 'standing by' });
+  const doubt =
+    commit === null
+      ? null
+      : ({
+          migrationId: Buffer.from(commit.migrationId).toString('hex'),
+          memory: kept === null ? 'lost' : 'kept',
+        } as const);
+  report({ type: 'ready', dirtyLog: guest.dirtyLog.kind, why: guest.dirtyLogWhy, doubt });
+  report({ type: 'event', atNs: nowNs(), what: firstWord(doubt?.memory ?? null) });
   await endpoint.run();
   await guest.close();
   records.close();

@@ -11,16 +11,7 @@
 
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import type { WorkloadGuest } from '../guest/memory/index.js';
-import {
-  check,
-  type Doorbell,
-  libc,
-  MADV_DONTNEED,
-  nowNs,
-  POLLIN,
-  type PollSet,
-  sharpenTimers,
-} from '../sys/index.js';
+import { type Doorbell, dropPages, nowNs, POLLIN, type PollSet, sharpenTimers } from '../sys/index.js';
 import type { RefusalCounts } from '../vmotion-protocol/index.js';
 import {
   Chain,
@@ -35,10 +26,12 @@ import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
 import { hostFilesOf } from './host-files.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
+import type { GuestKeeper, KeptGuest } from './kept-guest.js';
 import { notePeerStore } from './key-file.js';
 import { canCatchFaults } from './missing-memory.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
+import { RecoveredGuest } from './recovered-guest.js';
 import { SourceRole } from './source-role.js';
 import { hurry } from './urgency.js';
 
@@ -65,6 +58,10 @@ export interface EndpointParts {
   readonly takeRequests: () => HostRequest[];
   /** What the record layer has turned away; null of a host that talks in clear. */
   readonly refusals: RefusalCounts | null;
+  /** Where a guest that stands committed is kept beyond this process; null where its memory is not. */
+  readonly keeper: GuestKeeper | null;
+  /** What a process before this one has left of the guest, in doubt; null when there was none. */
+  readonly kept: KeptGuest | null;
   readonly report: (report: HostReport) => void;
 }
 
@@ -77,6 +74,7 @@ export class Endpoint {
   #source: SourceRole | null = null;
   #destination: DestinationRole | null = null;
   #guestHere: boolean;
+  #recovered: RecoveredGuest | null = null;
   readonly #catchesFaults = canCatchFaults();
   #stopping = false;
 
@@ -85,6 +83,18 @@ export class Endpoint {
     this.#bellSlot = parts.polls.add(parts.bell.fd, POLLIN);
     this.#nicSlot = parts.polls.add(parts.orders.nicFd, 0);
     this.#guestHere = parts.orders.boots;
+    const { kept, guest, records, report, orders } = parts;
+    if (kept !== null)
+      this.#recovered = new RecoveredGuest(kept, {
+        guest,
+        guestName: orders.guest.name,
+        records,
+        report,
+        onRunning: () => {
+          this.#guestHere = true;
+        },
+        onReleased: () => this.#dropMemory(),
+      });
     this.#announcements = new Announcements(parts.orders.guest, parts.orders.nicFd);
   }
 
@@ -144,6 +154,7 @@ export class Endpoint {
           hurry,
           onAccepted: (storeId) =>
             notePeerStore(hostFilesOf(orders.recordsPath).keys, request.orders.migrationId, storeId),
+          keeper: this.#parts.keeper,
           onPaused: () => this.#announcements.cancel(),
           onReleased: () => {
             this.#guestHere = false;
@@ -154,6 +165,10 @@ export class Endpoint {
       case 'start-guest':
         guest.resume(START_LIMIT_MS);
         report({ type: 'event', atNs: nowNs(), what: 'guest started' });
+        break;
+      case 'resolve':
+        if (this.#recovered?.resolve(request.migrationId, request.verdict, request.text))
+          this.#recovered = null;
         break;
       case 'cancel':
         this.#source?.cancel(request.text);
@@ -221,7 +236,7 @@ export class Endpoint {
       catchesFaults: this.#catchesFaults,
       report,
       hurry,
-      refusal: this.#guestHere ? `guest ${orders.guest.name} runs here already` : null,
+      refusal: this.#refusal(),
       dropMemory: () => this.#dropMemory(),
       onRunning: () => {
         this.#guestHere = true;
@@ -229,9 +244,16 @@ export class Endpoint {
     });
   }
 
+  /** Why no guest can be taken now, or null. */
+  #refusal(): string | null {
+    const { name } = this.#parts.orders.guest;
+    if (this.#recovered !== null) return `guest ${name} stands here in doubt`;
+    return this.#guestHere ? `guest ${name} runs here already` : null;
+  }
+
   /** Gives the pages back to the kernel: the memory reads as zeros and costs nothing. madvise(2) */
   #dropMemory(): void {
     const { memory } = this.#parts.guest;
-    check('madvise', libc.madvise(memory.address, memory.bytes.length, MADV_DONTNEED));
+    dropPages(memory.address, memory.bytes.length, memory.dropAdvice);
   }
 }

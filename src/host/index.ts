@@ -31,6 +31,7 @@ export {
 } from './records.js';
 export { type Resolution, type ResolveHow, resolveDoubt } from './resolve-doubt.js';
 export { CIPHER_NAME, INSECURE_WARNING, newRunKey } from './run-key.js';
+export { bareSourceReport } from './source-report.js';
 
 /** The file to fork for a host. */
 export const HOST_PROCESS = new URL('./host-process.js', import.meta.url);

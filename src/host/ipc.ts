@@ -43,6 +43,10 @@ export interface HostOrders {
   readonly runKey: RunKey | null;
   readonly durable: Durability;
   readonly guest: GuestOrders;
+  /** The file that guest memory is, on tmpfs; null for memory of this process alone. */
+  readonly memoryFile: string | null;
+  /** This host's process ended before and is started again over what it left. */
+  readonly again: boolean;
   /** Whether the guest is booted here, or this host stands by. */
   readonly boots: boolean;
 }
@@ -140,7 +144,13 @@ export interface SourceReport {
 }
 
 export type HostReport =
-  | { readonly type: 'ready'; readonly dirtyLog: 'kernel' | 'scan'; readonly why: string }
+  | {
+      readonly type: 'ready';
+      readonly dirtyLog: 'kernel' | 'scan';
+      readonly why: string;
+      /** The migration that a process before this one left in doubt, and whether its guest is found; null when none. */
+      readonly doubt: { readonly migrationId: string; readonly memory: 'kept' | 'lost' } | null;
+    }
   | { readonly type: 'phase'; readonly phase: 'offer' | 'pre-copy' | 'switchover' | 'verify' }
   | {
       readonly type: 'pages';

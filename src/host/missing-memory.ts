@@ -68,7 +68,7 @@ export class MissingMemory implements PageStage {
   readonly #slot: number;
   readonly #faultReader = new FaultReader(this.#uffd);
   readonly #placer = new PagePlacer(this.#uffd);
-  readonly #dropper = new PageDropper();
+  readonly #dropper: PageDropper;
   /** Pages that are not populated. */
   #absent: PageSet;
   #absentPages = 0;
@@ -93,6 +93,7 @@ export class MissingMemory implements PageStage {
     this.#polls = polls;
     this.#poller = poller;
     this.#absent = new PageSet(memory.pages);
+    this.#dropper = new PageDropper(memory.dropAdvice);
     this.#slot = polls.add(this.#uffd, POLLIN);
   }
 

@@ -15,6 +15,7 @@ import { dirname } from 'node:path';
 import { LonghaulError } from '../core/index.js';
 
 import { check, closeFd, libc, NativeStruct, O_CREAT, O_RDWR, openFd } from '../sys/index.js';
+import { writeCheck } from './write-check.js';
 
 /** What a record survives once `append` has returned: the process, or the machine as well. */
 export type Durability = 'process' | 'disk';
@@ -84,6 +85,14 @@ export class RecordStore {
     return null;
   }
 
+  /** The last migration in which a guest left here, when it has a COMMIT and no ENDED; else null. */
+  committed(guest: string): DurableRecord | null {
+    const commit = this.#records.findLast((r) => r.kind === 'COMMIT' && r.guest === guest);
+    if (commit === undefined || commit.epoch < this.highestEpoch(guest)!) return null;
+    const id = Buffer.from(commit.migrationId);
+    return this.#records.some((r) => r.kind === 'ENDED' && id.equals(r.migrationId)) ? null : commit;
+  }
+
   /**
    * Writes one record; it survives what the store's durability says when this returns.
    * @throws LonghaulError SYS_ENOSPC and others
@@ -126,7 +135,7 @@ function encodeRecord(record: DurableRecord, bytes: Uint8Array, view: DataView):
   view.setUint32(8, record.epoch, false);
   bytes.set(record.migrationId.subarray(0, 16), 16);
   bytes.set(new TextEncoder().encode(record.guest).subarray(0, GUEST_BYTES), GUEST_AT);
-  view.setUint32(CHECK_AT, checkOf(bytes), false);
+  view.setUint32(CHECK_AT, writeCheck(bytes, CHECK_AT), false);
 }
 
 /** The records of a store's bytes, up to the first line that is empty or torn. */
@@ -139,7 +148,7 @@ export function decodeRecords(bytes: Uint8Array): DurableRecord[] {
     if (
       view.getUint32(0, false) !== MAGIC ||
       kind === undefined ||
-      view.getUint32(CHECK_AT, false) !== checkOf(line)
+      view.getUint32(CHECK_AT, false) !== writeCheck(line, CHECK_AT)
     )
       break;
     const guest = new TextDecoder()
@@ -148,11 +157,4 @@ export function decodeRecords(bytes: Uint8Array): DurableRecord[] {
     records.push({ kind, epoch: view.getUint32(8, false), migrationId: line.slice(16, 32), guest });
   }
   return records;
-}
-
-/** FNV-1a of the bytes before the check: finds torn writes, not malice (the file is mode 0600). */
-function checkOf(line: Uint8Array): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < CHECK_AT; i++) h = Math.imul(h ^ line[i]!, 0x01000193);
-  return h >>> 0;
 }

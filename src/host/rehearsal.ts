@@ -22,9 +22,8 @@ import {
   closeFd,
   connectUdp,
   Doorbell,
-  libc,
+  dropPages,
   localEndpoint,
-  MADV_DONTNEED,
   nowNs,
   openUdp,
   PollSet,
@@ -125,7 +124,7 @@ class ScratchGuest implements MovingGuest {
   }
 
   drop(): void {
-    libc.madvise(this.memory.address, PAGES * PAGE_SIZE, MADV_DONTNEED);
+    dropPages(this.memory.address, PAGES * PAGE_SIZE, this.memory.dropAdvice);
   }
 
   #write(): void {
@@ -187,6 +186,7 @@ class Rehearsal {
         guest: source,
         table: source.table,
         onAccepted: () => {},
+        keeper: null,
         onPaused: () => {},
         onReleased: () => source.drop(),
       },

@@ -30,6 +30,7 @@ import {
 } from '../vmotion-protocol/transport/index.js';
 import { ControlChannel } from './control-channel.js';
 import type { HostReport, MigrationOrders, RoundReport, ServedPages } from './ipc.js';
+import type { GuestKeeper } from './kept-guest.js';
 import type { MovingGuest } from './moving-guest.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
@@ -38,6 +39,7 @@ import { hashOfState } from './state-hash.js';
 const PARK_LIMIT_MS = 1000;
 const PROGRESS_EVERY_NS = 100_000_000;
 const NIC_BYTES = 65_536;
+const NO_STATE = new Uint8Array(0);
 
 export interface SourceParts {
   readonly guest: MovingGuest;
@@ -51,6 +53,8 @@ export interface SourceParts {
   readonly hurry: (on: boolean) => void;
   /** The peer has the guest's place ready; this is the name of the store in which it will decide. */
   readonly onAccepted: (storeId: string) => void;
+  /** Keeps what stands committed beyond this process; null where its memory is not kept. */
+  readonly keeper: GuestKeeper | null;
   /** The guest stands here, to start elsewhere. */
   readonly onPaused: () => void;
   /** The guest has moved: its memory here belongs to nobody any more. */
@@ -86,6 +90,9 @@ export class SourceRole {
   #sendingRound = 0;
   #sendingPages = 0;
   #final = { pages: 0, zero: 0, bytes: 0 };
+  #savedState: Uint8Array = NO_STATE;
+  /** The destination lacks pages when it starts. */
+  #lacking = false;
   #forwarding = false;
   #forwarded = 0;
   #tracking = false;
@@ -279,7 +286,10 @@ export class SourceRole {
         this.#sendingRound = action.round;
         this.#sendingPages = action.final ? 0 : action.pages.count();
         this.#roundStartNs = nowNs();
-        if (action.missing !== null) table.forget(action.missing);
+        if (action.missing !== null) {
+          table.forget(action.missing);
+          this.#lacking = action.missing.next(0) >= 0;
+        }
         this.#sender.begin(action.round, action.pages);
         if (!action.final && this.#rounds.length === 0)
           this.#parts.report({ type: 'phase', phase: 'pre-copy' });
@@ -308,6 +318,7 @@ export class SourceRole {
         const state = guest.saveState();
         const stateHash = hashOfState(state);
         this.#times.stateSavedNs = nowNs();
+        this.#savedState = state;
         this.#step({ type: 'state-saved', state, stateHash });
         break;
       }
@@ -319,6 +330,7 @@ export class SourceRole {
           guest: this.#parts.guestName,
         };
         try {
+          if (action.record === 'COMMIT') this.#keep();
           records.append(record);
         } catch (e) {
           this.#step({ type: 'record-failed', record: action.record, text: (e as Error).message });
@@ -353,6 +365,15 @@ export class SourceRole {
         table.clear();
         break;
     }
+  }
+
+  #keep(): void {
+    this.#parts.keeper?.keep({
+      migrationId: this.#id,
+      epoch: this.#orders.epoch,
+      incomplete: this.#lacking,
+      state: this.#savedState,
+    });
   }
 
   #tell(report: HostReport): void {

@@ -6,19 +6,24 @@
  * that each can be checked against the other. What is pure has moved to `result-parts.ts`.
  */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
 import { Fabric, type FabricSnapshot } from '../fabric/index.js';
 import { fiberWarnings } from '../fiber/index.js';
 import {
+  bareSourceReport,
   CIPHER_NAME,
+  findHosts,
+  guestsOf,
   HOST_PROCESS,
   type HostReport,
   type HostRequest,
   INSECURE_WARNING,
   type MissingFigures,
   newRunKey,
+  type Resolution,
+  resolveDoubt,
   type SourceReport,
 } from '../host/index.js';
 import { parseIpv4, parseMac } from '../l2/index.js';
@@ -30,6 +35,7 @@ import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
 import { rawSocketBuilt } from './client/raw-socket.js';
 import type { Experiment, Site } from './experiment.js';
+import { MemoryBacking } from './memory-backing.js';
 import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
 import { clientResult, MODE_NAMES, migrationResult } from './result-parts.js';
@@ -42,6 +48,22 @@ const CLIENT_PROCESS = new URL('./client/client-process.js', import.meta.url);
 /** Longest wait for a migration's end past its own limits: then a host hangs, and the run says so. */
 const PATIENCE_MS = 30_000;
 const ROUND_TRIP_SLACK_MS = 100;
+/** How long a host that was started again asks a peer that is about to decide. */
+const RECOVERY_LIMIT_NS = 10_000_000_000;
+/** Where the guest runs, and what its move has come to, once a host that was started again has settled its doubt. */
+const RECOVERED: Partial<Record<Resolution['outcome'], readonly ['from' | 'to', 'stayed' | 'completed']>> = {
+  resumed: ['from', 'stayed'],
+  released: ['to', 'completed'],
+  closed: ['to', 'completed'],
+};
+
+type HostDoubt = Extract<HostReport, { type: 'ready' }>['doubt'];
+
+/** The end of a guest's port that its host is given, and where the fabric's end listens. */
+interface GuestPort {
+  readonly farFd: number;
+  readonly fabricPort: number;
+}
 
 type Host = Child<HostRequest, HostReport>;
 type Client = Child<ClientRequest, ClientReply>;
@@ -57,6 +79,8 @@ export class Lab {
   readonly #rng: Rng;
   /** Known to this process and both hosts; null when they talk in clear. */
   readonly #runKey: Uint8Array | null;
+  readonly #backing: MemoryBacking | null;
+  readonly #guestPorts: Partial<Record<Site, GuestPort>> = {};
   readonly #stations: AttachedStation[] = [];
   readonly #hosts: Partial<Record<Site, Host>> = {};
   readonly #clients: { site: Site; child: Client }[] = [];
@@ -75,6 +99,11 @@ export class Lab {
     this.#hooks = hooks;
     this.#rng = new Rng(experiment.seed);
     this.#runKey = experiment.migration.secure ? newRunKey() : null;
+    const { memoryBacking } = experiment.migration;
+    this.#backing =
+      memoryBacking === null
+        ? null
+        : new MemoryBacking(memoryBacking, basename(dir), experiment.guest.memoryBytes);
   }
 
   /** Makes everything: afterwards the guest is booted at site A and the clients are attached, silent. */
@@ -298,6 +327,7 @@ export class Lab {
       ...Object.values(this.#hosts).map((h) => h.end({ type: 'end' })),
     ]);
     await this.#fabric?.stop();
+    this.#backing?.remove();
     for (const fd of this.#descriptors.splice(0)) closeFd(fd);
     for (const s of this.#stations.splice(0)) {
       if (s.netnsFd !== null) closeFd(s.netnsFd);
@@ -312,22 +342,18 @@ export class Lab {
     return attached;
   }
 
-  async #startHost(site: Site): Promise<void> {
+  /** @returns what a process before this one has left in doubt */
+  async #startHost(site: Site): Promise<HostDoubt> {
     const { guest, migration } = this.#experiment;
     const attached = this.#stations.find((s) => s.station.role === 'vmk' && s.station.site === site)!;
     const peer = this.#stations.find((s) => s.station.role === 'vmk' && s.station.site !== site)!;
-    const nic = openNioUdpPair(NIC_BUFFER_BYTES);
-    await this.#fabric!.addPort({
-      name: `guest-${site}`,
-      site,
-      role: 'guest',
-      kind: 'nio-udp',
-      fd: nic.fabricFd,
-    });
+    const nic = await this.#guestPort(site);
+    const again = this.#hosts[site] !== undefined;
+    const recordsPath = join(this.#dir, `host-${site}.records`);
     const fds = [nic.farFd, (attached.netnsFd ?? attached.farFd)!];
     const host: Host = new Child({ name: `host ${site}`, file: HOST_PROCESS, netnsFd: null, fds });
     this.#hosts[site] = host;
-    closeFd(nic.farFd); // the child has its own now
+    if (this.#backing === null) closeFd(nic.farFd); // the child has its own now
     void host.ended.then(({ asked, how }) => {
       if (!asked) this.#mark(`host ${site}`, how);
     });
@@ -352,10 +378,12 @@ export class Lab {
           vmotionPort: VMOTION_PORT,
           nicFd: inheritedFd(0),
           nicFabricPort: nic.fabricPort,
-          recordsPath: join(this.#dir, `host-${site}.records`),
+          recordsPath,
+          memoryFile: this.#backing?.fileOf(site, recordsPath) ?? null,
+          again,
           runKey: this.#runKey,
           durable: migration.durable,
-          boots: site === 'a',
+          boots: site === 'a' && !again,
           guest: {
             name: GUEST_NAME,
             memoryBytes: guest.memoryBytes,
@@ -376,7 +404,28 @@ export class Lab {
       'ready',
     );
     this.dirtyLog = ready.dirtyLog;
-    if (ready.dirtyLog === 'scan' && site === 'a') this.note(`dirty log by ${ready.why}`);
+    if (ready.dirtyLog === 'scan' && site === 'a' && !again) this.note(`dirty log by ${ready.why}`);
+    return ready.doubt;
+  }
+
+  /** The guest's port at a site. Where memory outlives a host's process, the far end does too, for the next process. */
+  async #guestPort(site: Site): Promise<GuestPort> {
+    const known = this.#guestPorts[site];
+    if (known !== undefined) return known;
+    const { farFd, fabricFd, fabricPort } = openNioUdpPair(NIC_BUFFER_BYTES);
+    await this.#fabric!.addPort({
+      name: `guest-${site}`,
+      site,
+      role: 'guest',
+      kind: 'nio-udp',
+      fd: fabricFd,
+    });
+    const port = { farFd, fabricPort };
+    if (this.#backing !== null) {
+      this.#guestPorts[site] = port;
+      this.#descriptors.push(farFd);
+    }
+    return port;
   }
 
   async #startClient(index: number, site: Site, silent = false): Promise<void> {
@@ -457,36 +506,39 @@ export class Lab {
   ): Promise<MigrationResult> {
     await sleep(ROUND_TRIP_SLACK_MS);
     const runs = destinationOutcome === 'running';
-    const report: SourceReport = {
-      outcome: runs ? 'completed' : 'aborted',
-      code: 'LAB_HOST_DIED',
-      text: `host ${context.from} has died`,
-      startNs,
-      startedReceivedNs: nowNs(),
-      source: {
-        pauseCalledNs: 0,
-        guestPausedNs: 0,
-        harvestedNs: 0,
-        stateSavedNs: 0,
-        pagesSentNs: 0,
-        commitRecordedNs: 0,
-        finalSentNs: 0,
-      },
-      destination: null,
-      mode: null,
-      rounds,
-      served: null,
-      finalPages: 0,
-      finalZeroPages: 0,
-      finalBytes: 0,
-      framesForwarded: 0,
-      memoryIdentical: null,
-      pagesDiffering: 0,
-    };
-    const result = migrationResult(report, context);
-    const reason = { code: report.code, text: report.text };
+    const text = `host ${context.from} has died`;
+    const outcome = runs ? 'completed' : 'aborted';
+    const report = bareSourceReport(outcome, 'LAB_HOST_DIED', text, startNs, nowNs());
+    const result = migrationResult({ ...report, rounds }, context);
+    const recovered = this.#backing === null ? null : await this.#recover(context.from);
+    if (recovered !== null) {
+      const [at, ended] = RECOVERED[recovered.outcome] ?? [null, 'in-doubt'];
+      const guestAt = at === null ? null : context[at];
+      const told = { code: 'LAB_HOST_STARTED_AGAIN', text: [text, ...recovered.lines].join('; ') };
+      return { ...result, outcome: ended, guestAt, reason: told };
+    }
+    const reason = { code: report.code, text };
     if (runs) return { ...result, outcome: 'completed', guestAt: context.to, reason };
     return { ...result, outcome: committed ? 'in-doubt' : 'lost', guestAt: null, reason };
+  }
+
+  /** Starts a host again over what its process left; a guest that stood committed there is asked about. */
+  async #recover(site: Site): Promise<Resolution | null> {
+    const doubt = await this.#startHost(site);
+    if (doubt === null) return null;
+    if (doubt.memory === 'lost') this.note(`memory lost: what host ${site} left of the guest is not whole`);
+    const untilNs = nowNs() + RECOVERY_LIMIT_NS;
+    for (;;) {
+      const hosts = await findHosts([this.#dir]);
+      const here = hosts.find((h) => h.site === site)!;
+      const guest = guestsOf(here).find((g) => g.migrationId === doubt.migrationId)!;
+      const peer = hosts.find((h) => h !== here) ?? null;
+      const uid = process.getuid?.() ?? 0;
+      const resolution = await resolveDoubt(guest, peer, 'ask', uid, new Date().toISOString());
+      this.#mark(`host ${site}`, `started again: ${resolution.outcome}: ${resolution.lines.join('; ')}`);
+      if (resolution.verdict !== 'undecided' || nowNs() > untilNs) return resolution;
+      await sleep(ROUND_TRIP_SLACK_MS);
+    }
   }
 
   /** Something that a reader of the result should know. */

@@ -26,6 +26,7 @@ export {
   openFd,
   setNonBlocking,
 } from './fd.js';
+export { dropPages, MADV_REMOVE, mapFileOver, tmpfsBytesFree } from './file-memory.js';
 export { type IoBatch, openIoBatch } from './io-batch.js';
 export { addressOf, check, errno, koffiVersion, libc, MADV_DONTNEED } from './libc.js';
 export { libcrypto } from './libcrypto.js';
