@@ -65,22 +65,17 @@ test.when(
   'memory that is files moves there and back, with pages that come before the switchover and after it',
   () =>
     inFolder(async (folder) => {
-      for (const mode of ['postcopy', 'hybrid'] as const) {
-        const result = await run(folder, {
-          attach: 'loopback',
-          guest: { memory: '4MiB', dirty: 'uniform:20MB/s' },
-          probe: { count: 10 },
-          migration: { mode, repeat: 2, 'start-after': '200ms', between: '100ms' },
-        });
-        assert.equal(
-          result.migrations.map((m) => [m.outcome, m.memoryIdentical]),
-          [
-            ['completed', true],
-            ['completed', true],
-          ],
-          mode,
-        );
-        for (const m of result.migrations) for (const c of m.clients) assert.is(c.wrong + c.resets, 0);
+      const result = await run(folder, {
+        attach: 'loopback',
+        guest: { memory: '4MiB', dirty: 'uniform:20MB/s' },
+        probe: { count: 10 },
+        migration: { mode: 'hybrid', repeat: 2, 'start-after': '200ms', between: '100ms' },
+      });
+      assert.is(result.migrations.length, 2);
+      for (const m of result.migrations) {
+        assert.is(m.outcome, 'completed', m.reason?.text);
+        assert.is(m.memoryIdentical, true);
+        for (const c of m.clients) assert.is(c.wrong + c.resets, 0);
       }
     }),
 );
@@ -124,10 +119,10 @@ test.when(
       assert.is(m!.guestAt, 'a');
       assert.match(m!.reason!.text, /NEVER is on record there now/);
       for (const c of m!.clients) {
-        assert.ok(c.answered > 0);
+        assert.ok(c.answered > 0, `${c.site} ${c.kind} of ${c.sent}`);
         assert.is(c.wrong + c.resets, 0, `${c.site} ${c.kind}: the guest went on where it stood`);
       }
-      assert.ok(result.timeline.some((e) => /found again, with memory and state/.test(e.what)));
+      assert.ok(result.timeline.some((e) => /started again: resumed/.test(e.what)));
     }),
 );
 
