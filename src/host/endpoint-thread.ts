@@ -7,10 +7,10 @@ import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_
 import { messageOf, PAGE_SIZE } from '../core/index.js';
 import { dirtyRange, fillMemory, GuestHeader, layoutOf } from '../guest/index.js';
 import { createGuestMemory, WorkloadGuest } from '../guest/memory/index.js';
-import { connectUdp, Doorbell, enterNetns, nowNs, PollSet } from '../sys/index.js';
-import { TcpLinks } from '../vmotion-protocol/transport/index.js';
+import { connectUdp, Doorbell, nowNs, PollSet } from '../sys/index.js';
 import { Endpoint } from './endpoint.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
+import { openLinks } from './open-links.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
 import { rehearse } from './rehearsal.js';
@@ -58,17 +58,11 @@ try {
     dirty: { ...g.dirty, ...dirtyRange(layout, g.dirty.pages) },
     dirtyLog: 'auto',
   });
-  rehearse(orders.recordsPath);
+  rehearse(orders.recordsPath, orders.transport);
   const table = new PageTable(memory);
   const records = new RecordStore(orders.recordsPath);
   const polls = new PollSet(64);
-  const local = { ip: orders.vmkIp, port: orders.vmotionPort };
-  const peer = { ip: orders.peerIp, port: orders.vmotionPort };
-  if (orders.vmk.kind === 'tcp') enterNetns(orders.vmk.netnsFd);
-  const poller =
-    orders.vmk.kind === 'tcp'
-      ? new TcpLinks(polls, local, peer)
-      : new (await import('./datagram-links.js')).DatagramLinks(polls, orders.vmk, local, peer);
+  const poller = openLinks(orders, polls);
   const endpoint = new Endpoint({
     orders,
     guest,

@@ -132,6 +132,7 @@ export class Endpoint {
           table,
           records,
           poller,
+          transport: orders.transport,
           report,
           hurry,
           onPaused: () => this.#announcements.cancel(),

@@ -5,10 +5,11 @@
 import type { DirtyOptions, FillKind } from '../guest/index.js';
 import type { MigrationMode, PauseInstants, StartedTimes } from '../vmotion-protocol/index.js';
 import type { MissingFigures } from './missing-memory.js';
+import type { TransportFigures } from './transport-figures.js';
 
 /** How a host's vMotion port reaches the segment. Descriptors are inherited ones. */
 export type VmkAttach =
-  | { readonly kind: 'tcp'; readonly netnsFd: number }
+  | { readonly kind: 'kernel'; readonly netnsFd: number; readonly mtu: number }
   | {
       readonly kind: 'datagram';
       readonly fd: number;
@@ -16,6 +17,24 @@ export type VmkAttach =
       readonly mac: number;
       readonly mtu: number;
     };
+
+/** How memory travels between the hosts. */
+export type TransportOrders =
+  | {
+      readonly kind: 'tcp';
+      /** The kernel's congestion control by name; null for the one it takes by itself. */
+      readonly congestion: string | null;
+      /** Upper limit, wire bits a second; null for none. */
+      readonly rateBps: number | null;
+    }
+  | {
+      readonly kind: 'udp';
+      readonly congestion: 'bbr' | 'cubic';
+      readonly rateBps: number | null;
+      /** Whether parity covers the flight that ends the pause. */
+      readonly fec: boolean;
+    }
+  | { readonly kind: 'udp'; readonly congestion: 'fixed'; readonly rateBps: number; readonly fec: boolean };
 
 export interface GuestOrders {
   readonly name: string;
@@ -33,6 +52,7 @@ export interface HostOrders {
   readonly vmkIp: number;
   readonly peerIp: number;
   readonly vmotionPort: number;
+  readonly transport: TransportOrders;
   /** The guest's NIC: an inherited UDP descriptor and the fabric's port on 127.0.0.1. */
   readonly nicFd: number;
   readonly nicFabricPort: number;
@@ -124,6 +144,7 @@ export interface SourceReport {
   readonly finalBytes: number;
   /** Null when nothing was missing at the switchover. */
   readonly served: ServedPages | null;
+  readonly transport: TransportFigures | null;
   readonly framesForwarded: number;
   readonly memoryIdentical: boolean | null;
   /** Pages whose hashes differed, when they were compared. */
@@ -150,6 +171,8 @@ export type HostReport =
       readonly announcedNs: number;
       /** Null in pre-copy. */
       readonly missing: MissingFigures | null;
+      /** Packets that parity gave back. */
+      readonly parityUsed: number;
     }
   | { readonly type: 'event'; readonly atNs: number; readonly what: string }
   | { readonly type: 'peak'; readonly bytes: number }

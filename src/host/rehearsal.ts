@@ -33,14 +33,18 @@ import {
   Chain,
   decodePreamble,
   type Link,
+  type LinkPoller,
   newRegion,
   PREAMBLE_BYTES,
+  UdpLink,
+  UdpLinks,
 } from '../vmotion-protocol/transport/index.js';
 import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
-import type { HostReport } from './ipc.js';
-import { MemoryLinks } from './memory-link.js';
+import type { HostReport, TransportOrders } from './ipc.js';
+import { type MemoryLink, MemoryLinks } from './memory-link.js';
+import { MemoryWire } from './memory-wire.js';
 import { canCatchFaults } from './missing-memory.js';
 import type { MovingGuest } from './moving-guest.js';
 import { PageTable } from './page-table.js';
@@ -54,6 +58,8 @@ const MOVES = 200;
 /** However slow the machine is, a host is not kept longer. */
 const LIMIT_NS = 1_500_000_000;
 const LOOPBACK = 0x7f000001;
+/** Datagrams under way at most. */
+const PACKETS = 256;
 const MAC = Uint8Array.of(2, 0x4c, 0x48, 0xff, 0xff, 0xff);
 const ADDRESSES = { mac: 0x024c48ffffff, ip: 0x0a50fffe };
 const NAME = 'rehearsal';
@@ -61,13 +67,15 @@ const NAME = 'rehearsal';
 /**
  * Moves the scratch guest to and fro.
  * @param recordsPath of the host; the rehearsal's own records stand beside it while it lasts
+ * @param transport what the host will use: its links in memory carry the pages here
  * @returns moves that completed with memory identical, and how many were begun
  */
 export function rehearse(
   recordsPath: string,
+  transport: TransportOrders,
   moves = MOVES,
 ): { readonly begun: number; readonly good: number } {
-  const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`);
+  const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`, transport);
   const untilNs = nowNs() + LIMIT_NS;
   let begun = 0;
   while (begun < moves && nowNs() < untilNs) rehearsal.move(begun++, untilNs);
@@ -132,6 +140,7 @@ class ScratchGuest implements MovingGuest {
 
 class Rehearsal {
   readonly #path: string;
+  readonly #transport: TransportOrders;
   readonly #bell = new Doorbell();
   readonly #nicFd = openUdp({ ip: LOOPBACK, port: 0 });
   readonly #guests = [new ScratchGuest(this.#bell), new ScratchGuest(this.#bell)] as const;
@@ -140,8 +149,9 @@ class Rehearsal {
   readonly #catchesFaults = canCatchFaults();
   good = 0;
 
-  constructor(path: string) {
+  constructor(path: string, transport: TransportOrders) {
     this.#path = path;
+    this.#transport = transport;
     this.#records = new RecordStore(path);
     connectUdp(this.#nicFd, localEndpoint(this.#nicFd));
     this.#guests[0].control.resume();
@@ -149,13 +159,13 @@ class Rehearsal {
 
   move(index: number, untilNs: number): void {
     const [source, target] = index % 2 === 0 ? this.#guests : [this.#guests[1], this.#guests[0]];
-    const poller = new MemoryLinks();
+    const [near, far] = openEnds(this.#transport);
     const migrationId = index.toString(16).padStart(32, '0');
     const common = {
       guestName: NAME,
       nicFd: this.#nicFd,
       records: this.#records,
-      poller,
+      transport: this.#transport,
       hurry: () => {},
       report: (r: HostReport) => {
         if (r.type === 'source-finished' && r.report.outcome === 'completed' && r.report.memoryIdentical)
@@ -175,15 +185,23 @@ class Rehearsal {
         corruptPfn: null,
         hiddenPfn: null,
       },
-      { ...common, guest: source, table: source.table, onPaused: () => {}, onReleased: () => source.drop() },
+      {
+        ...common,
+        poller: near,
+        guest: source,
+        table: source.table,
+        onPaused: () => {},
+        onReleased: () => source.drop(),
+      },
     );
     let incoming: DestinationRole | null = null;
     const takeIn = (link: Link): void => {
       const { kind, stream } = readPreamble(link);
       if (kind === 'pages') return incoming?.addStream(link, stream);
       if (kind === 'demand') return incoming?.addDemandLink(link);
-      incoming = new DestinationRole(new ControlChannel(link, poller), migrationId, {
+      incoming = new DestinationRole(new ControlChannel(link, far), migrationId, {
         ...common,
+        poller: far,
         guest: target,
         table: target.table,
         announcements: new Announcements(ADDRESSES, this.#nicFd),
@@ -196,16 +214,20 @@ class Rehearsal {
     };
     // The last link is heard when its preamble was sent, which may be a turn after it was opened.
     const strangers: Link[] = [];
-    while (!outgoing.finished && nowNs() < untilNs) {
-      for (let link = poller.accept(); link !== null; link = poller.accept()) strangers.push(link);
+    const over = (): boolean => outgoing.finished && ((incoming as DestinationRole | null)?.finished ?? true);
+    while (!over() && nowNs() < untilNs) {
+      near.takeIn(nowNs());
+      far.takeIn(nowNs());
+      for (let link = far.accept(); link !== null; link = far.accept()) strangers.push(link);
       for (const link of strangers.splice(0)) {
-        if (poller.waits(link)) takeIn(link);
+        if (waits(link)) takeIn(link);
         else strangers.push(link);
       }
       outgoing.service();
       (incoming as DestinationRole | null)?.service();
+      near.flush(nowNs());
+      far.flush(nowNs());
     }
-    (incoming as DestinationRole | null)?.service();
   }
 
   close(): void {
@@ -215,6 +237,21 @@ class Rehearsal {
     closeFd(this.#nicFd);
     this.#bell.close();
   }
+}
+
+/** The source's and the destination's links. */
+function openEnds(transport: TransportOrders): readonly [LinkPoller, LinkPoller] {
+  if (transport.kind === 'tcp') {
+    const links = new MemoryLinks();
+    return [links, links];
+  }
+  const [near, far] = MemoryWire.pair();
+  return [new UdpLinks(near, { packetsMax: PACKETS }), new UdpLinks(far, { packetsMax: PACKETS })];
+}
+
+/** Whether a preamble can be read. */
+function waits(link: Link): boolean {
+  return link instanceof UdpLink ? link.connection.readable > 0 : (link as MemoryLink).waits;
 }
 
 function readPreamble(link: Link): NonNullable<ReturnType<typeof decodePreamble>> {

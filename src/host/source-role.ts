@@ -23,17 +23,23 @@ import {
   encodePreamble,
   type Link,
   type LinkPoller,
+  type MissingServer,
   newRegion,
   PageSender,
   PageServer,
+  type RoundSender,
   regionOf,
+  UdpLink,
+  UdpPageSender,
+  UdpPageServer,
 } from '../vmotion-protocol/transport/index.js';
 import { ControlChannel } from './control-channel.js';
-import type { HostReport, MigrationOrders, RoundReport, ServedPages } from './ipc.js';
+import type { HostReport, MigrationOrders, RoundReport, ServedPages, TransportOrders } from './ipc.js';
 import type { MovingGuest } from './moving-guest.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { hashOfState } from './state-hash.js';
+import { transportFigures } from './transport-figures.js';
 
 const PARK_LIMIT_MS = 1000;
 const PROGRESS_EVERY_NS = 100_000_000;
@@ -46,6 +52,7 @@ export interface SourceParts {
   readonly table: PageTable;
   readonly records: RecordStore;
   readonly poller: LinkPoller;
+  readonly transport: TransportOrders;
   readonly report: (report: HostReport) => void;
   /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
   readonly hurry: (on: boolean) => void;
@@ -65,8 +72,8 @@ export class SourceRole {
   readonly #startNs = nowNs();
   #control: ControlChannel;
   #streams: Link[] = [];
-  #sender: PageSender | null = null;
-  #server: PageServer | null = null;
+  #sender: RoundSender | null = null;
+  #server: MissingServer | null = null;
   #pushFromNs = 0;
   #rounds: RoundReport[] = [];
   readonly #times = {
@@ -271,13 +278,13 @@ export class SourceRole {
         break;
       }
       case 'send-pages':
-        this.#sender ??= this.#openStreams();
+        this.#sender ??= this.#openPages();
         this.#sendingFinal = action.final;
         this.#sendingRound = action.round;
         this.#sendingPages = action.final ? 0 : action.pages.count();
         this.#roundStartNs = nowNs();
         if (action.missing !== null) table.forget(action.missing);
-        this.#sender.begin(action.round, action.pages);
+        this.#sender.begin(action.round, action.pages, action.final);
         if (!action.final && this.#rounds.length === 0)
           this.#parts.report({ type: 'phase', phase: 'pre-copy' });
         this.#pump();
@@ -382,10 +389,30 @@ export class SourceRole {
     this.#tell({ type: 'round', round });
   }
 
+  /** Pages travel beside the control stream where the transport can, else on links of their own. */
+  #openPages(): RoundSender {
+    const { link } = this.#control;
+    return link instanceof UdpLink ? this.#openDatagrams(link) : this.#openStreams();
+  }
+
+  #openDatagrams(link: UdpLink): UdpPageSender {
+    const { poller, guest, table, transport } = this.#parts;
+    const memory = regionOf(guest.memory.bytes);
+    const sender = new UdpPageSender(memory, table, link, transport.kind === 'udp' && transport.fec);
+    sender.corruptPfn = this.#orders.corruptPfn ?? -1;
+    if (this.#machine.mode !== 'pre-copy') {
+      const preamble = encodePreamble({ kind: 'demand', stream: 0, migrationId: this.#id });
+      const demand = poller.connect();
+      this.#server = new UdpPageServer(sender, guest.memory.bytes.length, poller, demand, preamble);
+    }
+    return sender;
+  }
+
   #openStreams(): PageSender {
-    const { poller, guest, table } = this.#parts;
+    const { poller, guest, table, transport } = this.#parts;
     for (let i = 0; i < this.#orders.streams; i++) {
       const link = poller.connect();
+      if (transport.rateBps !== null) link.limitRate?.(transport.rateBps / this.#orders.streams);
       this.#streams.push(link);
     }
     const preambles = this.#streams.map((_, stream) =>
@@ -427,6 +454,7 @@ export class SourceRole {
     this.#releaseHeld();
     if (this.#tracking) this.#parts.guest.dirtyLog.stop();
     this.#control.flush();
+    const transport = transportFigures(this.#streams.length > 0 ? this.#streams : [this.#control.link]);
     this.#control.close();
     for (const link of this.#streams) link.close();
     this.#server?.close();
@@ -447,6 +475,7 @@ export class SourceRole {
         finalZeroPages: this.#final.zero,
         finalBytes: this.#final.bytes,
         served: this.#servedPages(),
+        transport,
         framesForwarded: this.#forwarded,
         memoryIdentical: this.#compared === pages ? this.#differing === 0 : null,
         pagesDiffering: this.#differing,

@@ -3,20 +3,27 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import type { TransportOrders } from '../../src/host/ipc.js';
 import { rehearse } from '../../src/host/rehearsal.js';
 import { suite } from '../suite.js';
 
 const test = suite('host/rehearsal');
 
-test('every rehearsed move completes with memory identical, and nothing is left behind', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'rehearsal-'));
-  const openBefore = readdirSync('/proc/self/fd').length;
-  const { begun, good } = rehearse(join(dir, 'records'), 12);
-  assert.ok(begun >= 1);
-  assert.is(good, begun, 'hybrid and pre-copy moves, there and back');
-  assert.not.ok(existsSync(join(dir, 'records.rehearsal')));
-  assert.is(readdirSync('/proc/self/fd').length, openBefore, 'every descriptor is closed');
-  rmSync(dir, { recursive: true });
-});
+const TRANSPORTS: readonly TransportOrders[] = [
+  { kind: 'tcp', congestion: null, rateBps: null },
+  { kind: 'udp', congestion: 'bbr', rateBps: null, fec: true },
+];
+
+for (const transport of TRANSPORTS)
+  test(`${transport.kind}: every rehearsed move completes with memory identical, and nothing is left behind`, () => {
+    const dir = mkdtempSync(join(tmpdir(), 'rehearsal-'));
+    const openBefore = readdirSync('/proc/self/fd').length;
+    const { begun, good } = rehearse(join(dir, 'records'), transport, 12);
+    assert.ok(begun >= 1);
+    assert.is(good, begun, 'hybrid and pre-copy moves, there and back');
+    assert.not.ok(existsSync(join(dir, 'records.rehearsal')));
+    assert.is(readdirSync('/proc/self/fd').length, openBefore, 'every descriptor is closed');
+    rmSync(dir, { recursive: true });
+  });
 
 test.run();

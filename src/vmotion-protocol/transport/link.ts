@@ -4,6 +4,27 @@
  */
 import type { Chain } from './chain.js';
 
+export interface LinkFigures {
+  readonly transport: 'tcp' | 'udp';
+  /** Name of the congestion control. */
+  readonly congestion: string;
+  /** Packets on the wire, as they were cut for it. */
+  readonly packetsSent: number;
+  /** Packets given up for lost and not found to have arrived after all; with TCP, segments sent again. */
+  readonly packetsLost: number;
+  /** Page bytes sent again as they were, and pages that had changed and went anew as a whole. UDP only. */
+  readonly bytesResent: number;
+  readonly pagesSuperseded: number;
+  /** Datagrams of parity. */
+  readonly paritySent: number;
+  /** Packets that had not come and that parity gave back: what this side received. */
+  readonly parityUsed: number;
+  /** The rate it would send at now, wire bits a second; Infinity when nothing paces it. */
+  readonly pacingBps: number;
+  /** Shortest round trip seen, ns; 0 when none was. */
+  readonly rttMinNs: number;
+}
+
 export interface Link {
   /**
    * Sends what fits; the chain forgets what went.
@@ -19,6 +40,10 @@ export interface Link {
   writable(): boolean;
   /** Keeps few bytes waiting below, so that what is given later is not long behind: post-copy pushes so. */
   keepShallow?(): void;
+  /** Lets bytes leave at this rate at most, wire bits a second. A link whose poller limits it has no such thing. */
+  limitRate?(rateBps: number): void;
+  /** What the link has done so far, for a report. */
+  figures?(): LinkFigures;
   close(): void;
 }
 

@@ -19,7 +19,7 @@ import {
   type PageOutbox,
 } from '../index.js';
 import type { Chain } from './chain.js';
-import type { Link, LinkPoller } from './link.js';
+import type { Link, LinkFigures, LinkPoller } from './link.js';
 import type { DatagramWire, PageAddress } from './udp-wire.js';
 
 /** Connections that a peer may have open; an opening beyond that is not answered. */
@@ -36,6 +36,8 @@ export interface UdpLinkOptions {
   readonly congestion?: () => CongestionControl;
   /** Wire bits a second of each connection that this host opens; default unlimited. */
   readonly rateLimitBps?: number;
+  /** Packets of each connection under way at most; see `ConnectionOptions`. */
+  readonly packetsMax?: number;
   /** Silence after which a connection counts as broken, ns; default 10 s. */
   readonly silenceNs?: number;
 }
@@ -86,6 +88,22 @@ export class UdpLink implements Link {
     this.#owner.flushLink(this, nowNs());
   }
 
+  figures(): LinkFigures {
+    const { counters, congestion, rtt } = this.connection;
+    return {
+      transport: 'udp',
+      congestion: congestion.name,
+      packetsSent: counters.packets,
+      packetsLost: Math.max(0, counters.lost - counters.spurious),
+      bytesResent: counters.resentBytes,
+      pagesSuperseded: counters.superseded,
+      paritySent: counters.paritySent,
+      parityUsed: counters.recovered,
+      pacingBps: Math.min(congestion.pacingBps, this.#owner.rateLimitBps),
+      rttMinNs: rtt.minNs,
+    };
+  }
+
   /** Pages leave on this link. @param pageAddress where a page's bytes are when the kernel gathers them */
   sendPages(outbox: PageOutbox, pageAddress: PageAddress): void {
     this.connection.sendPages(outbox);
@@ -116,6 +134,8 @@ export class UdpLinks implements LinkPoller {
   readonly #reader = new PacketReader();
   #nowNs = 0;
   #turn = 0;
+  /** A link broke in the last flush, behind the backs of those who own it: they have to look once more. */
+  #broke = false;
   /** Datagrams of no connection, and openings turned away. */
   strangers = 0;
   readonly #sink = (bytes: Uint8Array, view: DataView, at: number, length: number): void =>
@@ -124,6 +144,10 @@ export class UdpLinks implements LinkPoller {
   constructor(wire: DatagramWire, options: UdpLinkOptions = {}) {
     this.#wire = wire;
     this.#options = options;
+  }
+
+  get rateLimitBps(): number {
+    return this.#options.rateLimitBps ?? Number.POSITIVE_INFINITY;
   }
 
   connect(): UdpLink {
@@ -138,6 +162,7 @@ export class UdpLinks implements LinkPoller {
 
   takeIn(atNs: number): void {
     this.#nowNs = atNs;
+    this.#broke = false;
     this.#wire.takeIn(this.#sink);
   }
 
@@ -146,6 +171,7 @@ export class UdpLinks implements LinkPoller {
     for (let i = links.length - 1; i >= 0; i--) {
       const { state } = links[i]!.connection;
       if (state === 'broken' || state === 'closed') {
+        if (state === 'broken') this.#broke = true;
         this.flushLink(links[i]!, atNs);
         if (links[i]!.connection.nextWakeNs() < Number.POSITIVE_INFINITY) continue;
         this.#ended.push(links[i]!.connection.connectionId);
@@ -153,11 +179,16 @@ export class UdpLinks implements LinkPoller {
         links.splice(i, 1);
       }
     }
-    for (let i = 0; i < links.length; i++) this.flushLink(links[(this.#turn + i) % links.length]!, atNs);
+    for (let i = 0; i < links.length; i++) {
+      const link = links[(this.#turn + i) % links.length]!;
+      this.flushLink(link, atNs);
+      if (link.connection.state === 'broken') this.#broke = true;
+    }
     this.#turn++;
   }
 
   nextWakeNs(): number {
+    if (this.#broke) return 0;
     let wakeNs = this.#wire.nextWakeNs();
     if (this.#wire.at < 0) return wakeNs; // the socket is full: POLLOUT wakes
     for (const link of this.#links) wakeNs = Math.min(wakeNs, link.connection.nextWakeNs());
@@ -214,7 +245,7 @@ export class UdpLinks implements LinkPoller {
   }
 
   #link(connectionId: number, initiator: boolean): UdpLink {
-    const { congestion, rateLimitBps, silenceNs } = this.#options;
+    const { congestion, rateLimitBps, packetsMax, silenceNs } = this.#options;
     const connection = new Connection({
       connectionId,
       initiator,
@@ -222,6 +253,7 @@ export class UdpLinks implements LinkPoller {
       maxDatagramBytes: this.#wire.maxDatagramBytes,
       keepaliveNs: KEEPALIVE_NS,
       ...(initiator && rateLimitBps !== undefined ? { rateLimitBps } : {}),
+      ...(packetsMax === undefined ? {} : { packetsMax }),
       ...(silenceNs === undefined ? {} : { silenceNs }),
     });
     const link = new UdpLink(this, connection);

@@ -7,7 +7,7 @@
  *                                    └──── peer's FIN, and every byte read ───────┘
  *   any but closed ─── CLOSE came, or nothing heard for `silenceNs` although asked ───► broken
  *
- * Not step(event, out) but methods, as `ReliableStream` has them: a hundred thousand packets a second leave no room
+ * Not step(event, out) but methods: a hundred thousand packets a second leave no room
  * for an object each. What a datagram consists of is written into the caller's `DatagramPlan`.
  *
  *   receive: frames ─► Flight (ACK), StreamReceiver, PageInbox, ParityStore ─► Acknowledger
@@ -123,13 +123,16 @@ export class Connection implements FragmentFate {
   }
 
   /**
-   * Figures for a report; a fresh object. Packets sent and received, those lost, those given up that arrived after
-   * all, those that parity gave back; datagrams ignored: not of this format, of another connection, come twice.
+   * Figures for a report; a fresh object. Packets sent and received, page bytes sent again and pages sent anew, packets
+   * lost, those given up that arrived after all, those that parity gave back; datagrams ignored: not of this format, of
+   * another connection, come twice.
    */
   get counters() {
     const { lost, timeouts, spurious, packets } = this.#flight;
     return {
       packets: this.#packets,
+      resentBytes: this.#outbox?.resentBytes ?? 0,
+      superseded: this.#outbox?.superseded ?? 0,
       paritySent: this.#paritySent,
       lost,
       timeouts,
@@ -166,6 +169,11 @@ export class Connection implements FragmentFate {
   /** Control bytes that `read` would give now. */
   get readable(): number {
     return this.#controlIn.readable;
+  }
+
+  /** Whether all that was sent has arrived, and nothing more waits to be sent. */
+  get settled(): boolean {
+    return this.#flight.packets.inflightPackets === 0 && !this.#hasContent();
   }
 
   /** Control bytes written that the peer is not known to have. */

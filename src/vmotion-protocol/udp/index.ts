@@ -8,11 +8,14 @@ export type { ConnectionOptions } from './connection-options.js';
 export { DatagramPlan } from './datagram-plan.js';
 export {
   DATAGRAM_BYTES_MAX,
+  ENCODING_HASHED,
   ENCODING_RAW,
   FLAG_INITIATOR,
   FLAG_OPENING,
+  HASHED_BYTES,
   PacketReader,
   RECORD_BYTES_MAX,
 } from './packet-codec.js';
 export { PageInbox, type PageSink } from './page-inbox.js';
 export { PageOutbox, type PageRecords } from './page-outbox.js';
+export { PushedPages } from './page-sequence.js';

@@ -20,6 +20,8 @@
  * 8960 bytes is filled to its last byte. Left out: authentication. An AEAD tag stands behind the frames, the
  * header is what it authenticates besides, and the packet number is its nonce: see `reservedBytes` in connection.ts.
  */
+import { PAGE_SIZE } from '../../core/index.js';
+
 export const PACKET_HEADER_BYTES = 16;
 export const PAGE_FRAME_BYTES = 16;
 export const ZERO_FRAME_BYTES = 12;
@@ -65,8 +67,23 @@ export const FRAME_CLOSE = 9;
 /** What `PacketReader.next` says of bytes it refuses. */
 export const FRAME_BAD = -1;
 
-/** Encodings of a page record: how its bytes become the page. More are the page pipeline's. */
+/** Encodings of a page record: how its bytes become the page. Those in between are the page pipeline's. */
 export const ENCODING_RAW = 0;
+/** The page, and behind it its hash (lo u32, hi u32): in post-copy, where no digest of the whole follows. */
+export const ENCODING_HASHED = 5;
+/** Bytes of a HASHED record. */
+export const HASHED_BYTES = PAGE_SIZE + 8;
+
+/** Leading bytes of a record that are the page's own, as it stands in memory: a wire may gather them from there. */
+export function bytesInMemory(encoding: number): number {
+  return encoding === ENCODING_RAW || encoding === ENCODING_HASHED ? PAGE_SIZE : 0;
+}
+
+/** Whether a record of this encoding may have so many bytes; the pipeline's encodings judge for themselves. */
+export function recordFits(encoding: number, recordBytes: number): boolean {
+  if (encoding === ENCODING_RAW) return recordBytes === PAGE_SIZE;
+  return encoding !== ENCODING_HASHED || recordBytes === HASHED_BYTES;
+}
 
 const MAGIC = 0x554c;
 const MAGIC_AT = 0;
