@@ -180,6 +180,8 @@ export class SourceRole {
       this.#destination = message.times;
       this.#startedReceivedNs = nowNs();
     }
+    // The poller may have sent a round's last bytes by itself, and the answer be here before this role has looked.
+    if (message.type === 'round-done') this.#pump();
     if (message.type === 'hashes') this.#compare(message.firstPfn, message.hashes);
     this.#step({ type: 'received', message });
     // The pause is over: reports that were kept out of it may go.
