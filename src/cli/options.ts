@@ -53,6 +53,26 @@ const KEY_OPTIONS: readonly KeyOption[] = [
     text: 'slow the guest in steps when pre-copy rounds do not converge',
   },
   {
+    flags: '--transport <how>',
+    path: ['migration', 'transport'],
+    text: 'what carries memory: auto, tcp or udp (default: auto, tcp with netns, else udp)',
+  },
+  {
+    flags: '--congestion <model>',
+    path: ['migration', 'congestion'],
+    text: 'auto, bbr, cubic or, with udp, fixed at the rate (default: auto)',
+  },
+  {
+    flags: '--migration-rate <rate>',
+    path: ['migration', 'rate'],
+    text: 'most that moves put on the wire: 4Gbit (default: unlimited)',
+  },
+  {
+    flags: '--fec <on|off>',
+    path: ['migration', 'fec'],
+    text: 'parity over the flight that ends the pause, with udp (default: on)',
+  },
+  {
     flags: '--streams <n>',
     path: ['migration', 'streams'],
     text: 'TCP streams for pages, 1..16 (default: 1)',

@@ -19,7 +19,10 @@ import {
   type LinkPoller,
   newRegion,
   PageReceiver,
+  type RoundReceiver,
   regionOf,
+  UdpPageReceiver,
+  udpLinkOf,
 } from '../vmotion-protocol/transport/index.js';
 import type { Announcements } from './announcements.js';
 import type { ControlChannel } from './control-channel.js';
@@ -68,7 +71,7 @@ export class DestinationRole {
   readonly #control: ControlChannel;
   readonly #machine: Destination;
   readonly #actions: DestinationAction[] = [];
-  readonly #receiver: PageReceiver;
+  readonly #receiver: RoundReceiver;
   readonly #frame = newRegion(FRAME_BYTES);
   readonly migrationId: string;
   #missing: MissingMemory | null = null;
@@ -88,14 +91,20 @@ export class DestinationRole {
     this.#control = control;
     this.migrationId = migrationId;
     const { guest, table } = parts;
-    this.#receiver = new PageReceiver(regionOf(guest.memory.bytes), guest.memory.pages, table, {
-      onRoundApplied: (round, pages) => {
+    const memory = regionOf(guest.memory.bytes);
+    const events = {
+      onRoundApplied: (round: number, pages: number) => {
         if (round === this.#armRound && availableParallelism() >= CORES_TO_SPIN)
           this.#spinUntilNs = nowNs() + FINAL_SPIN_NS;
         this.#step({ type: 'round-applied', round, pages });
       },
-      onViolation: (code, text) => this.#lose(code, text),
-    });
+      onViolation: (code: string, text: string) => this.#lose(code, text),
+    };
+    const udp = udpLinkOf(control.link);
+    this.#receiver =
+      udp !== null
+        ? new UdpPageReceiver(memory, guest.memory.pages, table, events, udp)
+        : new PageReceiver(memory, guest.memory.pages, table, events);
     this.#machine = new Destination({
       guest: parts.guestName,
       pages: guest.memory.pages,
@@ -332,6 +341,15 @@ export class DestinationRole {
     this.#missing?.close();
     this.#missing = null;
     const announcedNs = this.#parts.announcements.firstSentNs;
-    this.#parts.report({ type: 'destination-finished', outcome, code, text, announcedNs, missing });
+    const parityUsed = this.#control.link.figures?.().parityUsed ?? 0;
+    this.#parts.report({
+      type: 'destination-finished',
+      outcome,
+      code,
+      text,
+      announcedNs,
+      missing,
+      parityUsed,
+    });
   }
 }

@@ -7,13 +7,14 @@ import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_
 import { messageOf, PAGE_SIZE } from '../core/index.js';
 import { dirtyRange, fillMemory, GuestHeader, layoutOf } from '../guest/index.js';
 import { createFileMemory, createGuestMemory, WorkloadGuest } from '../guest/memory/index.js';
-import { connectUdp, Doorbell, enterNetns, nowNs, PollSet } from '../sys/index.js';
-import { type LinkPoller, type RunKey, SecureLinks, TcpLinks } from '../vmotion-protocol/transport/index.js';
+import { connectUdp, Doorbell, nowNs, PollSet } from '../sys/index.js';
+import { type LinkPoller, type RunKey, SecureLinks } from '../vmotion-protocol/transport/index.js';
 import { Endpoint } from './endpoint.js';
 import { hostFilesOf } from './host-files.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
 import { GuestKeeper, type KeptGuest, readKeptGuest } from './kept-guest.js';
 import { readKeyFile, writeKeyFile } from './key-file.js';
+import { openLinks } from './open-links.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
 import { rehearse } from './rehearsal.js';
@@ -96,20 +97,14 @@ try {
     dirty: { ...g.dirty, ...dirtyRange(layout, g.dirty.pages) },
     dirtyLog: 'auto',
   });
-  rehearse(orders.recordsPath, orders.runKey !== null);
+  rehearse(orders.recordsPath, orders.transport, orders.runKey !== null);
   const table = new PageTable(memory);
   const records = new RecordStore(orders.recordsPath, orders.durable);
   keepKeys();
   const commit = records.committed(g.name);
   const kept = commit === null ? null : keptFor(commit.migrationId);
   const polls = new PollSet(POLLED_MAX);
-  const local = { ip: orders.vmkIp, port: orders.vmotionPort };
-  const peer = { ip: orders.peerIp, port: orders.vmotionPort };
-  if (orders.vmk.kind === 'tcp') enterNetns(orders.vmk.netnsFd);
-  const bare =
-    orders.vmk.kind === 'tcp'
-      ? new TcpLinks(polls, local, peer)
-      : new (await import('./datagram-links.js')).DatagramLinks(polls, orders.vmk, local, peer);
+  const bare = openLinks(orders, polls);
   const secured = orders.runKey === null ? null : secureLinks(bare, orders.runKey);
   const endpoint = new Endpoint({
     orders,

@@ -150,6 +150,7 @@ export class Endpoint {
           table,
           records,
           poller,
+          transport: orders.transport,
           report,
           hurry,
           onAccepted: (storeId) =>

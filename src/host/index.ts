@@ -17,6 +17,7 @@ export type {
   RoundReport,
   ServedPages,
   SourceReport,
+  TransportOrders,
   VmkAttach,
 } from './ipc.js';
 export { type KeyFile, notePeerStore, readKeyFile, writeKeyFile } from './key-file.js';

@@ -7,10 +7,11 @@ import type { MigrationMode, PauseInstants, RefusalCounts, StartedTimes } from '
 import type { RunKey } from '../vmotion-protocol/transport/index.js';
 import type { MissingFigures } from './missing-memory.js';
 import type { Durability } from './records.js';
+import type { TransportFigures } from './transport-figures.js';
 
 /** How a host's vMotion port reaches the segment. Descriptors are inherited ones. */
 export type VmkAttach =
-  | { readonly kind: 'tcp'; readonly netnsFd: number }
+  | { readonly kind: 'kernel'; readonly netnsFd: number; readonly mtu: number }
   | {
       readonly kind: 'datagram';
       readonly fd: number;
@@ -18,6 +19,24 @@ export type VmkAttach =
       readonly mac: number;
       readonly mtu: number;
     };
+
+/** How memory travels between the hosts. */
+export type TransportOrders =
+  | {
+      readonly kind: 'tcp';
+      /** The kernel's congestion control by name; null for the one it takes by itself. */
+      readonly congestion: string | null;
+      /** Upper limit, wire bits a second; null for none. */
+      readonly rateBps: number | null;
+    }
+  | {
+      readonly kind: 'udp';
+      readonly congestion: 'bbr' | 'cubic';
+      readonly rateBps: number | null;
+      /** Whether parity covers the flight that ends the pause. */
+      readonly fec: boolean;
+    }
+  | { readonly kind: 'udp'; readonly congestion: 'fixed'; readonly rateBps: number; readonly fec: boolean };
 
 export interface GuestOrders {
   readonly name: string;
@@ -35,6 +54,7 @@ export interface HostOrders {
   readonly vmkIp: number;
   readonly peerIp: number;
   readonly vmotionPort: number;
+  readonly transport: TransportOrders;
   /** The guest's NIC: an inherited UDP descriptor and the fabric's port on 127.0.0.1. */
   readonly nicFd: number;
   readonly nicFabricPort: number;
@@ -137,6 +157,7 @@ export interface SourceReport {
   readonly finalBytes: number;
   /** Null when nothing was missing at the switchover. */
   readonly served: ServedPages | null;
+  readonly transport: TransportFigures | null;
   readonly framesForwarded: number;
   readonly memoryIdentical: boolean | null;
   /** Pages whose hashes differed, when they were compared. */
@@ -169,6 +190,8 @@ export type HostReport =
       readonly announcedNs: number;
       /** Null in pre-copy. */
       readonly missing: MissingFigures | null;
+      /** Packets that parity gave back. */
+      readonly parityUsed: number;
     }
   | { readonly type: 'event'; readonly atNs: number; readonly what: string }
   | { readonly type: 'peak'; readonly bytes: number }

@@ -1,14 +1,5 @@
-/** Links within one thread, for the rehearsal: what is sent on one end is received at the other, sealed if need be. */
-import type { RecordSuite } from '../vmotion-protocol/index.js';
-import {
-  type Chain,
-  type Link,
-  type LinkBuffers,
-  type LinkPoller,
-  newRegion,
-  SecureLink,
-  sealPair,
-} from '../vmotion-protocol/transport/index.js';
+/** Links within one thread, for the rehearsal: what is sent on one end is received at the other. */
+import { type Chain, type Link, type LinkPoller, newRegion } from '../vmotion-protocol/transport/index.js';
 
 /** Bytes under way in one direction at most. */
 const CAPACITY = 1 << 17;
@@ -21,7 +12,7 @@ class Pipe {
   closed = false;
 }
 
-class MemoryLink implements Link {
+export class MemoryLink implements Link {
   readonly #out: Pipe;
   readonly #in: Pipe;
 
@@ -72,40 +63,19 @@ class MemoryLink implements Link {
   }
 }
 
-/** What seals the links, and outlives them. */
-export interface Sealing {
-  readonly suite: RecordSuite;
-  readonly buffers: LinkBuffers;
-}
-
 /** Both sides' poller: what one connects, the other accepts. */
 export class MemoryLinks implements LinkPoller {
   readonly #waiting: Link[] = [];
-  readonly #sealing: Sealing | null;
-
-  /** @param sealing seals every link; null leaves them in clear */
-  constructor(sealing: Sealing | null = null) {
-    this.#sealing = sealing;
-  }
 
   connect(): Link {
     const there = new Pipe();
     const back = new Pipe();
-    const ends = { near: new MemoryLink(there, back), far: new MemoryLink(back, there) };
-    const sealing = this.#sealing;
-    const { near, far } =
-      sealing === null ? ends : sealPair(sealing.suite, sealing.buffers, ends.near, ends.far);
-    this.#waiting.push(far);
-    return near;
+    this.#waiting.push(new MemoryLink(back, there));
+    return new MemoryLink(there, back);
   }
 
   accept(): Link | null {
     return this.#waiting.shift() ?? null;
-  }
-
-  /** Whether bytes wait on a link of these. */
-  waits(link: Link): boolean {
-    return ((link instanceof SecureLink ? link.inner : link) as MemoryLink).waits;
   }
 
   takeIn(): void {}

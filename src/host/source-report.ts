@@ -31,6 +31,7 @@ export function bareSourceReport(
     finalZeroPages: 0,
     finalBytes: 0,
     served: null,
+    transport: null,
     framesForwarded: 0,
     memoryIdentical: null,
     pagesDiffering: 0,

@@ -23,18 +23,25 @@ import {
   encodePreamble,
   type Link,
   type LinkPoller,
+  type MissingServer,
   newRegion,
   PageSender,
   PageServer,
+  type RoundSender,
   regionOf,
+  type UdpLink,
+  UdpPageSender,
+  UdpPageServer,
+  udpLinkOf,
 } from '../vmotion-protocol/transport/index.js';
 import { ControlChannel } from './control-channel.js';
-import type { HostReport, MigrationOrders, RoundReport, ServedPages } from './ipc.js';
+import type { HostReport, MigrationOrders, RoundReport, ServedPages, TransportOrders } from './ipc.js';
 import type { GuestKeeper } from './kept-guest.js';
 import type { MovingGuest } from './moving-guest.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { hashOfState } from './state-hash.js';
+import { transportFigures } from './transport-figures.js';
 
 const PARK_LIMIT_MS = 1000;
 const PROGRESS_EVERY_NS = 100_000_000;
@@ -48,6 +55,7 @@ export interface SourceParts {
   readonly table: PageTable;
   readonly records: RecordStore;
   readonly poller: LinkPoller;
+  readonly transport: TransportOrders;
   readonly report: (report: HostReport) => void;
   /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
   readonly hurry: (on: boolean) => void;
@@ -71,8 +79,8 @@ export class SourceRole {
   readonly #startNs = nowNs();
   #control: ControlChannel;
   #streams: Link[] = [];
-  #sender: PageSender | null = null;
-  #server: PageServer | null = null;
+  #sender: RoundSender | null = null;
+  #server: MissingServer | null = null;
   #pushFromNs = 0;
   #rounds: RoundReport[] = [];
   readonly #times = {
@@ -182,6 +190,8 @@ export class SourceRole {
       this.#destination = message.times;
       this.#startedReceivedNs = nowNs();
     }
+    // The poller may have sent a round's last bytes by itself, and the answer be here before this role has looked.
+    if (message.type === 'round-done') this.#pump();
     if (message.type === 'accept') this.#parts.onAccepted(message.storeId);
     if (message.type === 'hashes' && this.#orders.verify) this.#compare(message.firstPfn, message.hashes);
     this.#step({ type: 'received', message });
@@ -281,7 +291,7 @@ export class SourceRole {
         break;
       }
       case 'send-pages':
-        this.#sender ??= this.#openStreams();
+        this.#sender ??= this.#openPages();
         this.#sendingFinal = action.final;
         this.#sendingRound = action.round;
         this.#sendingPages = action.final ? 0 : action.pages.count();
@@ -290,7 +300,7 @@ export class SourceRole {
           table.forget(action.missing);
           this.#lacking = action.missing.next(0) >= 0;
         }
-        this.#sender.begin(action.round, action.pages);
+        this.#sender.begin(action.round, action.pages, action.final);
         if (!action.final && this.#rounds.length === 0)
           this.#parts.report({ type: 'phase', phase: 'pre-copy' });
         this.#pump();
@@ -406,10 +416,30 @@ export class SourceRole {
     this.#tell({ type: 'round', round });
   }
 
+  /** Pages travel beside the control stream where the transport can, else on links of their own. */
+  #openPages(): RoundSender {
+    const udp = udpLinkOf(this.#control.link);
+    return udp === null ? this.#openStreams() : this.#openDatagrams(udp);
+  }
+
+  #openDatagrams(link: UdpLink): UdpPageSender {
+    const { poller, guest, table, transport } = this.#parts;
+    const memory = regionOf(guest.memory.bytes);
+    const sender = new UdpPageSender(memory, table, link, transport.kind === 'udp' && transport.fec);
+    sender.corruptPfn = this.#orders.corruptPfn ?? -1;
+    if (this.#machine.mode !== 'pre-copy') {
+      const preamble = encodePreamble({ kind: 'demand', stream: 0, migrationId: this.#id });
+      const demand = poller.connect();
+      this.#server = new UdpPageServer(sender, guest.memory.bytes.length, poller, demand, preamble);
+    }
+    return sender;
+  }
+
   #openStreams(): PageSender {
-    const { poller, guest, table } = this.#parts;
+    const { poller, guest, table, transport } = this.#parts;
     for (let i = 0; i < this.#orders.streams; i++) {
       const link = poller.connect();
+      if (transport.rateBps !== null) link.limitRate?.(transport.rateBps / this.#orders.streams);
       this.#streams.push(link);
     }
     const preambles = this.#streams.map((_, stream) =>
@@ -451,6 +481,7 @@ export class SourceRole {
     this.#releaseHeld();
     if (this.#tracking) this.#parts.guest.dirtyLog.stop();
     this.#control.flush();
+    const transport = transportFigures(this.#streams.length > 0 ? this.#streams : [this.#control.link]);
     this.#control.close();
     for (const link of this.#streams) link.close();
     this.#server?.close();
@@ -471,6 +502,7 @@ export class SourceRole {
         finalZeroPages: this.#final.zero,
         finalBytes: this.#final.bytes,
         served: this.#servedPages(),
+        transport,
         framesForwarded: this.#forwarded,
         memoryIdentical: this.#compared === pages ? this.#differing === 0 : null,
         pagesDiffering: this.#differing,

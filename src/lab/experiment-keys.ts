@@ -9,7 +9,18 @@
 import { z } from 'zod';
 import { parseDuration, parseRate, parseSize } from '../core/index.js';
 import { DEFAULT_DIRTY_RATE, parseDirty } from './dirty-spec.js';
-import { ATTACHES, DIRECTIONS, DURABLES, FILLS, MODES, QOS, SITES, SPINS } from './experiment.js';
+import {
+  ATTACHES,
+  CONGESTIONS,
+  DIRECTIONS,
+  DURABLES,
+  FILLS,
+  MODES,
+  QOS,
+  SITES,
+  SPINS,
+  TRANSPORTS,
+} from './experiment.js';
 import { FIBER_KEYS } from './fiber-keys.js';
 import {
   address,
@@ -17,6 +28,7 @@ import {
   interval,
   parseDecimal,
   quantity,
+  quantityOr,
   read,
   UNICAST_IPV4,
   UNICAST_MAC,
@@ -92,6 +104,28 @@ export const EXPERIMENT_KEYS = z
           .boolean()
           .default(false)
           .describe('Slow the guest in steps when rounds do not converge'),
+        transport: z
+          .enum(TRANSPORTS)
+          .default('auto')
+          .describe(
+            'What carries memory: TCP, or a UDP transport of our own; auto is TCP with netns, else UDP',
+          ),
+        congestion: z
+          .enum(CONGESTIONS)
+          .default('auto')
+          .describe('Congestion control; auto is the kernel’s own with TCP, BBR with UDP; fixed is the rate'),
+        rate: quantityOr(
+          'unlimited',
+          null,
+          parseRate,
+          '1Mbit',
+          '100Gbit',
+          'Upper limit of what the moves put on the wire',
+        ).prefault('unlimited'),
+        fec: z
+          .enum(['on', 'off'])
+          .default('on')
+          .describe('Parity over the flight that ends the pause; UDP only'),
         streams: integer(1, 16, 'TCP streams that carry pages').prefault(1),
         'pause-target': quantity(
           parseDuration,

@@ -22,6 +22,8 @@ export const QOS = ['guest-first', 'none'] as const;
 export const SPINS = ['deadline', 'always', 'never'] as const;
 export const DURABLES = ['process', 'disk'] as const;
 export const MODES = ['precopy', 'postcopy', 'hybrid'] as const;
+export const TRANSPORTS = ['auto', 'tcp', 'udp'] as const;
+export const CONGESTIONS = ['auto', 'bbr', 'cubic', 'fixed'] as const;
 export const SITES = ['a', 'b'] as const;
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
 
@@ -78,6 +80,21 @@ export const EXPERIMENT_SCHEMA = z.object({
       .enum(MODES)
       .describe('Memory moves before the switchover, after it, or before and the rest after'),
     slowGuest: z.boolean().describe('Whether the guest may be slowed when rounds do not converge'),
+    transport: z
+      .enum(TRANSPORTS)
+      .default('auto')
+      .describe('What carries memory; auto is TCP where hosts have a kernel network, else UDP'),
+    congestion: z
+      .enum(CONGESTIONS)
+      .default('auto')
+      .describe('How fast it may go; auto is the kernel’s own with TCP, BBR with UDP'),
+    rateBps: z
+      .number()
+      .positive()
+      .nullable()
+      .default(null)
+      .describe('Upper limit of what the moves put on the wire, bits per second; null when unlimited'),
+    fec: z.boolean().default(true).describe('Whether parity covers the flight that ends the pause; UDP only'),
     streams: count('TCP streams that carry pages'),
     pauseTargetNs: ns('Pre-copy stops when the predicted pause is at most this'),
     maxRounds: count('Pre-copy rounds before the switchover is made regardless'),

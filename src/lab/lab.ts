@@ -25,11 +25,18 @@ import {
   type Resolution,
   resolveDoubt,
   type SourceReport,
+  type TransportOrders,
 } from '../host/index.js';
 import { parseIpv4, parseMac } from '../l2/index.js';
 import { openNioUdpPair } from '../l2/ports/index.js';
 import { closeFd, nowNs } from '../sys/index.js';
-import { type AttachedStation, attachStation, type ChosenAttach, LOOPBACK_VMK_MTU } from './attach.js';
+import {
+  type AttachedStation,
+  attachStation,
+  type ChosenAttach,
+  LOOPBACK_VMK_MTU,
+  NETNS_MTU,
+} from './attach.js';
 import { startBackground } from './background.js';
 import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
@@ -73,6 +80,7 @@ export class Lab {
   dirtyLog: 'kernel' | 'scan' = 'scan';
   readonly #experiment: Experiment;
   readonly #chosen: ChosenAttach;
+  readonly #transport: TransportOrders;
   readonly #dir: string;
   readonly #epochNs: number;
   readonly #hooks: RunHooks;
@@ -91,9 +99,17 @@ export class Lab {
   #probeFar: Client | null = null;
   #stopBackground: (() => void) | null = null;
 
-  constructor(experiment: Experiment, chosen: ChosenAttach, dir: string, epochNs: number, hooks: RunHooks) {
+  constructor(
+    experiment: Experiment,
+    chosen: ChosenAttach,
+    transport: TransportOrders,
+    dir: string,
+    epochNs: number,
+    hooks: RunHooks,
+  ) {
     this.#experiment = experiment;
     this.#chosen = chosen;
+    this.#transport = transport;
     this.#dir = dir;
     this.#epochNs = epochNs;
     this.#hooks = hooks;
@@ -162,6 +178,7 @@ export class Lab {
     let committed = false;
     let destinationOutcome: string | null = null;
     let missing: MissingFigures | null = null;
+    let parityUsed = 0;
     const rounds: SourceReport['rounds'][number][] = [];
     source.onReply = (report) => {
       if (report.type === 'phase')
@@ -206,6 +223,7 @@ export class Lab {
         announcedNs = report.announcedNs;
         destinationOutcome = report.outcome;
         missing = report.missing;
+        parityUsed = report.parityUsed;
       }
     };
     const finished = source.next('source-finished').then((r) => r.report);
@@ -252,6 +270,7 @@ export class Lab {
       epochNs: this.#epochNs,
       announcedNs,
       missing,
+      parityUsed,
       bytesOnWire: vmotionBytes(after, from) - vmotionBytes(before, from),
       clients,
     };
@@ -359,7 +378,7 @@ export class Lab {
     });
     const vmk =
       attached.netnsFd !== null
-        ? { kind: 'tcp' as const, netnsFd: inheritedFd(1) }
+        ? { kind: 'kernel' as const, netnsFd: inheritedFd(1), mtu: NETNS_MTU }
         : {
             kind: 'datagram' as const,
             fd: inheritedFd(1),
@@ -376,6 +395,7 @@ export class Lab {
           vmkIp: attached.station.ip,
           peerIp: peer.station.ip,
           vmotionPort: VMOTION_PORT,
+          transport: this.#transport,
           nicFd: inheritedFd(0),
           nicFabricPort: nic.fabricPort,
           recordsPath,

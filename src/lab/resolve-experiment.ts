@@ -41,6 +41,7 @@ export function resolveExperiment(
     })),
     probe: { count: keys.probe.count, intervalNs: keys.probe.interval },
     migration: {
+      ...transportOf(keys, refuse),
       repeat: keys.migration.repeat,
       mode: keys.migration.mode,
       slowGuest: keys.migration['slow-guest'],
@@ -112,6 +113,37 @@ function guestOf(keys: ExperimentKeys['guest'], refuse: Refuse): Experiment['gue
     mac: keys.mac,
     ip: keys.ip,
   };
+}
+
+function transportOf(
+  { attach, migration: { transport, congestion, rate, fec } }: ExperimentKeys,
+  refuse: Refuse,
+): Pick<Experiment['migration'], 'transport' | 'congestion' | 'rateBps' | 'fec'> {
+  if (transport === 'tcp' && attach === 'loopback') {
+    refuse(
+      ['migration', 'transport'],
+      'LAB_CONFLICT',
+      'tcp needs a kernel network, which hosts of attach loopback have not',
+      'choose udp, or attach netns',
+    );
+  }
+  if (transport === 'tcp' && congestion === 'fixed') {
+    refuse(
+      ['migration', 'congestion'],
+      'LAB_CONFLICT',
+      'fixed is a model of the UDP transport, and the transport is tcp',
+      'choose bbr or cubic, and limit TCP by migration.rate',
+    );
+  }
+  if (congestion === 'fixed' && rate === null) {
+    refuse(
+      ['migration', 'congestion'],
+      'LAB_CONFLICT',
+      'fixed sends at the rate it is given, and none is given',
+      'set migration.rate',
+    );
+  }
+  return { transport, congestion, rateBps: rate, fec: fec === 'on' };
 }
 
 function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experiment['testHooks']> | null {

@@ -114,6 +114,8 @@ export interface MigrationContext {
   readonly announcedNs: number;
   /** What the destination said of missing pages; null in pre-copy. */
   readonly missing: MissingFigures | null;
+  /** Packets that parity gave back at the destination. */
+  readonly parityUsed: number;
   /** Wire bytes of vMotion traffic that the fiber took towards the destination. */
   readonly bytesOnWire: number;
   readonly clients: readonly ClientResult[];
@@ -139,6 +141,13 @@ function postcopyResult(report: SourceReport, missing: MissingFigures | null): M
     faults: missing.faults,
     durationNs: Math.max(0, missing.completeNs - destination!.startedNs),
   };
+}
+
+function transportResult(report: SourceReport, parityUsed: number): MigrationResult['transport'] {
+  if (report.transport === null) return null;
+  const { transport: name, packetsSent, packetsLost, ...rest } = report.transport;
+  const lossSeen = packetsSent > 0 ? packetsLost / packetsSent : 0;
+  return { name, packetsSent, packetsLost, lossSeen, ...rest, parityUsed };
 }
 
 export function migrationResult(report: SourceReport, c: MigrationContext): MigrationResult {
@@ -184,6 +193,7 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
     pagesInPause: report.finalPages + report.finalZeroPages,
     bytesOnWire: c.bytesOnWire,
     throughputBps: roundsNs > 0 ? (8e9 * c.bytesOnWire) / roundsNs : 0,
+    transport: transportResult(report, c.parityUsed),
     framesForwarded: report.framesForwarded,
     memoryIdentical: report.memoryIdentical,
     clients: [...c.clients],

@@ -134,6 +134,27 @@ const POSTCOPY_SCHEMA = z
   })
   .describe('Pages that came after the switchover; pagesMissing = pagesDemanded + pagesPushed');
 
+const TRANSPORT_SCHEMA = z
+  .object({
+    name: z.enum(['tcp', 'udp']).describe('What carried the pages'),
+    congestion: z.string().describe('Congestion control'),
+    streams: count('Connections that carried pages'),
+    packetsSent: count('Packets that the source sent on them'),
+    packetsLost: count('Packets given up for lost; with TCP, segments sent again'),
+    lossSeen: z.number().min(0).describe('packetsLost over packetsSent'),
+    bytesResent: count('UDP: page bytes sent again as they were'),
+    pagesSuperseded: count('UDP: pages that had changed when a part was lost, and went anew as a whole'),
+    paritySent: count('UDP: datagrams of parity'),
+    parityUsed: count('UDP: lost packets that parity gave back at the destination'),
+    pacingBps: z
+      .number()
+      .nonnegative()
+      .nullable()
+      .describe('Rate it would have gone on at, bits per second on the wire; null when not paced'),
+    rttMinNs: ns('Shortest round trip it saw'),
+  })
+  .describe('What the transport did, at the source, from the offer to the end');
+
 const MIGRATION_SCHEMA = z.object({
   index: count('Number, from 0'),
   from: site('Source'),
@@ -166,6 +187,7 @@ const MIGRATION_SCHEMA = z.object({
     .describe(
       '8 · bytesOnWire over the time the rounds took, bits per second: comparable to the rate of the link',
     ),
+  transport: TRANSPORT_SCHEMA.nullable().default(null),
   framesForwarded: count('Frames for the guest that reached the source after the pause and were sent on'),
   memoryIdentical: z
     .boolean()

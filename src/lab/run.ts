@@ -21,6 +21,7 @@ import { checkMode } from './mode-choice.js';
 import { type MigrationResult, RESULT_VERSION, type RunResult } from './result.js';
 import { fabricResult, rttResult } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
+import { transportOrders } from './transport-choice.js';
 
 /** Clients go on this long after a move, so that what it did to them shows in its account. */
 const SETTLE_MS = 500;
@@ -35,9 +36,10 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
   const epochNs = nowNs();
   const chosen = chooseAttach(experiment.attach);
   const modeNote = checkMode(experiment.migration.mode);
+  const transport = transportOrders(experiment.migration, chosen.kind);
   onEvent({ type: 'attach', attach: chosen.kind, why: chosen.why });
   const dir = mkdtempSync(join(tmpdir(), 'longhaul-'));
-  const lab = new Lab(experiment, chosen, dir, epochNs, hooks);
+  const lab = new Lab(experiment, chosen, transport, dir, epochNs, hooks);
   if (modeNote !== null) lab.note(modeNote);
   const aborted = new Promise<never>((_, reject) => {
     const stop = (): void =>

@@ -60,6 +60,7 @@ export {
   socketError,
 } from './socket.js';
 export { openTap, VNET_HDR_SIZE } from './tap.js';
+export { congestionName, limitPacing, setCongestion, tcpFigures } from './tcp-socket.js';
 export {
   catchFaults,
   openFaultCatcher,

@@ -178,7 +178,8 @@ export class TwoHosts {
     const dirty = { model: 'uniform', pagesPerS: 1000, firstPage: 0, pages: 64 } as const;
     const orders = {
       site,
-      vmk: { kind: 'tcp', netnsFd: inheritedFd(1) },
+      vmk: { kind: 'kernel', netnsFd: inheritedFd(1), mtu: 1500 },
+      transport: { kind: 'tcp', congestion: null, rateBps: null },
       vmkIp: LOOPBACK + HOST[site],
       peerIp: LOOPBACK + MIDDLE[site],
       vmotionPort: PORT,

@@ -67,6 +67,7 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
     pagesInPause: 30,
     bytesOnWire: 231_000_000,
     throughputBps: 5.36e9,
+    transport: null,
     framesForwarded: 2,
     memoryIdentical: true,
     clients: [

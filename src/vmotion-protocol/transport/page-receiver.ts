@@ -13,6 +13,7 @@ import { MAX_RECORD_PAGES, PAGE_HASH_BYTES, PageStreamReader, STAGING_BYTES } fr
 import { Chain, newRegion, type Region } from './chain.js';
 import type { Link } from './link.js';
 import type { PageContent } from './page-sender.js';
+import type { RoundReceiver } from './page-ways.js';
 
 /** Bytes taken from one stream before the others and the control channel have their turn. */
 const TURN_BYTES = 1 << 20;
@@ -64,7 +65,7 @@ interface Lane {
   open: boolean;
 }
 
-export class PageReceiver {
+export class PageReceiver implements RoundReceiver {
   readonly #memory: Region;
   readonly #pages: number;
   readonly #content: StagedContent;

@@ -11,6 +11,7 @@ import { PAGE_SIZE, type PageSet } from '../../core/index.js';
 import { MAX_RECORD_PAGES, MAX_RECORD_RUNS, RECORD_DATA, RECORD_END, RECORD_ZERO } from '../index.js';
 import type { Region } from './chain.js';
 import type { Link, LinkPoller } from './link.js';
+import type { RoundSender } from './page-ways.js';
 import { RecordLane } from './record-lane.js';
 
 /** What the sender knows of the pages' content; hashing updates the source's set-hash. */
@@ -22,7 +23,7 @@ export interface PageContent {
 /** Pages scanned by one call of `pump`, so that control messages never wait behind hashing. */
 const PUMP_PAGES = 512;
 
-export class PageSender {
+export class PageSender implements RoundSender {
   readonly #memory: Region;
   readonly #content: PageContent;
   readonly #lanes: RecordLane[];

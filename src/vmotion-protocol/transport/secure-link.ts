@@ -112,6 +112,13 @@ export class SecureLink implements Link {
     this.#end = early.length;
     this.#handshakeBytesLeft = handshakeBytesLeft;
     session.hold();
+    if (this.inner.sealDatagrams)
+      this.inner.sealDatagrams({
+        ...this.datagramRecords(0),
+        sealsFirst: side === 'acceptor',
+        onForged: () =>
+          this.#parts.onRefused('VMOTION_RECORD_FORGED', 'a datagram is not authentic, or in clear'),
+      });
   }
 
   /** The link is of no more use: `receive` will say so. */

@@ -9,6 +9,7 @@
 import {
   acceptTcp,
   closeFd,
+  congestionName,
   connectTcp,
   EAGAIN,
   EINTR,
@@ -17,16 +18,19 @@ import {
   errno,
   IoVec,
   libc,
+  limitPacing,
   listenTcp,
   nowNs,
   POLLIN,
   POLLOUT,
   type PollSet,
+  setCongestion,
   setTcpBacklog,
   setTcpUserTimeout,
+  tcpFigures,
 } from '../../sys/index.js';
 import { type Chain, newRegion } from './chain.js';
-import type { Link, LinkPoller } from './link.js';
+import type { Link, LinkFigures, LinkPoller } from './link.js';
 
 /** Pieces one writev or readv moves. */
 const PIECES = 256;
@@ -41,6 +45,9 @@ const LINGERING_MAX = 16;
 const SLOTS_KEPT = 24;
 /** Bytes that wait unsent in a shallow link: a few super-frames, so that the kernel never runs dry. */
 const SHALLOW_BYTES = 262_144;
+/** A full segment at MTU 1500 with timestamps: what the kernel counts when it paces, and what passes on the wire. */
+const SEGMENT_PAYLOAD_BYTES = 1448;
+const SEGMENT_WIRE_BYTES = 1538;
 const MSG_DONTWAIT = 0x40;
 
 class TcpLink implements Link {
@@ -95,6 +102,27 @@ class TcpLink implements Link {
     setTcpBacklog(this.fd, SHALLOW_BYTES);
   }
 
+  limitRate(rateBps: number): void {
+    limitPacing(this.fd, ((rateBps / 8) * SEGMENT_PAYLOAD_BYTES) / SEGMENT_WIRE_BYTES);
+  }
+
+  figures(): LinkFigures {
+    const figures = this.#closed ? null : tcpFigures(this.fd);
+    const payloadBps = (figures?.pacingBytesPerS ?? 0) * 8;
+    return {
+      transport: 'tcp',
+      congestion: this.#closed ? '' : congestionName(this.fd),
+      packetsSent: figures?.segmentsSent ?? 0,
+      packetsLost: figures?.segmentsResent ?? 0,
+      bytesResent: 0,
+      pagesSuperseded: 0,
+      paritySent: 0,
+      parityUsed: 0,
+      pacingBps: (payloadBps * SEGMENT_WIRE_BYTES) / SEGMENT_PAYLOAD_BYTES,
+      rttMinNs: figures?.rttMinNs ?? 0,
+    };
+  }
+
   writable(): boolean {
     return (this.#polls.ready(this.slot) & POLLOUT) !== 0;
   }
@@ -126,6 +154,7 @@ class TcpLink implements Link {
 export class TcpLinks implements LinkPoller {
   readonly #polls: PollSet;
   readonly #peer: Endpoint;
+  readonly #congestion: string | null;
   readonly #listener: number;
   readonly #listenerSlot: number;
   readonly #iov = new IoVec(PIECES);
@@ -139,16 +168,22 @@ export class TcpLinks implements LinkPoller {
   /**
    * @param polls the driver's poll set; links add themselves to it
    * @param local where this host listens @param peer the other host's vMotion endpoint
+   * @param congestion the kernel's congestion control for links to the peer; null for the one it takes by itself
+   * @throws when it has none of this name, or does not allow it here
    */
-  constructor(polls: PollSet, local: Endpoint, peer: Endpoint) {
+  constructor(polls: PollSet, local: Endpoint, peer: Endpoint, congestion: string | null = null) {
     this.#polls = polls;
     this.#peer = peer;
+    this.#congestion = congestion;
     this.#listener = listenTcp(local);
+    if (congestion !== null) setCongestion(this.#listener, congestion);
     this.#listenerSlot = polls.add(this.#listener, POLLIN);
   }
 
   connect(): Link {
-    return new TcpLink(connectTcp(this.#peer), this.#polls, this.#iov, this.#linger);
+    const fd = connectTcp(this.#peer);
+    if (this.#congestion !== null) setCongestion(fd, this.#congestion);
+    return new TcpLink(fd, this.#polls, this.#iov, this.#linger);
   }
 
   accept(): Link | null {

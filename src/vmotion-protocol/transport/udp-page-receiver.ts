@@ -3,24 +3,28 @@
  * whole, so that fragments of two versions never meet there and a page may be missing while its parts come.
  *
  *   fragment ─► slot ─whole─► guest memory, hashed by reading it back
- *                       └──► behind `stageFrom`: hashed in the slot, placed by the stage (UFFDIO_COPY)
+ *                       └──► behind `stageFrom`: hashed in the slot, compared where a hash came along (post-copy),
+ *                            placed by the stage (UFFDIO_COPY)
  */
 import { PAGE_SIZE } from '../../core/index.js';
-import { ENCODING_RAW, PageInbox, type PageSink, RECORD_BYTES_MAX } from '../index.js';
+import { ENCODING_HASHED, ENCODING_RAW, PageInbox, type PageSink, RECORD_BYTES_MAX } from '../index.js';
 import { newRegion, type Region } from './chain.js';
+import type { Link } from './link.js';
 import type { PageReceiverEvents, PageStage, StagedContent } from './page-receiver.js';
+import type { RoundReceiver } from './page-ways.js';
 import type { UdpLink } from './udp-links.js';
 
 /** Slots of one chunk: what is in parts at a time is mostly less. */
 const CHUNK_SLOTS = 256;
 
-export class UdpPageReceiver implements PageSink {
+export class UdpPageReceiver implements PageSink, RoundReceiver {
   readonly #memory: Region;
   readonly #content: StagedContent;
   readonly #events: PageReceiverEvents;
   readonly #link: UdpLink;
   readonly #inbox: PageInbox;
   readonly #chunks: Region[] = [];
+  readonly #views: DataView[] = [];
   readonly #applied: { readonly round: number; readonly pages: number }[] = [];
   #stage: PageStage | null = null;
   #stageFrom = Number.POSITIVE_INFINITY;
@@ -47,10 +51,21 @@ export class UdpPageReceiver implements PageSink {
     this.#link.receivePages(this.#inbox);
   }
 
-  /** Pages of `round` and later are placed by `stage`: they may be missing in guest memory. */
+  /** There are none: pages travel beside the control stream. */
+  addStream(link: Link): void {
+    link.close();
+  }
+
+  addDemandLink(): void {} // requests leave on it, and nothing else comes
+
   stageFrom(round: number, stage: PageStage): void {
     this.#stage = stage;
     this.#stageFrom = round;
+    this.#inbox.holdFrom = round + 1;
+  }
+
+  release(): void {
+    this.#inbox.holdFrom = Number.POSITIVE_INFINITY;
   }
 
   /** Tells of rounds that have been applied; pages themselves were placed as their datagrams came. */
@@ -69,25 +84,37 @@ export class UdpPageReceiver implements PageSink {
   /** PageSink. */
   collect(slot: number, offset: number, bytes: Uint8Array, at: number, length: number): void {
     const chunk = Math.floor(slot / CHUNK_SLOTS);
-    while (chunk >= this.#chunks.length) this.#chunks.push(newRegion(CHUNK_SLOTS * RECORD_BYTES_MAX));
+    while (chunk >= this.#chunks.length) {
+      const region = newRegion(CHUNK_SLOTS * RECORD_BYTES_MAX);
+      this.#chunks.push(region);
+      this.#views.push(new DataView(region.bytes.buffer));
+    }
     const to = (slot % CHUNK_SLOTS) * RECORD_BYTES_MAX + offset;
     this.#chunks[chunk]!.bytes.set(bytes.subarray(at, at + length), to);
   }
 
-  complete(slot: number, round: number, pfn: number, encoding: number): void {
-    if (encoding !== ENCODING_RAW) {
+  complete(slot: number, round: number, pfn: number, encoding: number): boolean {
+    const staged = round >= this.#stageFrom;
+    const hashed = encoding === ENCODING_HASHED && staged;
+    if (encoding !== ENCODING_RAW && !hashed) {
       this.#violation = `page ${pfn} came in encoding ${encoding}, which was not agreed on`;
-      return;
+      return false;
     }
-    const chunk = this.#chunks[Math.floor(slot / CHUNK_SLOTS)]!;
     const at = (slot % CHUNK_SLOTS) * RECORD_BYTES_MAX;
-    if (round >= this.#stageFrom) {
-      this.#content.hashStaged(pfn, chunk.bytes, at, null, 0);
-      this.#stage!.place(pfn, 1, chunk, at);
-      return;
+    const index = Math.floor(slot / CHUNK_SLOTS);
+    const chunk = this.#chunks[index]!;
+    if (!staged) {
+      this.#memory.bytes.set(chunk.bytes.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
+      this.#content.hash(pfn);
+      return true;
     }
-    this.#memory.bytes.set(chunk.bytes.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
-    this.#content.hash(pfn);
+    const announced = hashed ? this.#views[index]! : null;
+    if (!this.#content.hashStaged(pfn, chunk.bytes, at, announced, at + PAGE_SIZE)) {
+      this.#stage!.damaged(pfn);
+      return false;
+    }
+    this.#stage!.place(pfn, 1, chunk, at);
+    return true;
   }
 
   zero(round: number, pfn: number): void {
