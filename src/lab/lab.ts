@@ -507,9 +507,9 @@ export class Lab {
     for (const { site, child } of this.#clients) {
       if (child === this.#probeFar) continue;
       const { icmp, service } = await child.ask({ type: 'account' }, 'accounted');
-      if (icmp !== null) results.push(clientResult(site, 'icmp', icmp));
+      if (icmp !== null) results.push(clientResult(site, 'icmp', icmp, this.#epochNs));
       if (service !== null) {
-        results.push(clientResult(site, 'service', service));
+        results.push(clientResult(site, 'service', service, this.#epochNs));
         if (service.firstWrong !== null) this.note(`client at ${site.toUpperCase()}: ${service.firstWrong}`);
       }
     }

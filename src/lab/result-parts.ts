@@ -38,7 +38,13 @@ export function rttResult(probe: ProbeResult): RttResult | null {
   };
 }
 
-export function clientResult(site: Site, kind: 'icmp' | 'service', s: SessionSnapshot): ClientResult {
+/** @param epochNs instants of the result count from here */
+export function clientResult(
+  site: Site,
+  kind: 'icmp' | 'service',
+  s: SessionSnapshot,
+  epochNs: number,
+): ClientResult {
   const median = (values: Float64Array): number | null =>
     values.length === 0 ? null : quantile(values.slice().sort(), 0.5);
   return {
@@ -51,6 +57,7 @@ export function clientResult(site: Site, kind: 'icmp' | 'service', s: SessionSna
     wrong: s.wrong,
     resets: s.resets,
     longestGapNs: s.longestGapNs,
+    longestGapStartNs: Math.max(0, s.longestGapStartNs - epochNs),
     rttBeforeP50Ns: median(s.rttBeforeNs),
     rttAfterP50Ns: median(s.rttAfterNs),
   };

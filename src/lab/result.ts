@@ -117,6 +117,7 @@ const CLIENT_SCHEMA = z.object({
   wrong: count('Answers whose content was not the right one: a lost or stale page shows here'),
   resets: count('Times the guest had forgotten the session'),
   longestGapNs: ns('Longest time between consecutive answers'),
+  longestGapStartNs: ns('Instant of the answer before that gap'),
   rttBeforeP50Ns: ns('Median round trip before the move').nullable(),
   rttAfterP50Ns: ns('Median round trip after the move').nullable(),
 });

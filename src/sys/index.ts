@@ -40,7 +40,8 @@ export { bindNetns, createNetns, enterNetns, inNetns, unbindNetns } from './netn
 export { kernelArrivalNs, openPacket, strippedVlanTag } from './packet.js';
 export { PageDropper } from './page-dropper.js';
 export { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, PollSet, sharpenTimers } from './poll.js';
-export { dieWithParent, replaceProcess, setThreadNice } from './process.js';
+export { dieWithParent, replaceProcess } from './process.js';
+export { actPromptly, setThreadNice } from './scheduling.js';
 export {
   acceptTcp,
   connectTcp,
