@@ -1,0 +1,145 @@
+/**
+ * The source's pause: what is dirty is parted, COMMIT recorded, FINAL sent, late frames kept and forwarded.
+ *
+ *   pausing ─guest-paused─► saving ─harvested, state-saved─► final-flight ─round-sent─► committing ─COMMIT─► committed
+ */
+import { formatNs, PageSet } from '../core/index.js';
+import { FRAME_BYTES_MAX, type Hash64, type Started } from './messages.js';
+import { takePages } from './page-heat.js';
+import { encodePageSet } from './page-set-codec.js';
+import { pausePartsOf } from './pause-parts.js';
+import { serve, startedThere } from './source-postcopy.js';
+import { beginRound, decide, reportRound } from './source-rounds.js';
+import type { SourceState } from './source-state.js';
+import { giveUp, recordEnd, unexpected } from './source-way-back.js';
+
+const ETHERNET_HEADER_BYTES = 14;
+
+export function harvested(s: SourceState, dirty: PageSet, dirtyPages: number): void {
+  if (s.phase === 'tracking') {
+    s.log.armed(s.nowNs);
+    s.precopyEndNs = s.nowNs + s.options.timers.precopyNs;
+    const all = PageSet.full(s.options.pages);
+    if (s.log.mode !== 'post-copy') return beginRound(s, 'round', all);
+    s.left = all;
+    beginRound(s, 'last-round', new PageSet(s.options.pages));
+  } else if (s.phase === 'harvesting') {
+    s.heat.harvested(dirty);
+    decide(s, dirty, dirtyPages);
+  } else if (s.phase === 'saving') {
+    s.instants.harvestedNs = s.nowNs;
+    reportRound(s, dirtyPages, null);
+    s.dirty = chooseFlight(s, dirty);
+    finalFlightMayBegin(s);
+  }
+}
+
+/** Parts what is dirty, or was left out, into the pages that travel in the pause and those that are missing then. */
+function chooseFlight(s: SourceState, dirty: PageSet): PageSet {
+  const { mode } = s.log;
+  if (mode === 'pre-copy') {
+    s.missing = new PageSet(dirty.pages);
+    return dirty;
+  }
+  const wanted = mode === 'post-copy' ? dirty : s.wanted;
+  const missing = dirty.clone();
+  missing.union(s.left);
+  const flight = takePages(missing, wanted, s.flightPagesMax);
+  s.missing = missing;
+  s.hot = dirty;
+  return flight;
+}
+
+export function guestPaused(s: SourceState): void {
+  s.instants.guestPausedNs = s.nowNs;
+  s.enter('saving', s.options.timers.localNs);
+  s.do({ type: 'harvest' });
+  s.do({ type: 'save-state' });
+  s.do({ type: 'forward-late-frames' });
+}
+
+export function stateSaved(s: SourceState, bytes: Uint8Array, hash: Hash64): void {
+  if (bytes.length > s.options.stateBytesMax) {
+    return giveUp(
+      s,
+      'VMOTION_STATE_SIZE',
+      `${bytes.length} bytes of state; ${s.options.stateBytesMax} are allowed`,
+    );
+  }
+  s.instants.stateSavedNs = s.nowNs;
+  s.state = { bytes, hash };
+  finalFlightMayBegin(s);
+}
+
+function finalFlightMayBegin(s: SourceState): void {
+  if (s.dirty !== null && s.state !== null) beginRound(s, 'final-flight', s.dirty);
+}
+
+export function commitRecorded(s: SourceState): void {
+  s.commitPending = false;
+  if (s.phase === 'withdrawing') return recordEnd(s, 'returning');
+  if (s.phase !== 'committing') return;
+  s.instants.commitRecordedNs = s.instants.finalSentNs = s.nowNs;
+  s.enter('committed', s.options.timers.startedNs);
+  const missing = s.missing!;
+  s.send({
+    type: 'final',
+    migrationId: s.options.migrationId,
+    epoch: s.options.epoch,
+    round: s.round,
+    pages: s.sentPages,
+    state: s.state!.bytes,
+    stateHash: s.state!.hash,
+    setHash: s.setHash,
+    missing: encodePageSet(missing),
+  });
+  s.state = null;
+  if (missing.next(0) >= 0) serve(s, missing, s.hot);
+  else s.missing = null;
+  // Frames held so far follow FINAL: before it they would only have delayed it.
+  for (const frame of s.frames.frames) forward(s, frame);
+}
+
+export function lateFrame(s: SourceState, bytes: Uint8Array): void {
+  if (bytes.length < ETHERNET_HEADER_BYTES || bytes.length > FRAME_BYTES_MAX) {
+    return s.note('VMOTION_LIMIT', `a late frame of ${bytes.length} bytes is dropped`);
+  }
+  switch (s.phase) {
+    case 'pausing':
+    case 'saving':
+    case 'final-flight':
+    case 'committing':
+      s.frames.push(bytes);
+      break;
+    case 'committed':
+    case 'in-doubt': {
+      const copy = s.frames.push(bytes);
+      if (copy !== null) forward(s, copy);
+      break;
+    }
+    case 'serving':
+    case 'ending':
+    case 'proving':
+      forward(s, new Uint8Array(bytes));
+      break;
+    default: // the guest runs here, or the frame came too late to matter
+      break;
+  }
+}
+
+/** Group frames reach the destination by the bridge anyway; here they are kept for a NACK only. */
+function forward(s: SourceState, frame: Uint8Array): void {
+  if ((frame[0]! & 1) === 0) s.send({ type: 'frame', bytes: frame });
+}
+
+export function started(s: SourceState, m: Started): void {
+  const { migrationId, epoch } = s.options;
+  if (m.migrationId !== migrationId || m.epoch !== epoch) return unexpected(s, 'started');
+  const parts = pausePartsOf(s.instants, m.times);
+  const pauseNs = m.times.startedNs - s.instants.pauseCalledNs;
+  s.do({
+    type: 'report',
+    event: { type: 'pause', atNs: s.nowNs, parts, text: `the guest stood for ${formatNs(pauseNs)}` },
+  });
+  startedThere(s);
+}
