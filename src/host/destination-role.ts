@@ -289,7 +289,7 @@ export class DestinationRole {
         this.#hashesFrom = 0;
         break;
       case 'tell-missing':
-        this.#step({ type: 'missing-told', missing: this.#missing!.missing() });
+        this.#step({ type: 'missing-told', round: 0, missing: this.#missing!.missing() });
         break;
       case 'discard':
         guest.control.spinAtStart(false);

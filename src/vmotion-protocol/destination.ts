@@ -33,10 +33,10 @@ import type {
   DestinationPhase,
 } from './destination-contract.js';
 import { frame, nicDirect } from './destination-frames.js';
+import { asked, connectionLost, missingTold, resumed, superseded } from './destination-link.js';
 import {
   aborted,
   cancel,
-  connectionLost,
   neverRecorded,
   recordFailed,
   renounce,
@@ -44,7 +44,7 @@ import {
   violation,
 } from './destination-never.js';
 import { accept, offered, refuse } from './destination-offer.js';
-import { allPresent, missingTold, resumed } from './destination-postcopy.js';
+import { allPresent } from './destination-postcopy.js';
 import { DestinationState, NEVER_NS } from './destination-state.js';
 import {
   armOrdered,
@@ -55,8 +55,7 @@ import {
   runningRecorded,
   verified,
 } from './destination-switchover.js';
-import type { Ask, Message } from './messages.js';
-import { answerAsk } from './resolve.js';
+import type { Message } from './messages.js';
 
 export class Destination implements Machine<DestinationEvent, DestinationAction> {
   readonly #s: DestinationState;
@@ -122,16 +121,19 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
         allPresent(s);
         break;
       case 'reconnected':
-        if (s.started) s.connected = true;
+        s.connected = true;
         break;
       case 'missing-told':
-        missingTold(s, event.missing);
+        missingTold(s, event.round, event.missing);
         break;
       case 'nic-frame':
         frame(s, 'flooded', event.bytes);
         break;
       case 'connection-lost':
-        if (s.connected) connectionLost(s, event.text);
+        connectionLost(s, event.text);
+        break;
+      case 'superseded':
+        superseded(s, event.text);
         break;
       case 'violation':
         violation(s, event);
@@ -158,7 +160,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'final':
         return finalCame(s, m);
       case 'resume':
-        return s.started ? resumed(s, m) : unexpected(s, m.type);
+        return resumed(s, m);
       case 'frame':
         return frame(s, 'forwarded', m.bytes);
       case 'ended':
@@ -166,7 +168,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'abort':
         return aborted(s, m);
       case 'ask':
-        return this.#asked(m);
+        return asked(s, m);
       case 'reject':
         return s.note(m.code, m.text);
       default:
@@ -181,13 +183,6 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     if (s.phase === 'running') s.finish('running', 'VMOTION_OK', '');
   }
 
-  #asked(m: Ask): void {
-    const s = this.#s;
-    const { storeId } = s.options;
-    const verdict = answerAsk(m, { storeId, decision: s.decision, live: true });
-    if (verdict !== 'record-never') s.send({ type: 'answer', migrationId: m.migrationId, verdict });
-  }
-
   #expired(): void {
     const s = this.#s;
     const code = 'VMOTION_LOCAL_TIMEOUT';
@@ -195,7 +190,11 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'preparing':
         return refuse(s, { code, text: 'the memory was not prepared in time' });
       case 'receiving': {
-        const text = s.ready ? 'FINAL or its pages did not come' : 'the source did not come to an end';
+        const text = !s.connected
+          ? 'the source did not come back'
+          : s.ready
+            ? 'FINAL or its pages did not come'
+            : 'the source did not come to an end';
         return renounce(s, { code: 'VMOTION_FINAL_STALLED', text });
       }
       case 'verifying':

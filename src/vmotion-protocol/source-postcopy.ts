@@ -4,8 +4,6 @@
  *   STARTED ─► serving ─COMPLETE─► ending        lost: waits for ever; reconnected: RESUME ─► LACKS, served again
  */
 import type { PageSet } from '../core/index.js';
-import type { Lacks } from './messages.js';
-import { decodePageSet } from './page-set-codec.js';
 import { guestIsAway } from './source-proof.js';
 import type { SourceState } from './source-state.js';
 
@@ -13,7 +11,7 @@ import type { SourceState } from './source-state.js';
 export function startedThere(s: SourceState): void {
   s.reportFrames();
   s.frames.takeAll();
-  if (s.missing === null) return guestIsAway(s);
+  if (!s.incomplete) return guestIsAway(s);
   s.enter('serving', s.options.timers.servingAlarmNs);
 }
 
@@ -23,20 +21,13 @@ export function serve(s: SourceState, pages: PageSet, hot: PageSet | null): void
   s.do({ type: 'serve-pages', round: s.round, pushFromNs, pages: pages.clone(), hot });
 }
 
+/** What do you lack? What follows is a round of its own. */
 export function resume(s: SourceState): void {
-  s.deadlineNs = s.nowNs + s.options.timers.servingAlarmNs;
   const { migrationId, epoch } = s.options;
-  s.send({ type: 'resume', migrationId, epoch });
-}
-
-/** Only what the destination was told that it lacks can be lacking. */
-export function lacksCame(s: SourceState, m: Lacks): void {
-  const lacks = decodePageSet(s.options.pages, m.missing);
-  const beyond = lacks?.clone();
-  beyond?.subtract(s.missing!);
-  if (lacks === null || beyond!.next(0) >= 0)
-    return s.note('VMOTION_MESSAGE_FIELD', 'LACKS names pages that were not missing');
-  serve(s, lacks, null);
+  s.asked = false;
+  if (s.phase === 'proving') s.deadlineNs = s.nowNs + s.options.timers.proofNs;
+  s.hashedPages = 0;
+  s.send({ type: 'resume', migrationId, epoch, round: s.round + 1, final: s.phase === 'in-doubt' });
 }
 
 /** The guest's threads may be standing at pages that do not come. */

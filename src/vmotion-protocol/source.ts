@@ -34,14 +34,16 @@
 import type { Machine } from '../core/index.js';
 import type { Message, MigrationMode } from './messages.js';
 import type { SourceAction, SourceEvent, SourceOptions, SourcePhase } from './source-contract.js';
-import { answered, nacked, reconnected, settle } from './source-doubt.js';
+import { answered, nacked, settle } from './source-doubt.js';
+import { connectionLost, lacksCame, reconnected } from './source-link.js';
 import { accepted, offer, pong } from './source-offer.js';
-import { alarm, lacksCame } from './source-postcopy.js';
+import { alarm } from './source-postcopy.js';
 import { endRecorded, freedByWord, guestIsAway, hashesCame, withoutProof } from './source-proof.js';
 import { precopyLimit, roundDone, roundMayEnd, roundSent } from './source-rounds.js';
 import { SourceState } from './source-state.js';
 import {
   commitRecorded,
+  flightSent,
   guestPaused,
   harvested,
   lateFrame,
@@ -88,7 +90,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         harvested(s, event.dirty, event.dirtyPages);
         break;
       case 'round-sent':
-        roundSent(s, event);
+        if (s.phase === 'final-flight' || s.phase === 'in-doubt') flightSent(s, event);
+        else roundSent(s, event);
         break;
       case 'guest-paused':
         if (s.phase === 'pausing') guestPaused(s);
@@ -107,10 +110,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         lateFrame(s, event.bytes);
         break;
       case 'connection-lost':
-        if (s.connected) {
-          s.connected = false;
-          fail(s, 'VMOTION_CONNECTION_LOST', event.text);
-        }
+        connectionLost(s, event.text);
         break;
       case 'reconnected':
         reconnected(s);
@@ -156,10 +156,13 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         if (phase !== 'committed' && phase !== 'in-doubt') return unexpected(s, m.type);
         return started(s, m);
       case 'complete':
-        if (phase !== 'serving' || m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
-        return guestIsAway(s);
+        if (m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
+        if (phase === 'ending' || phase === 'proving') return; // said again over a new connection
+        return phase === 'serving' ? guestIsAway(s) : unexpected(s, m.type);
       case 'lacks':
-        if (phase !== 'serving' || m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
+        if (m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
+        if (phase !== 'serving' && phase !== 'reconnecting' && phase !== 'in-doubt')
+          return unexpected(s, m.type);
         return lacksCame(s, m);
       case 'nack':
         if (m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
@@ -195,6 +198,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         return fail(s, 'VMOTION_FINAL_STALLED', 'the final flight did not leave');
       case 'committed':
         return fail(s, 'VMOTION_STARTED_TIMEOUT', 'the destination did not answer FINAL');
+      case 'reconnecting':
+        return precopyLimit(s);
       case 'serving':
         return alarm(s);
       case 'proving':
