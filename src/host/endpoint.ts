@@ -33,6 +33,7 @@ import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
 import { canCatchFaults } from './missing-memory.js';
+import { type Passing, signalAt } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { SourceRole } from './source-role.js';
@@ -73,6 +74,7 @@ export class Endpoint {
   #guestHere: boolean;
   readonly #catchesFaults = canCatchFaults();
   #stopping = false;
+  #passing: Passing = () => {};
 
   constructor(parts: EndpointParts) {
     this.#parts = parts;
@@ -134,6 +136,7 @@ export class Endpoint {
           poller,
           report,
           hurry,
+          passing: (point) => this.#passing(point),
           onPaused: () => this.#announcements.cancel(),
           onReleased: () => {
             this.#guestHere = false;
@@ -147,6 +150,13 @@ export class Endpoint {
         break;
       case 'cancel':
         this.#source?.cancel(request.text);
+        break;
+      case 'signal-at':
+        this.#passing = signalAt(request.point, request.signal);
+        break;
+      case 'resolve':
+        if (this.#source?.migrationId === request.migrationId)
+          this.#source.resolve(request.verdict, request.text);
         break;
       case 'end':
         this.#stopping = true;
@@ -186,17 +196,20 @@ export class Endpoint {
     const id = Buffer.from(preamble.migrationId).toString('hex');
     if (preamble.kind === 'demand') {
       if (this.#destination?.migrationId !== id) return link.close();
-      this.#destination.addDemandLink(link);
+      this.#destination.addDemandLink(link, preamble.attempt);
       return;
     }
     if (preamble.kind === 'pages') {
       if (this.#destination?.migrationId !== id) return link.close();
-      this.#destination.addStream(link, preamble.stream);
+      this.#destination.addStream(link, preamble.stream, preamble.attempt);
       return;
     }
     const { guest, table, records, poller, report, orders } = this.#parts;
-    if (this.#destination !== null) return link.close();
-    this.#destination = new DestinationRole(new ControlChannel(link, poller), id, {
+    const control = new ControlChannel(link, poller);
+    if (this.#destination?.migrationId === id) return this.#destination.reconnect(control, preamble.attempt);
+    if (this.#destination?.lost) this.#destination.supersede('another migration was offered');
+    if (this.#destination !== null && !this.#destination.finished) return link.close();
+    this.#destination = new DestinationRole(control, preamble.attempt, id, {
       guest,
       guestName: orders.guest.name,
       announcements: this.#announcements,
@@ -209,6 +222,7 @@ export class Endpoint {
       report,
       hurry,
       refusal: this.#guestHere ? `guest ${orders.guest.name} runs here already` : null,
+      passing: (point) => this.#passing(point),
       dropMemory: () => this.#dropMemory(),
       onRunning: () => {
         this.#guestHere = true;

@@ -5,6 +5,7 @@
 import type { DirtyOptions, FillKind } from '../guest/index.js';
 import type { MigrationMode, PauseInstants, StartedTimes } from '../vmotion-protocol/index.js';
 import type { MissingFigures } from './missing-memory.js';
+import type { NamedPoint } from './named-points.js';
 
 /** How a host's vMotion port reaches the segment. Descriptors are inherited ones. */
 export type VmkAttach =
@@ -52,6 +53,8 @@ export interface MigrationOrders {
   readonly pauseTargetNs: number;
   readonly maxRounds: number;
   readonly limitNs: number;
+  /** How long the pause is put off once, so that a fiber that is to be cut in the switchover is cut by then; else 0. */
+  readonly holdNs: number;
   /** Test hook: a byte of this page is changed on its way; null for none. */
   readonly corruptPfn: number | null;
   /** Test hook: this page is kept out of every harvest, as a faulty dirty log would; null for none. */
@@ -71,6 +74,8 @@ export type HostRequest =
       readonly verdict: 'ask' | 'running' | 'never';
       readonly text: string;
     }
+  /** Test hook: the host gets this signal when it passes the point. */
+  | { readonly type: 'signal-at'; readonly point: NamedPoint; readonly signal: 'SIGKILL' | 'SIGSTOP' }
   | { readonly type: 'peak' }
   | { readonly type: 'end' };
 
@@ -125,6 +130,10 @@ export interface SourceReport {
   /** Null when nothing was missing at the switchover. */
   readonly served: ServedPages | null;
   readonly framesForwarded: number;
+  /** Times that links which carried pages broke and were dialled again. */
+  readonly linkBreaks: number;
+  /** Pages given to links that broke, and sent again since they had not come. */
+  readonly pagesResent: number;
   readonly memoryIdentical: boolean | null;
   /** Pages whose hashes differed, when they were compared. */
   readonly pagesDiffering: number;
@@ -151,6 +160,8 @@ export type HostReport =
       /** Null in pre-copy. */
       readonly missing: MissingFigures | null;
     }
+  /** The guest runs at the destination; told again, `whole`, when no page is missing any more. */
+  | { readonly type: 'guest-here'; readonly atNs: number; readonly whole: boolean }
   | { readonly type: 'event'; readonly atNs: number; readonly what: string }
   | { readonly type: 'peak'; readonly bytes: number }
   | { readonly type: 'failed'; readonly code: string; readonly text: string };

@@ -157,6 +157,7 @@ class Rehearsal {
       records: this.#records,
       poller,
       hurry: () => {},
+      passing: () => {},
       report: (r: HostReport) => {
         if (r.type === 'source-finished' && r.report.outcome === 'completed' && r.report.memoryIdentical)
           this.good++;
@@ -172,6 +173,7 @@ class Rehearsal {
         pauseTargetNs: 600_000,
         maxRounds: 4,
         limitNs: LIMIT_NS,
+        holdNs: 0,
         corruptPfn: null,
         hiddenPfn: null,
       },
@@ -179,10 +181,10 @@ class Rehearsal {
     );
     let incoming: DestinationRole | null = null;
     const takeIn = (link: Link): void => {
-      const { kind, stream } = readPreamble(link);
-      if (kind === 'pages') return incoming?.addStream(link, stream);
-      if (kind === 'demand') return incoming?.addDemandLink(link);
-      incoming = new DestinationRole(new ControlChannel(link, poller), migrationId, {
+      const { kind, stream, attempt } = readPreamble(link);
+      if (kind === 'pages') return incoming?.addStream(link, stream, attempt);
+      if (kind === 'demand') return incoming?.addDemandLink(link, attempt);
+      incoming = new DestinationRole(new ControlChannel(link, poller), attempt, migrationId, {
         ...common,
         guest: target,
         table: target.table,

@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { parseDuration, parseRate, parseSize } from '../core/index.js';
+import { parseCut } from './cut-spec.js';
 import { DEFAULT_DIRTY_RATE, parseDirty } from './dirty-spec.js';
 import { ATTACHES, DIRECTIONS, FILLS, MODES, QOS, SITES, SPINS } from './experiment.js';
 import { FIBER_KEYS } from './fiber-keys.js';
@@ -101,6 +102,13 @@ export const EXPERIMENT_KEYS = z
         limit: quantity(parseDuration, '1s', '24h', 'Pre-copy at most; then the guest stays').prefault(
           '2min',
         ),
+        cut: read(parseCut, 'Cut the fiber in the middle of each move: TIME@PHASE').optional(),
+        doubt: quantity(
+          parseDuration,
+          '0s',
+          '24h',
+          'How long the run waits for a doubt to be settled',
+        ).prefault('30s'),
         qos: z.enum(QOS).default('guest-first').describe('Which frames go first at the fiber'),
         'start-after': quantity(parseDuration, '0s', '1h', 'Time before the first move').prefault('500ms'),
         between: quantity(parseDuration, '0s', '1h', 'Time between two moves').prefault('500ms'),

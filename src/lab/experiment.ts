@@ -21,6 +21,8 @@ export const DIRTY_MODELS = ['idle', 'sweep', 'uniform', 'zipf'] as const;
 export const QOS = ['guest-first', 'none'] as const;
 export const SPINS = ['deadline', 'always', 'never'] as const;
 export const MODES = ['precopy', 'postcopy', 'hybrid'] as const;
+/** Phases of a move in which the fiber can be cut. */
+export const CUT_PHASES = ['precopy', 'switchover', 'postcopy'] as const;
 export const SITES = ['a', 'b'] as const;
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
 
@@ -81,6 +83,15 @@ export const EXPERIMENT_SCHEMA = z.object({
     pauseTargetNs: ns('Pre-copy stops when the predicted pause is at most this'),
     maxRounds: count('Pre-copy rounds before the switchover is made regardless'),
     limitNs: ns('Longest pre-copy before the move is given up and the guest stays'),
+    cut: z
+      .object({
+        phase: z.enum(CUT_PHASES).describe('When'),
+        durationNs: ns('For how long'),
+      })
+      .nullable()
+      .default(null)
+      .describe('The fiber is down, both ways, once in each move'),
+    doubtNs: ns('How long a run waits for a doubt to be settled').default(30_000_000_000),
     qos: z.enum(QOS).describe('Whether guest and client frames go ahead of vMotion at the fiber'),
     startAfterNs: ns('Time from the first client session to the first move'),
     betweenNs: ns('Time between two moves'),

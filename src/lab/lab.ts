@@ -6,12 +6,14 @@
  * that each can be checked against the other. What is pure has moved to `result-parts.ts`.
  */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
 import { Fabric, type FabricSnapshot } from '../fabric/index.js';
 import { fiberWarnings } from '../fiber/index.js';
 import {
+  decodeRecords,
   HOST_PROCESS,
   type HostReport,
   type HostRequest,
@@ -27,6 +29,8 @@ import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
 import { rawSocketBuilt } from './client/raw-socket.js';
 import type { Experiment, Site } from './experiment.js';
+import { FiberCut } from './fiber-cut.js';
+import { endByDeath, type MoveEvidence } from './move-end.js';
 import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
 import { clientResult, MODE_NAMES, migrationResult } from './result-parts.js';
@@ -38,7 +42,14 @@ const NIC_BUFFER_BYTES = 4 * 2 ** 20;
 const CLIENT_PROCESS = new URL('./client/client-process.js', import.meta.url);
 /** Longest wait for a migration's end past its own limits: then a host hangs, and the run says so. */
 const PATIENCE_MS = 30_000;
-const ROUND_TRIP_SLACK_MS = 100;
+/** Within this time the fabric has cut a fiber. */
+const CUT_HOLD_NS = 100_000_000;
+/** What a host that dies has sent or written is known after so long. */
+const DEATH_SLACK_MS = 100;
+/** A source that is told to cancel answers within this time, unless it cannot any more. */
+const SOURCE_LEARNS_MS = 2000;
+/** A doubt that the hosts settle among themselves is not worth a word. */
+const DOUBT_SILENT_MS = 1000;
 
 type Host = Child<HostRequest, HostReport>;
 type Client = Child<ClientRequest, ClientReply>;
@@ -123,11 +134,15 @@ export class Lab {
     const before = await this.snapshot();
     const startNs = nowNs();
     let announcedNs = 0;
-    let committed = false;
-    let destinationOutcome: string | null = null;
+    let guestThere: MoveEvidence['guestThere'] = 'no';
     let missing: MissingFigures | null = null;
     const rounds: SourceReport['rounds'][number][] = [];
+    const cut =
+      migration.cut === null
+        ? null
+        : new FiberCut(migration.cut, this.#fabric!, (what) => this.#mark('fabric', what));
     source.onReply = (report) => {
+      cut?.heard(report);
       if (report.type === 'phase')
         events.onEvent({ type: 'phase', migration: index, phase: report.phase, from, to });
       if (report.type === 'pages') {
@@ -159,20 +174,20 @@ export class Lab {
         });
       }
       if (report.type === 'event') {
-        if (report.what.includes('COMMIT')) committed = true;
         this.#timeline.push({ atNs: report.atNs, where: `host ${from}`, what: report.what });
       }
     };
     destination.onReply = (report) => {
+      cut?.heard(report);
+      if (report.type === 'guest-here') guestThere = report.whole ? 'whole' : 'lacks-pages';
       if (report.type === 'event')
         this.#timeline.push({ atNs: report.atNs, where: `host ${to}`, what: report.what });
       if (report.type === 'destination-finished') {
         announcedNs = report.announcedNs;
-        destinationOutcome = report.outcome;
         missing = report.missing;
       }
     };
-    const finished = source.next('source-finished').then((r) => r.report);
+    const finished = source.next('source-finished');
     const migrationId = randomBytes(16).toString('hex');
     this.#mark('lab', `migration ${index} from ${from} to ${to} ordered`);
     source.send({
@@ -186,24 +201,15 @@ export class Lab {
         pauseTargetNs: migration.pauseTargetNs,
         maxRounds: migration.maxRounds,
         limitNs: migration.limitNs,
+        holdNs: migration.cut?.phase === 'switchover' ? CUT_HOLD_NS : 0,
         corruptPfn: testHooks?.corruptPage ?? null,
         hiddenPfn: testHooks?.hidePage ?? null,
       },
     });
-    const limitMs = migration.limitNs / 1e6 + PATIENCE_MS;
-    const ending = new AbortController();
-    const late = sleep(limitMs, null, { signal: ending.signal }).catch(() => null);
-    const report = await Promise.race([finished.catch(() => 'source-died' as const), late.then(() => null)]);
-    ending.abort();
-    if (report === null) {
-      throw new LonghaulError(
-        'LAB_MIGRATION_HANGS',
-        `migration ${index} has not ended after ${Math.round(limitMs / 1000)} s`,
-        {
-          hint: 'raise the limit (migration.limit) if the link is that slow, else report it with the result file',
-        },
-      );
-    }
+    const report = await this.#endOfMove(index, source, destination, finished);
+    await cut?.end();
+    if (cut?.done === false)
+      this.note(`move ${index + 1} had no ${migration.cut!.phase} to cut the fiber in`);
     await this.#eachSession((c) => c.ask({ type: 'mark', what: 'after' }, 'marked'));
     await sleep(settleMs);
     const after = await this.snapshot();
@@ -218,14 +224,67 @@ export class Lab {
       bytesOnWire: vmotionBytes(after, from) - vmotionBytes(before, from),
       clients,
     };
-    if (report !== 'source-died') {
-      const result = migrationResult(report, context);
-      if (report.outcome === 'in-doubt' && !destination.alive) {
-        return { ...result, reason: { code: report.code, text: `${report.text}; host ${to} has died` } };
-      }
-      return result;
+    const result = migrationResult(report ?? noReport(startNs, rounds), context);
+    const end = endByDeath({
+      from,
+      to,
+      sourceLives: source.alive,
+      destinationLives: destination.alive,
+      decision: decisionOf(this.#recordsPath(to), migrationId),
+      guestThere,
+    });
+    return end === null ? result : { ...result, ...end };
+  }
+
+  /**
+   * Waits until it is known where the guest runs, or until nobody can know. A host that dies is an outcome.
+   * @returns the source's last report; null when it died, or when the guest died with the destination before there was one
+   */
+  async #endOfMove(
+    index: number,
+    source: Host,
+    destination: Host,
+    first: Promise<{ readonly report: SourceReport }>,
+  ): Promise<SourceReport | null> {
+    const { limitNs, cut, doubtNs } = this.#experiment.migration;
+    const destinationDied = destination.ended.then(() => sleep(DEATH_SLACK_MS, null));
+    const limitMs = (limitNs + (cut?.durationNs ?? 0)) / 1e6 + PATIENCE_MS;
+    const settlement = (promise: typeof first) => promise.then((r) => r.report).catch(() => null);
+    let next: Promise<SourceReport | null> | null = settlement(first);
+    const report = await within(limitMs, [next, destinationDied]);
+    if (report === undefined) {
+      throw new LonghaulError(
+        'LAB_MIGRATION_HANGS',
+        `migration ${index} has not ended after ${Math.round(limitMs / 1000)} s`,
+        {
+          hint: 'raise the limit (migration.limit) if the link is that slow, else report it with the result file',
+        },
+      );
     }
-    return this.#sourceDied(context, startNs, rounds, committed, destinationOutcome);
+    // The destination died first: the source may still find out, and say what became of the guest.
+    if (report === null && source.alive) source.send({ type: 'cancel', text: 'the other host has died' });
+    let last = report ?? (await within(SOURCE_LEARNS_MS, [next])) ?? null;
+    next = null;
+    const untilNs = nowNs() + doubtNs;
+    let told = false;
+    while (last?.outcome === 'in-doubt' && nowNs() < untilNs) {
+      next ??= settlement(source.next('source-finished'));
+      const settled = await within(told ? (untilNs - nowNs()) / 1e6 : DOUBT_SILENT_MS, [next]);
+      if (settled !== undefined) {
+        last = settled;
+        next = null;
+      } else if (!told) {
+        told = true;
+        const text = `${last.text}; longhaul host resolve ${GUEST_NAME} --ask|--resume-here|--discard settles it`;
+        this.#hooks.onEvent({ type: 'in-doubt', migration: index, text });
+      }
+    }
+    await sleep(DEATH_SLACK_MS); // what a dying host has said may still be under way
+    return last;
+  }
+
+  #recordsPath(site: Site): string {
+    return join(this.#dir, `host-${site}.records`);
   }
 
   /** Whether the guest can be moved again. */
@@ -329,7 +388,7 @@ export class Lab {
           vmotionPort: VMOTION_PORT,
           nicFd: inheritedFd(0),
           nicFabricPort: nic.fabricPort,
-          recordsPath: join(this.#dir, `host-${site}.records`),
+          recordsPath: this.#recordsPath(site),
           boots: site === 'a',
           guest: {
             name: GUEST_NAME,
@@ -422,48 +481,6 @@ export class Lab {
     return results;
   }
 
-  /** The source was killed: where the guest is depends on how far the move had come. */
-  async #sourceDied(
-    context: Parameters<typeof migrationResult>[1],
-    startNs: number,
-    rounds: SourceReport['rounds'],
-    committed: boolean,
-    destinationOutcome: string | null,
-  ): Promise<MigrationResult> {
-    await sleep(ROUND_TRIP_SLACK_MS);
-    const runs = destinationOutcome === 'running';
-    const report: SourceReport = {
-      outcome: runs ? 'completed' : 'aborted',
-      code: 'LAB_HOST_DIED',
-      text: `host ${context.from} has died`,
-      startNs,
-      startedReceivedNs: nowNs(),
-      source: {
-        pauseCalledNs: 0,
-        guestPausedNs: 0,
-        harvestedNs: 0,
-        stateSavedNs: 0,
-        pagesSentNs: 0,
-        commitRecordedNs: 0,
-        finalSentNs: 0,
-      },
-      destination: null,
-      mode: null,
-      rounds,
-      served: null,
-      finalPages: 0,
-      finalZeroPages: 0,
-      finalBytes: 0,
-      framesForwarded: 0,
-      memoryIdentical: null,
-      pagesDiffering: 0,
-    };
-    const result = migrationResult(report, context);
-    const reason = { code: report.code, text: report.text };
-    if (runs) return { ...result, outcome: 'completed', guestAt: context.to, reason };
-    return { ...result, outcome: committed ? 'in-doubt' : 'lost', guestAt: null, reason };
-  }
-
   /** Something that a reader of the result should know. */
   note(text: string): void {
     this.notes.push(text);
@@ -480,4 +497,52 @@ function vmotionBytes(s: FabricSnapshot, site: Site): number {
   return s.ports
     .filter((p) => p.site === site && p.role === 'vmk')
     .reduce((sum, p) => sum + p.wireBytesIn, 0);
+}
+
+/** The first of these, or undefined when none has settled in time. */
+async function within<T>(ms: number, promises: readonly Promise<T>[]): Promise<T | undefined> {
+  const ending = new AbortController();
+  const late = sleep(Math.max(0, ms), undefined, { signal: ending.signal }).catch(() => undefined);
+  const first = await Promise.race([...promises, late]);
+  ending.abort();
+  return first;
+}
+
+function decisionOf(recordsPath: string, migrationId: string): 'RUNNING' | 'NEVER' | null {
+  for (const { kind, migrationId: id } of decodeRecords(readFileSync(recordsPath)))
+    if ((kind === 'RUNNING' || kind === 'NEVER') && Buffer.from(id).toString('hex') === migrationId)
+      return kind;
+  return null;
+}
+
+/** A source that died says nothing: what it had said before is what is known. */
+function noReport(startNs: number, rounds: SourceReport['rounds']): SourceReport {
+  return {
+    outcome: 'aborted',
+    code: 'LAB_HOST_DIED',
+    text: 'the source did not say how it ended',
+    startNs,
+    startedReceivedNs: nowNs(),
+    source: {
+      pauseCalledNs: 0,
+      guestPausedNs: 0,
+      harvestedNs: 0,
+      stateSavedNs: 0,
+      pagesSentNs: 0,
+      commitRecordedNs: 0,
+      finalSentNs: 0,
+    },
+    destination: null,
+    mode: null,
+    rounds,
+    served: null,
+    finalPages: 0,
+    finalZeroPages: 0,
+    finalBytes: 0,
+    framesForwarded: 0,
+    linkBreaks: 0,
+    pagesResent: 0,
+    memoryIdentical: null,
+    pagesDiffering: 0,
+  };
 }

@@ -48,6 +48,8 @@ export function resolveExperiment(
       pauseTargetNs: keys.migration['pause-target'],
       maxRounds: keys.migration['max-rounds'],
       limitNs: keys.migration.limit,
+      cut: keys.migration.cut ?? null,
+      doubtNs: keys.migration.doubt,
       qos: keys.migration.qos,
       startAfterNs: keys.migration['start-after'],
       betweenNs: keys.migration.between,

@@ -185,6 +185,8 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
     bytesOnWire: c.bytesOnWire,
     throughputBps: roundsNs > 0 ? (8e9 * c.bytesOnWire) / roundsNs : 0,
     framesForwarded: report.framesForwarded,
+    linkBreaks: report.linkBreaks,
+    pagesResent: report.pagesResent,
     memoryIdentical: report.memoryIdentical,
     clients: [...c.clients],
   };

@@ -106,6 +106,8 @@ export type SourceEvent =
   | { readonly type: 'connection-lost'; readonly text: string }
   /** After `connection-lost`, a new control connection to the same peer is there to be used: the machine asks, or resumes. */
   | { readonly type: 'reconnected' }
+  /** The other host lives and its process does not: nobody will ever answer. */
+  | { readonly type: 'peer-gone'; readonly text: string }
   /** In doubt, an operator's word; `never` says that answers given since the pause may be undone. */
   | { readonly type: 'resolved'; readonly verdict: 'running' | 'never'; readonly text: string }
   /** The peer sent what a decoder refused. */

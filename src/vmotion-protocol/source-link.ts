@@ -63,6 +63,11 @@ function takeBack(s: SourceState): void {
   wait(s, owed);
 }
 
+/** What the destination had of the memory went with it. What it decided stands in its records: a doubt stays one. */
+export function peerGone(s: SourceState, text: string): void {
+  if (s.phase === 'reconnecting') giveUp(s, CODE, text);
+}
+
 export function reconnected(s: SourceState): void {
   if (s.connected) return;
   s.connected = true;

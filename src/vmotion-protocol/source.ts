@@ -35,7 +35,7 @@ import type { Machine } from '../core/index.js';
 import type { Message, MigrationMode } from './messages.js';
 import type { SourceAction, SourceEvent, SourceOptions, SourcePhase } from './source-contract.js';
 import { answered, nacked, settle } from './source-doubt.js';
-import { connectionLost, lacksCame, reconnected } from './source-link.js';
+import { connectionLost, lacksCame, peerGone, reconnected } from './source-link.js';
 import { accepted, offer, pong } from './source-offer.js';
 import { alarm } from './source-postcopy.js';
 import { endRecorded, freedByWord, guestIsAway, hashesCame, withoutProof } from './source-proof.js';
@@ -114,6 +114,9 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         break;
       case 'reconnected':
         reconnected(s);
+        break;
+      case 'peer-gone':
+        peerGone(s, event.text);
         break;
       case 'resolved':
         if (s.phase === 'in-doubt') settle(s, event.verdict, event.text);

@@ -5,9 +5,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as assert from 'uvu/assert';
-import { messageOf } from '../../src/core/index.js';
 import { canCatchFaults } from '../../src/host/index.js';
-import { tryNetns } from '../../src/lab/attach.js';
 import { experimentFrom } from '../../src/lab/experiment-file.js';
 import type { ExperimentInput } from '../../src/lab/experiment-keys.js';
 import { parseResult, pausePartsSum, type RunResult } from '../../src/lab/result.js';
@@ -15,17 +13,9 @@ import { runExperiment } from '../../src/lab/run.js';
 import type { RunEvent } from '../../src/lab/run-events.js';
 import { suite } from '../suite.js';
 import { children, hosts } from './children.js';
+import { netnsLack } from './lacks.js';
 
 const test = suite('lab/run');
-
-function netnsLack(): string | null {
-  try {
-    tryNetns();
-    return null;
-  } catch (e) {
-    return `no network namespaces here: ${messageOf(e)}`;
-  }
-}
 
 const missingLack = canCatchFaults() ? null : 'no userfaultfd here';
 

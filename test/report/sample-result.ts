@@ -68,6 +68,8 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
     bytesOnWire: 231_000_000,
     throughputBps: 5.36e9,
     framesForwarded: 2,
+    linkBreaks: 0,
+    pagesResent: 0,
     memoryIdentical: true,
     clients: [
       sampleClient({

@@ -19,6 +19,8 @@ export interface Link {
   writable(): boolean;
   /** Keeps few bytes waiting below, so that what is given later is not long behind: post-copy pushes so. */
   keepShallow?(): void;
+  /** Whether the link broke since nobody listens there: the host lives, its process does not. */
+  readonly refused?: boolean;
   close(): void;
 }
 

@@ -10,6 +10,7 @@ import {
   closeFd,
   connectTcp,
   EAGAIN,
+  ECONNREFUSED,
   EINTR,
   type Endpoint,
   endSending,
@@ -45,6 +46,7 @@ class TcpLink implements Link {
   readonly #polls: PollSet;
   readonly #linger: (fd: number, slot: number) => void;
   #closed = false;
+  refused = false;
 
   constructor(fd: number, polls: PollSet, iov: IoVec, linger: (fd: number, slot: number) => void) {
     this.#linger = linger;
@@ -61,6 +63,7 @@ class TcpLink implements Link {
       const n = this.#iov.writeTo(this.fd);
       if (n < 0) {
         const e = errno();
+        if (e === ECONNREFUSED) this.refused = true;
         return e === EAGAIN || e === EINTR;
       }
       chain.drop(n);
@@ -77,6 +80,7 @@ class TcpLink implements Link {
       if (n === 0) return moved > 0 ? moved : -1;
       if (n < 0) {
         const e = errno();
+        if (e === ECONNREFUSED) this.refused = true;
         return e === EAGAIN || e === EINTR || moved > 0 ? moved : -1;
       }
       chain.drop(n);
