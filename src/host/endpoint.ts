@@ -9,7 +9,7 @@
  * One guest, and one migration at a time; the loop asks each role when it wants to be called next.
  */
 
-import type { WorkloadGuest } from '../guest/memory/index.js';
+import { RUNNING, type WorkloadGuest } from '../guest/memory/index.js';
 import {
   check,
   type Doorbell,
@@ -153,6 +153,9 @@ export class Endpoint {
         break;
       case 'signal-at':
         this.#passing = signalAt(request.point, request.signal);
+        break;
+      case 'standing':
+        report({ type: 'standing', runs: guest.control.state === RUNNING });
         break;
       case 'resolve':
         if (this.#source?.migrationId === request.migrationId)

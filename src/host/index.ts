@@ -21,7 +21,6 @@ export type {
 } from './ipc.js';
 export { type KeyFile, notePeerStore, readKeyFile, writeKeyFile } from './key-file.js';
 export { canCatchFaults, type MissingFigures } from './missing-memory.js';
-export { NAMED_POINTS, type NamedPoint } from './named-points.js';
 export { type OperatorWord, readWords } from './operator-words.js';
 export { type DurableRecord, decodeRecords, type RecordKind, RecordStore } from './records.js';
 export { type Resolution, type ResolveHow, resolveDoubt } from './resolve-doubt.js';

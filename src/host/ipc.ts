@@ -76,6 +76,8 @@ export type HostRequest =
     }
   /** Test hook: the host gets this signal when it passes the point. */
   | { readonly type: 'signal-at'; readonly point: NamedPoint; readonly signal: 'SIGKILL' | 'SIGSTOP' }
+  /** Whether the guest's thread runs here, as the guest itself says. */
+  | { readonly type: 'standing' }
   | { readonly type: 'peak' }
   | { readonly type: 'end' };
 
@@ -163,5 +165,6 @@ export type HostReport =
   /** The guest runs at the destination; told again, `whole`, when no page is missing any more. */
   | { readonly type: 'guest-here'; readonly atNs: number; readonly whole: boolean }
   | { readonly type: 'event'; readonly atNs: number; readonly what: string }
+  | { readonly type: 'standing'; readonly runs: boolean }
   | { readonly type: 'peak'; readonly bytes: number }
   | { readonly type: 'failed'; readonly code: string; readonly text: string };

@@ -3,23 +3,22 @@
  * it, since the instants that matter lie microseconds apart.
  *
  *   source       before-commit │ COMMIT │ after-commit │ FINAL │ final-sent … started-heard … ended-recorded
- *   destination  final-heard │ RUNNING │ after-running │ start │ guest-started │ STARTED │ started-sent
+ *   destination  final-heard │ before-running │ RUNNING │ after-running │ start │ guest-started │ STARTED │ started-sent
  *                before-never │ NEVER │ after-never │ NACK
  */
-export const NAMED_POINTS = {
-  source: ['before-commit', 'after-commit', 'final-sent', 'started-heard', 'ended-recorded'],
-  destination: [
-    'final-heard',
-    'before-running',
-    'after-running',
-    'guest-started',
-    'started-sent',
-    'before-never',
-    'after-never',
-  ],
-} as const;
-
-export type NamedPoint = (typeof NAMED_POINTS.source)[number] | (typeof NAMED_POINTS.destination)[number];
+export type NamedPoint =
+  | 'before-commit'
+  | 'after-commit'
+  | 'final-sent'
+  | 'started-heard'
+  | 'ended-recorded'
+  | 'final-heard'
+  | 'before-running'
+  | 'after-running'
+  | 'guest-started'
+  | 'started-sent'
+  | 'before-never'
+  | 'after-never';
 
 export type Passing = (point: NamedPoint) => void;
 

@@ -339,7 +339,7 @@ export class SourceRole {
       case 'send':
         if (action.message.type === 'arm') {
           this.#parts.hurry(true);
-          this.#parts.report({ type: 'phase', phase: 'switchover' });
+          if (this.#orders.holdNs === 0) this.#parts.report({ type: 'phase', phase: 'switchover' });
         }
         if (action.message.type === 'final') {
           this.#control.send(action.message);
@@ -458,6 +458,7 @@ export class SourceRole {
   /** The guest runs on meanwhile. */
   #hold(): void {
     if (this.#orders.holdNs === 0 || this.#breaks > 0) return;
+    this.#parts.report({ type: 'phase', phase: 'switchover' });
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.#orders.holdNs / 1e6);
   }
 

@@ -10,7 +10,17 @@ import { z } from 'zod';
 import { parseDuration, parseRate, parseSize } from '../core/index.js';
 import { parseCut } from './cut-spec.js';
 import { DEFAULT_DIRTY_RATE, parseDirty } from './dirty-spec.js';
-import { ATTACHES, DIRECTIONS, FILLS, MODES, QOS, SITES, SPINS } from './experiment.js';
+import {
+  ATTACHES,
+  DIRECTIONS,
+  FILLS,
+  MODES,
+  NAMED_POINTS,
+  QOS,
+  SIGNALS,
+  SITES,
+  SPINS,
+} from './experiment.js';
 import { FIBER_KEYS } from './fiber-keys.js';
 import {
   address,
@@ -135,6 +145,10 @@ export const EXPERIMENT_KEYS = z
     'test-hooks': z
       .strictObject({
         'corrupt-page': integer(0, 2 ** 20 - 1, 'Flip a byte of this page in flight').optional(),
+        'signal-at': z
+          .strictObject({ site: z.enum(SITES), point: z.enum(NAMED_POINTS), signal: z.enum(SIGNALS) })
+          .optional()
+          .describe('Send a host this signal when it passes this point of the move'),
         'hide-page': integer(0, 2 ** 20 - 1, 'Keep this page out of every harvest').optional(),
       })
       .optional()

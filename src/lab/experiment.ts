@@ -23,6 +23,22 @@ export const SPINS = ['deadline', 'always', 'never'] as const;
 export const MODES = ['precopy', 'postcopy', 'hybrid'] as const;
 /** Phases of a move in which the fiber can be cut. */
 export const CUT_PHASES = ['precopy', 'switchover', 'postcopy'] as const;
+/** Points of a move at which a test may send a host a signal (host/named-points.ts). */
+export const NAMED_POINTS = [
+  'before-commit',
+  'after-commit',
+  'final-sent',
+  'started-heard',
+  'ended-recorded',
+  'final-heard',
+  'before-running',
+  'after-running',
+  'guest-started',
+  'started-sent',
+  'before-never',
+  'after-never',
+] as const;
+export const SIGNALS = ['SIGKILL', 'SIGSTOP'] as const;
 export const SITES = ['a', 'b'] as const;
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
 
@@ -111,6 +127,10 @@ export const EXPERIMENT_SCHEMA = z.object({
   testHooks: z
     .object({
       corruptPage: count('Flip a byte of this pfn in flight, in the last round that carries it').optional(),
+      signalAt: z
+        .object({ site: z.enum(SITES), point: z.enum(NAMED_POINTS), signal: z.enum(SIGNALS) })
+        .describe('A host gets this signal when it passes this point of the move')
+        .optional(),
       hidePage: count('Keep this pfn out of every harvest, as a faulty dirty log would').optional(),
     })
     .optional()

@@ -44,6 +44,8 @@ const CLIENT_PROCESS = new URL('./client/client-process.js', import.meta.url);
 const PATIENCE_MS = 30_000;
 /** Within this time the fabric has cut a fiber. */
 const CUT_HOLD_NS = 100_000_000;
+/** A living host says within this time whether its guest runs. */
+const ANSWER_MS = 2000;
 /** What a host that dies has sent or written is known after so long. */
 const DEATH_SLACK_MS = 100;
 /** A source that is told to cancel answers within this time, unless it cannot any more. */
@@ -189,6 +191,13 @@ export class Lab {
     };
     const finished = source.next('source-finished');
     const migrationId = randomBytes(16).toString('hex');
+    const { signalAt } = testHooks ?? {};
+    if (signalAt !== undefined)
+      this.#hosts[signalAt.site]!.send({
+        type: 'signal-at',
+        point: signalAt.point,
+        signal: signalAt.signal,
+      });
     this.#mark('lab', `migration ${index} from ${from} to ${to} ordered`);
     source.send({
       type: 'migrate',
@@ -223,6 +232,7 @@ export class Lab {
       missing,
       bytesOnWire: vmotionBytes(after, from) - vmotionBytes(before, from),
       clients,
+      copiesRunning: await this.#copiesRunning(),
     };
     const result = migrationResult(report ?? noReport(startNs, rounds), context);
     const end = endByDeath({
@@ -281,6 +291,21 @@ export class Lab {
     }
     await sleep(DEATH_SLACK_MS); // what a dying host has said may still be under way
     return last;
+  }
+
+  async #copiesRunning(): Promise<number | null> {
+    const living = Object.values(this.#hosts).filter((h) => h.alive);
+    const runs = await Promise.all(
+      living.map((h) =>
+        within(ANSWER_MS, [
+          h.ask({ type: 'standing' }, 'standing').then(
+            (r) => r.runs,
+            () => false,
+          ),
+        ]),
+      ),
+    );
+    return runs.includes(undefined) ? null : runs.filter(Boolean).length;
   }
 
   #recordsPath(site: Site): string {

@@ -116,7 +116,8 @@ function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experime
   const hooks = keys['test-hooks'];
   if (hooks === undefined) return null;
   const pages = keys.guest.memory / PAGE_SIZE;
-  for (const [name, pfn] of Object.entries(hooks)) {
+  for (const name of ['corrupt-page', 'hide-page'] as const) {
+    const pfn = hooks[name];
     if (pfn === undefined || pfn < pages) continue;
     refuse(
       ['test-hooks', name],
@@ -125,10 +126,11 @@ function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experime
       `choose one in 0..${pages - 1}`,
     );
   }
-  const { 'corrupt-page': corruptPage, 'hide-page': hidePage } = hooks;
+  const { 'corrupt-page': corruptPage, 'hide-page': hidePage, 'signal-at': signalAt } = hooks;
   return {
     ...(corruptPage === undefined ? {} : { corruptPage }),
     ...(hidePage === undefined ? {} : { hidePage }),
+    ...(signalAt === undefined ? {} : { signalAt }),
   };
 }
 

@@ -167,6 +167,11 @@ const MIGRATION_SCHEMA = z.object({
       '8 · bytesOnWire over the time the rounds took, bits per second: comparable to the rate of the link',
     ),
   framesForwarded: count('Frames for the guest that reached the source after the pause and were sent on'),
+  copiesRunning: count(
+    'Living hosts on which the guest ran when the move was over; null when not all answered',
+  )
+    .nullable()
+    .default(null),
   linkBreaks: count('Times that the links of the move broke and were dialled again').default(0),
   pagesResent: count('Pages sent again over new links, since they had not come').default(0),
   memoryIdentical: z

@@ -25,7 +25,7 @@ const CODE = 'VMOTION_CONNECTION_LOST';
 export function connectionLost(s: SourceState, text: string): void {
   if (!s.connected) return;
   s.connected = false;
-  s.asked = false;
+  s.asked = s.finalSent = false;
   if (s.lostSinceNs < 0) {
     s.lostSinceNs = s.nowNs;
     s.note(CODE, `${text}, in phase ${s.phase}`);

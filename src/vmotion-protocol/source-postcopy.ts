@@ -10,7 +10,8 @@ import type { SourceState } from './source-state.js';
 /** It runs at the destination: nothing kept for its return is needed any more. */
 export function startedThere(s: SourceState): void {
   s.reportFrames();
-  s.frames.takeAll();
+  // What came while nobody was there to take it. What was on its way when the link broke may have arrived: it is not doubled.
+  for (const frame of s.frames.takeAll().slice(s.framesForwarded)) forward(s, frame);
   if (!s.incomplete) return guestIsAway(s);
   s.enter('serving', s.options.timers.servingAlarmNs);
 }
@@ -35,4 +36,9 @@ export function alarm(s: SourceState): void {
   s.deadlineNs = s.nowNs + s.options.timers.servingAlarmNs;
   const link = s.connected ? 'the link stands' : 'the link is broken';
   s.note('VMOTION_POSTCOPY_STALLED', `pages are still being served, ${link}: the guest may be stalled`);
+}
+
+/** Group frames reach the destination by the bridge anyway; here they are kept for a NACK only. */
+export function forward(s: SourceState, frame: Uint8Array): void {
+  if ((frame[0]! & 1) === 0) s.send({ type: 'frame', bytes: frame });
 }

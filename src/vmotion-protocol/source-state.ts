@@ -27,6 +27,10 @@ export class SourceState {
   lostSinceNs = -1;
   /** ASK has left over the connection that stands. */
   asked = false;
+  /** FINAL has left over the connection that stands: late frames may follow it. */
+  finalSent = false;
+  /** Of the late frames that are kept, oldest first, how many were forwarded. */
+  framesForwarded = 0;
   deadlineNs = NEVER_NS;
   precopyEndNs = NEVER_NS;
   /** Of the step in hand. */

@@ -10,7 +10,7 @@ import { takePages } from './page-heat.js';
 import { encodePageSet } from './page-set-codec.js';
 import { pausePartsOf } from './pause-parts.js';
 import type { SourceEvent } from './source-contract.js';
-import { resume, serve, startedThere } from './source-postcopy.js';
+import { forward, resume, serve, startedThere } from './source-postcopy.js';
 import { beginRound, decide, reportRound } from './source-rounds.js';
 import type { SourceState } from './source-state.js';
 import { giveUp, recordEnd, unexpected } from './source-way-back.js';
@@ -117,6 +117,8 @@ function sendFinal(s: SourceState): void {
   if (missing.next(0) >= 0) serve(s, missing, s.hot);
   // Frames held so far follow FINAL: before it they would only have delayed it.
   for (const frame of s.frames.frames) forward(s, frame);
+  s.finalSent = true;
+  s.framesForwarded = s.frames.frames.length;
 }
 
 export function lateFrame(s: SourceState, bytes: Uint8Array): void {
@@ -133,7 +135,9 @@ export function lateFrame(s: SourceState, bytes: Uint8Array): void {
     case 'committed':
     case 'in-doubt': {
       const copy = s.frames.push(bytes);
-      if (copy !== null) forward(s, copy);
+      if (copy === null || !s.finalSent) break;
+      forward(s, copy);
+      s.framesForwarded++;
       break;
     }
     case 'serving':
@@ -144,11 +148,6 @@ export function lateFrame(s: SourceState, bytes: Uint8Array): void {
     default: // the guest runs here, or the frame came too late to matter
       break;
   }
-}
-
-/** Group frames reach the destination by the bridge anyway; here they are kept for a NACK only. */
-function forward(s: SourceState, frame: Uint8Array): void {
-  if ((frame[0]! & 1) === 0) s.send({ type: 'frame', bytes: frame });
 }
 
 export function started(s: SourceState, m: Started): void {

@@ -68,6 +68,7 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
     bytesOnWire: 231_000_000,
     throughputBps: 5.36e9,
     framesForwarded: 2,
+    copiesRunning: 1,
     linkBreaks: 0,
     pagesResent: 0,
     memoryIdentical: true,

@@ -854,6 +854,19 @@ test('FINAL was lost, and the destination has decided nothing: the flight and FI
     .expect('record ENDED', 'release-guest');
 });
 
+test('frames that came between ASK and FINAL were forwarded twice; those of the outage, when STARTED was lost, never', () => {
+  const s = toCommitted(make()).give(late(1)).expect('send frame 1').give(LOST).give(late(2)).expect();
+  s.give(BACK).give(late(3)).expect();
+  s.give(got({ type: 'answer', migrationId: ID, verdict: 'undecided' })).give(lacksAllBut(3));
+  s.give(late(4)).expect().give(sent(4, 1));
+  s.expect('send final', 'send frame 1', 'send frame 2', 'send frame 3', 'send frame 4');
+  s.give(late(5)).expect('send frame 5');
+  const t = toCommitted(make()).give(late(1)).give(LOST).give(late(2)).give(late(3, true)).give(BACK);
+  t.at(51 * MS)
+    .give(STARTED)
+    .expect('send frame 2', 'record ENDED', 'release-guest', 'send resume');
+});
+
 test('STARTED was lost and is said again: the proof follows over the new link', () => {
   const s = toCommitted(make()).give(LOST).give(BACK).expect('send ask');
   s.at(51 * MS)
