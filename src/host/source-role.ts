@@ -543,7 +543,7 @@ export class SourceRole {
     this.finished = true;
     this.#forwarding = false;
     if (this.#tracking) this.#parts.guest.dirtyLog.stop();
-    this.#control.flush();
+    if (!this.#lost) this.#control.flush();
     this.#control.close();
     for (const link of this.#streams) link.close();
     this.#served = this.#servedPages();

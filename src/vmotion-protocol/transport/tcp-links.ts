@@ -57,7 +57,9 @@ class TcpLink implements Link {
     setTcpUserTimeout(fd, USER_TIMEOUT_MS);
   }
 
+  // A closed link's descriptor may be somebody else's by now: it must not be touched again.
   send(chain: Chain): boolean {
+    if (this.#closed) return false;
     while (chain.bytes > 0) {
       const asked = this.#fill(chain);
       const n = this.#iov.writeTo(this.fd);
@@ -73,6 +75,7 @@ class TcpLink implements Link {
   }
 
   receive(chain: Chain): number {
+    if (this.#closed) return -1;
     let moved = 0;
     while (chain.bytes > 0) {
       const asked = this.#fill(chain);
@@ -91,11 +94,11 @@ class TcpLink implements Link {
   }
 
   keepShallow(): void {
-    setTcpBacklog(this.fd, SHALLOW_BYTES);
+    if (!this.#closed) setTcpBacklog(this.fd, SHALLOW_BYTES);
   }
 
   writable(): boolean {
-    return (this.#polls.ready(this.slot) & POLLOUT) !== 0;
+    return !this.#closed && (this.#polls.ready(this.slot) & POLLOUT) !== 0;
   }
 
   close(): void {
