@@ -7,7 +7,7 @@
  *     ▼               ▼                      │ FINAL and the final flight, in either order
  *    over            over                    ▼
  *                                        verifying ─ok─► loading ─state-loaded─► deciding
- *          ABORT, lost, violation,           │              │                       │ RUNNING recorded
+ *          ABORT, violation,                 │              │                       │ RUNNING recorded
  *          timeout before FINAL is whole     │ differs      │ refused               ▼
  *               │                            ▼              ▼                    starting ─guest-started─► announce,
  *               └─────────────────────► renouncing ◄── RUNNING not recorded ──┘                        STARTED
@@ -18,6 +18,7 @@
  *                                                                                    ▲     COMPLETE              │
  *                                                                                    └───────────────────────────┘
  *
+ * A lost connection changes no state from `receiving` on: what came is kept, and the source comes back (`destination-link.ts`).
  * In `filling` the guest runs and waits for pages that it touches. Nothing ends that but the last page: a lost
  * connection raises an alarm, and over a new one RESUME is answered with LACKS.
  * Once FINAL and its pages are whole, the connection is of no account: the source has committed, so the

@@ -22,7 +22,9 @@
  *                                                                                                                ▼
  *                                                                                              over ◄─HASHES─ proving
  *
- * Up to `committing` any loss, timeout, cancel or violation leads back: ABORT, the guest resumes, over. If
+ * From `round` to `final-flight` a lost connection leads to `reconnecting`, with the guest running, and from there over a
+ * new one back to `round`; `source-link.ts` has it, and what the states behind `committed` do then.
+ * Up to `committing` any other loss, timeout, cancel or violation leads back: ABORT, the guest resumes, over. If
  * COMMIT is just being written then, the guest resumes at once all the same (without FINAL nobody else can
  * start it) and `withdrawing` waits for the record, to close it with ENDED. From `committed` on the
  * guest resumes only on the destination's NEVER.
