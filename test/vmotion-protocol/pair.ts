@@ -42,7 +42,7 @@ const LOCAL_NS = 10 * US;
 /** A cut is noticed so much later. */
 const NOTICE_NS = 2 * MS;
 /** A destination waits no longer for its source: virtual time costs real time too. */
-const ABSENT_NS = 1000 * MS;
+const ABSENT_NS = 200 * MS;
 
 export type Side = 'a' | 'b';
 
