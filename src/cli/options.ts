@@ -87,6 +87,11 @@ const KEY_OPTIONS: readonly KeyOption[] = [
     path: ['migration', 'max-rounds'],
     text: 'pre-copy rounds at most (default: 30)',
   },
+  {
+    flags: '--cut <time@phase>',
+    path: ['migration', 'cut'],
+    text: 'cut the fiber in each move: 5s@precopy, 5s@switchover or 5s@postcopy',
+  },
   { flags: '--qos <order>', path: ['migration', 'qos'], text: 'guest-first or none (default: guest-first)' },
   {
     flags: '--insecure',

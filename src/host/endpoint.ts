@@ -10,7 +10,7 @@
  */
 
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import type { WorkloadGuest } from '../guest/memory/index.js';
+import { RUNNING, type WorkloadGuest } from '../guest/memory/index.js';
 import { type Doorbell, dropPages, nowNs, POLLIN, type PollSet, sharpenTimers } from '../sys/index.js';
 import type { RefusalCounts } from '../vmotion-protocol/index.js';
 import {
@@ -29,6 +29,7 @@ import type { HostOrders, HostReport, HostRequest } from './ipc.js';
 import type { GuestKeeper, KeptGuest } from './kept-guest.js';
 import { notePeerStore } from './key-file.js';
 import { canCatchFaults } from './missing-memory.js';
+import { type Passing, signalAt } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { RecoveredGuest } from './recovered-guest.js';
@@ -77,6 +78,7 @@ export class Endpoint {
   #recovered: RecoveredGuest | null = null;
   readonly #catchesFaults = canCatchFaults();
   #stopping = false;
+  #passing: Passing = () => {};
 
   constructor(parts: EndpointParts) {
     this.#parts = parts;
@@ -156,6 +158,7 @@ export class Endpoint {
           onAccepted: (storeId) =>
             notePeerStore(hostFilesOf(orders.recordsPath).keys, request.orders.migrationId, storeId),
           keeper: this.#parts.keeper,
+          passing: (point) => this.#passing(point),
           onPaused: () => this.#announcements.cancel(),
           onReleased: () => {
             this.#guestHere = false;
@@ -176,6 +179,16 @@ export class Endpoint {
         break;
       case 'refusals':
         report({ type: 'refusals', counts: this.#parts.refusals });
+        break;
+      case 'signal-at':
+        this.#passing = signalAt(request.point, request.signal);
+        break;
+      case 'standing':
+        report({ type: 'standing', runs: guest.control.state === RUNNING });
+        break;
+      case 'resolve':
+        if (this.#source?.migrationId === request.migrationId)
+          this.#source.resolve(request.verdict, request.text);
         break;
       case 'end':
         this.#stopping = true;
@@ -215,17 +228,20 @@ export class Endpoint {
     const id = Buffer.from(preamble.migrationId).toString('hex');
     if (preamble.kind === 'demand') {
       if (this.#destination?.migrationId !== id) return link.close();
-      this.#destination.addDemandLink(link);
+      this.#destination.addDemandLink(link, preamble.attempt);
       return;
     }
     if (preamble.kind === 'pages') {
       if (this.#destination?.migrationId !== id) return link.close();
-      this.#destination.addStream(link, preamble.stream);
+      this.#destination.addStream(link, preamble.stream, preamble.attempt);
       return;
     }
     const { guest, table, records, poller, report, orders } = this.#parts;
-    if (this.#destination !== null) return link.close();
-    this.#destination = new DestinationRole(new ControlChannel(link, poller), id, {
+    const control = new ControlChannel(link, poller);
+    if (this.#destination?.migrationId === id) return this.#destination.reconnect(control, preamble.attempt);
+    if (this.#destination?.lost) this.#destination.supersede('another migration was offered');
+    if (this.#destination !== null && !this.#destination.finished) return link.close();
+    this.#destination = new DestinationRole(control, preamble.attempt, id, {
       guest,
       guestName: orders.guest.name,
       announcements: this.#announcements,
@@ -238,6 +254,7 @@ export class Endpoint {
       report,
       hurry,
       refusal: this.#refusal(),
+      passing: (point) => this.#passing(point),
       dropMemory: () => this.#dropMemory(),
       onRunning: () => {
         this.#guestHere = true;

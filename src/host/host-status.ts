@@ -38,7 +38,7 @@ export class HostStatusKeeper {
     } else if (report.type === 'ready' && report.doubt?.memory === 'kept') {
       this.#state = 'in-doubt';
       this.#migrationId = report.doubt.migrationId;
-    } else if (report.type === 'destination-finished' && report.outcome === 'running') {
+    } else if (report.type === 'guest-here') {
       this.#state = 'running';
     }
   }

@@ -6,6 +6,7 @@ import type { DirtyOptions, FillKind } from '../guest/index.js';
 import type { MigrationMode, PauseInstants, RefusalCounts, StartedTimes } from '../vmotion-protocol/index.js';
 import type { RunKey } from '../vmotion-protocol/transport/index.js';
 import type { MissingFigures } from './missing-memory.js';
+import type { NamedPoint } from './named-points.js';
 import type { Durability } from './records.js';
 import type { TransportFigures } from './transport-figures.js';
 
@@ -83,6 +84,8 @@ export interface MigrationOrders {
   readonly limitNs: number;
   /** Whether all memory is compared page by page when the guest has moved. */
   readonly verify: boolean;
+  /** How long the pause is put off once, so that a fiber that is to be cut in the switchover is cut by then; else 0. */
+  readonly holdNs: number;
   /** Test hook: a byte of this page is changed on its way; null for none. */
   readonly corruptPfn: number | null;
   /** Test hook: this page is kept out of every harvest, as a faulty dirty log would; null for none. */
@@ -102,6 +105,10 @@ export type HostRequest =
       readonly verdict: 'ask' | 'running' | 'never';
       readonly text: string;
     }
+  /** Test hook: the host gets this signal when it passes the point. */
+  | { readonly type: 'signal-at'; readonly point: NamedPoint; readonly signal: 'SIGKILL' | 'SIGSTOP' }
+  /** Whether the guest's thread runs here, as the guest itself says. */
+  | { readonly type: 'standing' }
   | { readonly type: 'peak' }
   /** Asks what the record layer has turned away. */
   | { readonly type: 'refusals' }
@@ -159,6 +166,10 @@ export interface SourceReport {
   readonly served: ServedPages | null;
   readonly transport: TransportFigures | null;
   readonly framesForwarded: number;
+  /** Times that links which carried pages broke and were dialled again. */
+  readonly linkBreaks: number;
+  /** Pages given to links that broke, and sent again since they had not come. */
+  readonly pagesResent: number;
   readonly memoryIdentical: boolean | null;
   /** Pages whose hashes differed, when they were compared. */
   readonly pagesDiffering: number;
@@ -193,7 +204,10 @@ export type HostReport =
       /** Packets that parity gave back. */
       readonly parityUsed: number;
     }
+  /** The guest runs at the destination; told again, `whole`, when no page is missing any more. */
+  | { readonly type: 'guest-here'; readonly atNs: number; readonly whole: boolean }
   | { readonly type: 'event'; readonly atNs: number; readonly what: string }
+  | { readonly type: 'standing'; readonly runs: boolean }
   | { readonly type: 'peak'; readonly bytes: number }
   /** Null of a host that talks in clear. */
   | { readonly type: 'refusals'; readonly counts: RefusalCounts | null }

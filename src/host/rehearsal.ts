@@ -181,6 +181,7 @@ class Rehearsal {
       records: this.#records,
       transport: this.#transport,
       hurry: () => {},
+      passing: () => {},
       report: (r: HostReport) => {
         if (r.type === 'source-finished' && r.report.outcome === 'completed' && r.report.memoryIdentical)
           this.good++;
@@ -197,6 +198,7 @@ class Rehearsal {
         maxRounds: 4,
         limitNs: LIMIT_NS,
         verify: true,
+        holdNs: 0,
         corruptPfn: null,
         hiddenPfn: null,
       },
@@ -213,10 +215,10 @@ class Rehearsal {
     );
     let incoming: DestinationRole | null = null;
     const takeIn = (link: Link): void => {
-      const { kind, stream } = readPreamble(link);
-      if (kind === 'pages') return incoming?.addStream(link, stream);
-      if (kind === 'demand') return incoming?.addDemandLink(link);
-      incoming = new DestinationRole(new ControlChannel(link, far), migrationId, {
+      const { kind, stream, attempt } = readPreamble(link);
+      if (kind === 'pages') return incoming?.addStream(link, stream, attempt);
+      if (kind === 'demand') return incoming?.addDemandLink(link, attempt);
+      incoming = new DestinationRole(new ControlChannel(link, far), attempt, migrationId, {
         ...common,
         poller: far,
         guest: target,

@@ -31,6 +31,8 @@ export function bareSourceReport(
     finalZeroPages: 0,
     finalBytes: 0,
     served: null,
+    linkBreaks: 0,
+    pagesResent: 0,
     transport: null,
     framesForwarded: 0,
     memoryIdentical: null,

@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { parseDuration, parseRate, parseSize } from '../core/index.js';
+import { parseCut } from './cut-spec.js';
 import { DEFAULT_DIRTY_RATE, parseDirty } from './dirty-spec.js';
 import {
   ATTACHES,
@@ -16,7 +17,9 @@ import {
   DURABLES,
   FILLS,
   MODES,
+  NAMED_POINTS,
   QOS,
+  SIGNALS,
   SITES,
   SPINS,
   TRANSPORTS,
@@ -137,6 +140,13 @@ export const EXPERIMENT_KEYS = z
         limit: quantity(parseDuration, '1s', '24h', 'Pre-copy at most; then the guest stays').prefault(
           '2min',
         ),
+        cut: read(parseCut, 'Cut the fiber in the middle of each move: TIME@PHASE').optional(),
+        doubt: quantity(
+          parseDuration,
+          '0s',
+          '24h',
+          'How long the run waits for a doubt to be settled',
+        ).prefault('30s'),
         qos: z.enum(QOS).default('guest-first').describe('Which frames go first at the fiber'),
         insecure: z
           .boolean()
@@ -178,6 +188,10 @@ export const EXPERIMENT_KEYS = z
     'test-hooks': z
       .strictObject({
         'corrupt-page': integer(0, 2 ** 20 - 1, 'Flip a byte of this page in flight').optional(),
+        'signal-at': z
+          .strictObject({ site: z.enum(SITES), point: z.enum(NAMED_POINTS), signal: z.enum(SIGNALS) })
+          .optional()
+          .describe('Send a host this signal when it passes this point of the move'),
         'hide-page': integer(0, 2 ** 20 - 1, 'Keep this page out of every harvest').optional(),
       })
       .optional()

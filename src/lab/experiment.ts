@@ -24,6 +24,24 @@ export const DURABLES = ['process', 'disk'] as const;
 export const MODES = ['precopy', 'postcopy', 'hybrid'] as const;
 export const TRANSPORTS = ['auto', 'tcp', 'udp'] as const;
 export const CONGESTIONS = ['auto', 'bbr', 'cubic', 'fixed'] as const;
+/** Phases of a move in which the fiber can be cut. */
+export const CUT_PHASES = ['precopy', 'switchover', 'postcopy'] as const;
+/** Points of a move at which a test may send a host a signal (host/named-points.ts). */
+export const NAMED_POINTS = [
+  'before-commit',
+  'after-commit',
+  'final-sent',
+  'started-heard',
+  'ended-recorded',
+  'final-heard',
+  'before-running',
+  'after-running',
+  'guest-started',
+  'started-sent',
+  'before-never',
+  'after-never',
+] as const;
+export const SIGNALS = ['SIGKILL', 'SIGSTOP'] as const;
 export const SITES = ['a', 'b'] as const;
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
 
@@ -99,6 +117,15 @@ export const EXPERIMENT_SCHEMA = z.object({
     pauseTargetNs: ns('Pre-copy stops when the predicted pause is at most this'),
     maxRounds: count('Pre-copy rounds before the switchover is made regardless'),
     limitNs: ns('Longest pre-copy before the move is given up and the guest stays'),
+    cut: z
+      .object({
+        phase: z.enum(CUT_PHASES).describe('When'),
+        durationNs: ns('For how long'),
+      })
+      .nullable()
+      .default(null)
+      .describe('The fiber is down, both ways, once in each move'),
+    doubtNs: ns('How long a run waits for a doubt to be settled').default(30_000_000_000),
     qos: z.enum(QOS).describe('Whether guest and client frames go ahead of vMotion at the fiber'),
     secure: z.boolean().default(false).describe('Whether the hosts authenticate and encrypt'),
     durable: z.enum(DURABLES).default('process').describe('What the records of a switchover survive'),
@@ -126,6 +153,10 @@ export const EXPERIMENT_SCHEMA = z.object({
   testHooks: z
     .object({
       corruptPage: count('Flip a byte of this pfn in flight, in the last round that carries it').optional(),
+      signalAt: z
+        .object({ site: z.enum(SITES), point: z.enum(NAMED_POINTS), signal: z.enum(SIGNALS) })
+        .describe('A host gets this signal when it passes this point of the move')
+        .optional(),
       hidePage: count('Keep this pfn out of every harvest, as a faulty dirty log would').optional(),
     })
     .optional()

@@ -6,6 +6,7 @@
  * that each can be checked against the other. What is pure has moved to `result-parts.ts`.
  */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
@@ -14,6 +15,7 @@ import { fiberWarnings } from '../fiber/index.js';
 import {
   bareSourceReport,
   CIPHER_NAME,
+  decodeRecords,
   findHosts,
   guestsOf,
   HOST_PROCESS,
@@ -42,7 +44,9 @@ import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
 import { rawSocketBuilt } from './client/raw-socket.js';
 import type { Experiment, Site } from './experiment.js';
+import { FiberCut } from './fiber-cut.js';
 import { MemoryBacking } from './memory-backing.js';
+import { endByDeath, type MoveEvidence } from './move-end.js';
 import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
 import { clientResult, MODE_NAMES, migrationResult } from './result-parts.js';
@@ -71,6 +75,16 @@ interface GuestPort {
   readonly farFd: number;
   readonly fabricPort: number;
 }
+/** Within this time the fabric has cut a fiber. */
+const CUT_HOLD_NS = 100_000_000;
+/** A living host says within this time whether its guest runs. */
+const ANSWER_MS = 2000;
+/** What a host that dies has sent or written is known after so long. */
+const DEATH_SLACK_MS = 100;
+/** A source that is told to cancel answers within this time, unless it cannot any more. */
+const SOURCE_LEARNS_MS = 2000;
+/** A doubt that the hosts settle among themselves is not worth a word. */
+const DOUBT_SILENT_MS = 1000;
 
 type Host = Child<HostRequest, HostReport>;
 type Client = Child<ClientRequest, ClientReply>;
@@ -175,12 +189,16 @@ export class Lab {
     const before = await this.snapshot();
     const startNs = nowNs();
     let announcedNs = 0;
-    let committed = false;
-    let destinationOutcome: string | null = null;
+    let guestThere: MoveEvidence['guestThere'] = 'no';
     let missing: MissingFigures | null = null;
     let parityUsed = 0;
     const rounds: SourceReport['rounds'][number][] = [];
+    const cut =
+      migration.cut === null
+        ? null
+        : new FiberCut(migration.cut, this.#fabric!, (what) => this.#mark('fabric', what));
     source.onReply = (report) => {
+      cut?.heard(report);
       if (report.type === 'phase')
         events.onEvent({ type: 'phase', migration: index, phase: report.phase, from, to });
       if (report.type === 'pages') {
@@ -212,22 +230,29 @@ export class Lab {
         });
       }
       if (report.type === 'event') {
-        if (report.what.includes('COMMIT')) committed = true;
         this.#timeline.push({ atNs: report.atNs, where: `host ${from}`, what: report.what });
       }
     };
     destination.onReply = (report) => {
+      cut?.heard(report);
+      if (report.type === 'guest-here') guestThere = report.whole ? 'whole' : 'lacks-pages';
       if (report.type === 'event')
         this.#timeline.push({ atNs: report.atNs, where: `host ${to}`, what: report.what });
       if (report.type === 'destination-finished') {
         announcedNs = report.announcedNs;
-        destinationOutcome = report.outcome;
         missing = report.missing;
         parityUsed = report.parityUsed;
       }
     };
-    const finished = source.next('source-finished').then((r) => r.report);
+    const finished = source.next('source-finished');
     const migrationId = randomBytes(16).toString('hex');
+    const { signalAt } = testHooks ?? {};
+    if (signalAt !== undefined)
+      this.#hosts[signalAt.site]!.send({
+        type: 'signal-at',
+        point: signalAt.point,
+        signal: signalAt.signal,
+      });
     this.#mark('lab', `migration ${index} from ${from} to ${to} ordered`);
     source.send({
       type: 'migrate',
@@ -241,24 +266,15 @@ export class Lab {
         maxRounds: migration.maxRounds,
         limitNs: migration.limitNs,
         verify: migration.verify,
+        holdNs: migration.cut?.phase === 'switchover' ? CUT_HOLD_NS : 0,
         corruptPfn: testHooks?.corruptPage ?? null,
         hiddenPfn: testHooks?.hidePage ?? null,
       },
     });
-    const limitMs = migration.limitNs / 1e6 + PATIENCE_MS;
-    const ending = new AbortController();
-    const late = sleep(limitMs, null, { signal: ending.signal }).catch(() => null);
-    const report = await Promise.race([finished.catch(() => 'source-died' as const), late.then(() => null)]);
-    ending.abort();
-    if (report === null) {
-      throw new LonghaulError(
-        'LAB_MIGRATION_HANGS',
-        `migration ${index} has not ended after ${Math.round(limitMs / 1000)} s`,
-        {
-          hint: 'raise the limit (migration.limit) if the link is that slow, else report it with the result file',
-        },
-      );
-    }
+    const report = await this.#endOfMove(index, source, destination, finished);
+    await cut?.end();
+    if (cut?.done === false)
+      this.note(`move ${index + 1} had no ${migration.cut!.phase} to cut the fiber in`);
     await this.#eachSession((c) => c.ask({ type: 'mark', what: 'after' }, 'marked'));
     await sleep(settleMs);
     const after = await this.snapshot();
@@ -273,15 +289,87 @@ export class Lab {
       parityUsed,
       bytesOnWire: vmotionBytes(after, from) - vmotionBytes(before, from),
       clients,
+      copiesRunning: await this.#copiesRunning(),
     };
-    if (report !== 'source-died') {
-      const result = migrationResult(report, context);
-      if (report.outcome === 'in-doubt' && !destination.alive) {
-        return { ...result, reason: { code: report.code, text: `${report.text}; host ${to} has died` } };
-      }
-      return result;
+    const died = bareSourceReport('aborted', 'LAB_HOST_DIED', `host ${from} has died`, startNs, nowNs());
+    const result = migrationResult(report ?? { ...died, rounds }, context);
+    const again = source.alive ? null : await this.#afterDeath(from, to);
+    if (again !== null) return { ...result, ...again };
+    const end = endByDeath({
+      from,
+      to,
+      sourceLives: source.alive,
+      destinationLives: destination.alive,
+      decision: decisionOf(this.#recordsPath(to), migrationId),
+      guestThere,
+    });
+    return end === null ? result : { ...result, ...end };
+  }
+
+  /**
+   * Waits until it is known where the guest runs, or until nobody can know. A host that dies is an outcome.
+   * @returns the source's last report; null when it died, or when the guest died with the destination before there was one
+   */
+  async #endOfMove(
+    index: number,
+    source: Host,
+    destination: Host,
+    first: Promise<{ readonly report: SourceReport }>,
+  ): Promise<SourceReport | null> {
+    const { limitNs, cut, doubtNs } = this.#experiment.migration;
+    const destinationDied = destination.ended.then(() => sleep(DEATH_SLACK_MS, null));
+    const limitMs = (limitNs + (cut?.durationNs ?? 0)) / 1e6 + PATIENCE_MS;
+    const settlement = (promise: typeof first) => promise.then((r) => r.report).catch(() => null);
+    let next: Promise<SourceReport | null> | null = settlement(first);
+    const report = await within(limitMs, [next, destinationDied]);
+    if (report === undefined) {
+      throw new LonghaulError(
+        'LAB_MIGRATION_HANGS',
+        `migration ${index} has not ended after ${Math.round(limitMs / 1000)} s`,
+        {
+          hint: 'raise the limit (migration.limit) if the link is that slow, else report it with the result file',
+        },
+      );
     }
-    return this.#sourceDied(context, startNs, rounds, committed, destinationOutcome);
+    // The destination died first: the source may still find out, and say what became of the guest.
+    if (report === null && source.alive) source.send({ type: 'cancel', text: 'the other host has died' });
+    let last = report ?? (await within(SOURCE_LEARNS_MS, [next])) ?? null;
+    next = null;
+    const untilNs = nowNs() + doubtNs;
+    let told = false;
+    while (last?.outcome === 'in-doubt' && nowNs() < untilNs) {
+      next ??= settlement(source.next('source-finished'));
+      const settled = await within(told ? (untilNs - nowNs()) / 1e6 : DOUBT_SILENT_MS, [next]);
+      if (settled !== undefined) {
+        last = settled;
+        next = null;
+      } else if (!told) {
+        told = true;
+        const text = `${last.text}; longhaul host resolve ${GUEST_NAME} --ask|--resume-here|--discard settles it`;
+        this.#hooks.onEvent({ type: 'in-doubt', migration: index, text });
+      }
+    }
+    await sleep(DEATH_SLACK_MS); // what a dying host has said may still be under way
+    return last;
+  }
+
+  async #copiesRunning(): Promise<number | null> {
+    const living = Object.values(this.#hosts).filter((h) => h.alive);
+    const runs = await Promise.all(
+      living.map((h) =>
+        within(ANSWER_MS, [
+          h.ask({ type: 'standing' }, 'standing').then(
+            (r) => r.runs,
+            () => false,
+          ),
+        ]),
+      ),
+    );
+    return runs.includes(undefined) ? null : runs.filter(Boolean).length;
+  }
+
+  #recordsPath(site: Site): string {
+    return join(this.#dir, `host-${site}.records`);
   }
 
   /** Whether the guest can be moved again. */
@@ -368,7 +456,7 @@ export class Lab {
     const peer = this.#stations.find((s) => s.station.role === 'vmk' && s.station.site !== site)!;
     const nic = await this.#guestPort(site);
     const again = this.#hosts[site] !== undefined;
-    const recordsPath = join(this.#dir, `host-${site}.records`);
+    const recordsPath = this.#recordsPath(site);
     const fds = [nic.farFd, (attached.netnsFd ?? attached.farFd)!];
     const host: Host = new Child({ name: `host ${site}`, file: HOST_PROCESS, netnsFd: null, fds });
     this.#hosts[site] = host;
@@ -516,30 +604,17 @@ export class Lab {
     return results;
   }
 
-  /** The source was killed: where the guest is depends on how far the move had come. */
-  async #sourceDied(
-    context: Parameters<typeof migrationResult>[1],
-    startNs: number,
-    rounds: SourceReport['rounds'],
-    committed: boolean,
-    destinationOutcome: string | null,
-  ): Promise<MigrationResult> {
-    await sleep(ROUND_TRIP_SLACK_MS);
-    const runs = destinationOutcome === 'running';
-    const text = `host ${context.from} has died`;
-    const outcome = runs ? 'completed' : 'aborted';
-    const report = bareSourceReport(outcome, 'LAB_HOST_DIED', text, startNs, nowNs());
-    const result = migrationResult({ ...report, rounds }, context);
-    const recovered = this.#backing === null ? null : await this.#recover(context.from);
-    if (recovered !== null) {
-      const [at, ended] = RECOVERED[recovered.outcome] ?? [null, 'in-doubt'];
-      const guestAt = at === null ? null : context[at];
-      const told = { code: 'LAB_HOST_STARTED_AGAIN', text: [text, ...recovered.lines].join('; ') };
-      return { ...result, outcome: ended, guestAt, reason: told };
-    }
-    const reason = { code: report.code, text };
-    if (runs) return { ...result, outcome: 'completed', guestAt: context.to, reason };
-    return { ...result, outcome: committed ? 'in-doubt' : 'lost', guestAt: null, reason };
+  /** A guest in memory that survives its host: the host is started again, and what stood committed there is settled. */
+  async #afterDeath(
+    from: Site,
+    to: Site,
+  ): Promise<Pick<MigrationResult, 'outcome' | 'guestAt' | 'reason'> | null> {
+    const recovered = this.#backing === null ? null : await this.#recover(from);
+    if (recovered === null) return null;
+    const [at, outcome] = RECOVERED[recovered.outcome] ?? [null, 'in-doubt'];
+    const text = [`host ${from} has died`, ...recovered.lines].join('; ');
+    const guestAt = at === null ? null : { from, to }[at];
+    return { outcome, guestAt, reason: { code: 'LAB_HOST_STARTED_AGAIN', text } };
   }
 
   /** Starts a host again over what its process left; a guest that stood committed there is asked about. */
@@ -577,4 +652,20 @@ function vmotionBytes(s: FabricSnapshot, site: Site): number {
   return s.ports
     .filter((p) => p.site === site && p.role === 'vmk')
     .reduce((sum, p) => sum + p.wireBytesIn, 0);
+}
+
+/** The first of these, or undefined when none has settled in time. */
+async function within<T>(ms: number, promises: readonly Promise<T>[]): Promise<T | undefined> {
+  const ending = new AbortController();
+  const late = sleep(Math.max(0, ms), undefined, { signal: ending.signal }).catch(() => undefined);
+  const first = await Promise.race([...promises, late]);
+  ending.abort();
+  return first;
+}
+
+function decisionOf(recordsPath: string, migrationId: string): 'RUNNING' | 'NEVER' | null {
+  for (const { kind, migrationId: id } of decodeRecords(readFileSync(recordsPath)))
+    if ((kind === 'RUNNING' || kind === 'NEVER') && Buffer.from(id).toString('hex') === migrationId)
+      return kind;
+  return null;
 }

@@ -49,6 +49,8 @@ export function resolveExperiment(
       pauseTargetNs: keys.migration['pause-target'],
       maxRounds: keys.migration['max-rounds'],
       limitNs: keys.migration.limit,
+      cut: keys.migration.cut ?? null,
+      doubtNs: keys.migration.doubt,
       qos: keys.migration.qos,
       secure: !keys.migration.insecure,
       durable: keys.migration.durable,
@@ -150,7 +152,8 @@ function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experime
   const hooks = keys['test-hooks'];
   if (hooks === undefined) return null;
   const pages = keys.guest.memory / PAGE_SIZE;
-  for (const [name, pfn] of Object.entries(hooks)) {
+  for (const name of ['corrupt-page', 'hide-page'] as const) {
+    const pfn = hooks[name];
     if (pfn === undefined || pfn < pages) continue;
     refuse(
       ['test-hooks', name],
@@ -159,10 +162,11 @@ function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experime
       `choose one in 0..${pages - 1}`,
     );
   }
-  const { 'corrupt-page': corruptPage, 'hide-page': hidePage } = hooks;
+  const { 'corrupt-page': corruptPage, 'hide-page': hidePage, 'signal-at': signalAt } = hooks;
   return {
     ...(corruptPage === undefined ? {} : { corruptPage }),
     ...(hidePage === undefined ? {} : { hidePage }),
+    ...(signalAt === undefined ? {} : { signalAt }),
   };
 }
 

@@ -126,6 +126,8 @@ export interface MigrationContext {
   /** Wire bytes of vMotion traffic that the fiber took towards the destination. */
   readonly bytesOnWire: number;
   readonly clients: readonly ClientResult[];
+  /** Hosts whose guest runs; null when a living host did not answer. */
+  readonly copiesRunning: number | null;
 }
 
 const OUTCOMES = {
@@ -202,6 +204,9 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
     throughputBps: roundsNs > 0 ? (8e9 * c.bytesOnWire) / roundsNs : 0,
     transport: transportResult(report, c.parityUsed),
     framesForwarded: report.framesForwarded,
+    copiesRunning: c.copiesRunning,
+    linkBreaks: report.linkBreaks,
+    pagesResent: report.pagesResent,
     memoryIdentical: report.memoryIdentical,
     clients: [...c.clients],
   };

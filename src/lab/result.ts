@@ -190,6 +190,13 @@ const MIGRATION_SCHEMA = z.object({
     ),
   transport: TRANSPORT_SCHEMA.nullable().default(null),
   framesForwarded: count('Frames for the guest that reached the source after the pause and were sent on'),
+  copiesRunning: count(
+    'Living hosts on which the guest ran when the move was over; null when not all answered',
+  )
+    .nullable()
+    .default(null),
+  linkBreaks: count('Times that the links of the move broke and were dialled again').default(0),
+  pagesResent: count('Pages sent again over new links, since they had not come').default(0),
   memoryIdentical: z
     .boolean()
     .nullable()

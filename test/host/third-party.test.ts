@@ -33,7 +33,12 @@ async function between(body: (hosts: TwoHosts) => Promise<void>): Promise<void> 
 
 /** A control link as a host without security would open it, with this message on it. */
 function inClear(message: Message): Uint8Array {
-  const preamble = encodePreamble({ kind: 'control', stream: 0, migrationId: Buffer.from(ID, 'hex') });
+  const preamble = encodePreamble({
+    kind: 'control',
+    stream: 0,
+    attempt: 0,
+    migrationId: Buffer.from(ID, 'hex'),
+  });
   return Buffer.concat([preamble, encodeMessage(message)]);
 }
 

@@ -104,6 +104,7 @@ export class TwoHosts {
       maxRounds: 4,
       limitNs: 20e9,
       verify: true,
+      holdNs: 0,
       corruptPfn: null,
       hiddenPfn: null,
     } as const;

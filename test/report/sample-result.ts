@@ -70,6 +70,9 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
     throughputBps: 5.36e9,
     transport: null,
     framesForwarded: 2,
+    copiesRunning: 1,
+    linkBreaks: 0,
+    pagesResent: 0,
     memoryIdentical: true,
     clients: [
       sampleClient({

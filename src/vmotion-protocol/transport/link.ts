@@ -47,6 +47,8 @@ export interface Link {
   figures?(): LinkFigures;
   /** What this link sends beside its bytes, as datagrams, is sealed with these keys. */
   sealDatagrams?(keys: DatagramKeys): void;
+  /** Whether the link broke since nobody listens there: the host lives, its process does not. */
+  readonly refused?: boolean;
   /** Ends the link, in order: what was sent before still arrives. */
   close(): void;
   /** Ends it at once: what is under way may be lost, and nothing is kept for the peer's sake. */

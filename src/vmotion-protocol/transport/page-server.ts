@@ -92,6 +92,11 @@ export class PageServer implements MissingServer {
     return this.#order !== null;
   }
 
+  /** Pages that were to be served and have not been given to a link. */
+  get unserved(): number {
+    return (this.#order?.count ?? 0) + this.#heldPages + this.#urgent.length;
+  }
+
   /** Whether `pump` can go on at once. */
   get eager(): boolean {
     if (this.#order === null) return false;

@@ -31,6 +31,8 @@ export interface RoundSender {
   readonly pagesSent: number;
   readonly zeroPages: number;
   readonly bytes: number;
+  /** Pages of the round in hand, or of the last one, that were given to a link: some may not have arrived. */
+  handedOver(): PageSet;
 }
 
 /** Sends the pages that the guest lacks at the destination, those that it waits for first. */
@@ -39,6 +41,8 @@ export interface MissingServer {
   begin(round: number, pages: PageSet, hot: PageSet | null): void;
   /** Whether there were pages to serve. */
   readonly began: boolean;
+  /** Pages that were to be served and have not been given to a link. */
+  readonly unserved: number;
   /** Whether `pump` can go on at once. */
   readonly eager: boolean;
   /** Answers requests; where `push` is set, sends what nobody has asked for. @returns false when a link is broken */
@@ -63,6 +67,18 @@ export interface RoundReceiver {
   stageFrom(round: number, stage: PageStage): void;
   /** Missing pages may come now. */
   release(): void;
+  /** The control link is a new one: from now on nothing is taken from links of before. */
+  reconnect(control: Link): void;
+  /**
+   * Pages come over new links, from `round` on: what came of it, or of rounds behind it, counts for nothing.
+   * Once pages were staged they all are, since some of them may be missing.
+   * @param hold whether the round behind `round` waits for `release`
+   */
+  takeUp(round: number, hold: boolean): void;
+  /** The last round of which anything came; 0 before the first. */
+  readonly cameRound: number;
+  /** The pages that did not come in that round. */
+  notCome(): PageSet;
   /** Whether something was left waiting by the last `receive`, so that it wants to be called again at once. */
   readonly eager: boolean;
   /** Takes what has come. */

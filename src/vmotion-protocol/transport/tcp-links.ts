@@ -12,6 +12,7 @@ import {
   congestionName,
   connectTcp,
   EAGAIN,
+  ECONNREFUSED,
   EINTR,
   type Endpoint,
   endSending,
@@ -57,6 +58,7 @@ class TcpLink implements Link {
   readonly #polls: PollSet;
   readonly #linger: (fd: number, slot: number) => void;
   #closed = false;
+  refused = false;
 
   constructor(fd: number, polls: PollSet, iov: IoVec, linger: (fd: number, slot: number) => void) {
     this.#linger = linger;
@@ -67,12 +69,15 @@ class TcpLink implements Link {
     setTcpUserTimeout(fd, USER_TIMEOUT_MS);
   }
 
+  // A closed link's descriptor may be somebody else's by now: it must not be touched again.
   send(chain: Chain): boolean {
+    if (this.#closed) return false;
     while (chain.bytes > 0) {
       const asked = this.#fill(chain);
       const n = this.#iov.writeTo(this.fd);
       if (n < 0) {
         const e = errno();
+        if (e === ECONNREFUSED) this.refused = true;
         return e === EAGAIN || e === EINTR;
       }
       chain.drop(n);
@@ -82,6 +87,7 @@ class TcpLink implements Link {
   }
 
   receive(chain: Chain): number {
+    if (this.#closed) return -1;
     let moved = 0;
     while (chain.bytes > 0) {
       const asked = this.#fill(chain);
@@ -89,6 +95,7 @@ class TcpLink implements Link {
       if (n === 0) return moved > 0 ? moved : -1;
       if (n < 0) {
         const e = errno();
+        if (e === ECONNREFUSED) this.refused = true;
         return e === EAGAIN || e === EINTR || moved > 0 ? moved : -1;
       }
       chain.drop(n);
@@ -99,7 +106,7 @@ class TcpLink implements Link {
   }
 
   keepShallow(): void {
-    setTcpBacklog(this.fd, SHALLOW_BYTES);
+    if (!this.#closed) setTcpBacklog(this.fd, SHALLOW_BYTES);
   }
 
   limitRate(rateBps: number): void {
@@ -124,7 +131,7 @@ class TcpLink implements Link {
   }
 
   writable(): boolean {
-    return (this.#polls.ready(this.slot) & POLLOUT) !== 0;
+    return !this.#closed && (this.#polls.ready(this.slot) & POLLOUT) !== 0;
   }
 
   abort(): void {

@@ -6,13 +6,13 @@
  *                       └──► behind `stageFrom`: hashed in the slot, compared where a hash came along (post-copy),
  *                            placed by the stage (UFFDIO_COPY)
  */
-import { PAGE_SIZE } from '../../core/index.js';
+import { PAGE_SIZE, PageSet } from '../../core/index.js';
 import { ENCODING_HASHED, ENCODING_RAW, PageInbox, type PageSink, RECORD_BYTES_MAX } from '../index.js';
 import { newRegion, type Region } from './chain.js';
 import type { Link } from './link.js';
 import type { PageReceiverEvents, PageStage, StagedContent } from './page-receiver.js';
 import type { RoundReceiver } from './page-ways.js';
-import type { UdpLink } from './udp-links.js';
+import { type UdpLink, udpLinkOf } from './udp-links.js';
 
 /** Slots of one chunk: what is in parts at a time is mostly less. */
 const CHUNK_SLOTS = 256;
@@ -21,14 +21,18 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
   readonly #memory: Region;
   readonly #content: StagedContent;
   readonly #events: PageReceiverEvents;
-  readonly #link: UdpLink;
-  readonly #inbox: PageInbox;
+  readonly #pages: number;
+  #link: UdpLink;
+  #inbox: PageInbox;
   readonly #chunks: Region[] = [];
   readonly #views: DataView[] = [];
   readonly #applied: { readonly round: number; readonly pages: number }[] = [];
   #stage: PageStage | null = null;
   #stageFrom = Number.POSITIVE_INFINITY;
   #violation: string | null = null;
+  /** Pages that came in `#cameRound`, the last round of which anything came. */
+  readonly #came: PageSet;
+  #cameRound = 0;
   /** Never: what has come has been taken in with the datagrams. */
   readonly eager = false;
 
@@ -40,6 +44,8 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
     link: UdpLink,
   ) {
     this.#memory = memory;
+    this.#pages = pages;
+    this.#came = new PageSet(pages);
     this.#content = content;
     this.#events = events;
     this.#link = link;
@@ -66,6 +72,32 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
 
   release(): void {
     this.#inbox.holdFrom = Number.POSITIVE_INFINITY;
+  }
+
+  /** What is still under way on the connection of before is not taken any more: it would overwrite what comes now. */
+  reconnect(control: Link): void {
+    this.#inbox.holdFrom = 0;
+    this.#applied.length = 0;
+    this.#link = udpLinkOf(control)!;
+  }
+
+  takeUp(round: number, hold: boolean): void {
+    this.#inbox = new PageInbox(this.#pages, this, round - 1);
+    if (this.#stage !== null) {
+      this.#stageFrom = round;
+      if (hold) this.#inbox.holdFrom = round + 1;
+    }
+    this.begin();
+  }
+
+  get cameRound(): number {
+    return this.#cameRound;
+  }
+
+  notCome(): PageSet {
+    const pages = PageSet.full(this.#pages);
+    pages.subtract(this.#came);
+    return pages;
   }
 
   /** Tells of rounds that have been applied; pages themselves were placed as their datagrams came. */
@@ -106,6 +138,7 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
     if (!staged) {
       this.#memory.bytes.set(chunk.bytes.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
       this.#content.hash(pfn);
+      this.#note(round, pfn);
       return true;
     }
     const announced = hashed ? this.#views[index]! : null;
@@ -114,10 +147,12 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
       return false;
     }
     this.#stage!.place(pfn, 1, chunk, at);
+    this.#note(round, pfn);
     return true;
   }
 
   zero(round: number, pfn: number): void {
+    this.#note(round, pfn);
     if (round >= this.#stageFrom) {
       this.#content.hashZero(pfn);
       this.#stage!.placeZeros(pfn, 1);
@@ -131,5 +166,13 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
 
   roundApplied(round: number, pages: number): void {
     this.#applied.push({ round, pages });
+  }
+
+  #note(round: number, pfn: number): void {
+    if (round > this.#cameRound) {
+      this.#cameRound = round;
+      this.#came.clear();
+    }
+    this.#came.add(pfn);
   }
 }

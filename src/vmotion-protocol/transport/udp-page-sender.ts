@@ -7,7 +7,7 @@
  * A page is read when its turn to leave has come, which is later than with TCP: nothing waits in a socket. When a part
  * of it is lost, it is hashed again: unchanged, only that part is repeated; changed, it goes anew as it is now.
  */
-import { PAGE_SIZE, type PageSet } from '../../core/index.js';
+import { PAGE_SIZE, PageSet } from '../../core/index.js';
 import {
   ENCODING_HASHED,
   ENCODING_RAW,
@@ -36,6 +36,7 @@ export class UdpPageSender implements PageRecords, RoundSender {
   readonly #parity: boolean;
   readonly #hash = newRegion(HASHED_BYTES - PAGE_SIZE);
   readonly #hashView = new DataView(this.#hash.bytes.buffer);
+  readonly #given: PageSet;
   #busy = false;
   #corruptPfn = -1;
   #corrupted: Region | null = null;
@@ -46,6 +47,7 @@ export class UdpPageSender implements PageRecords, RoundSender {
     this.#memory = memory;
     this.#content = content;
     this.#link = link;
+    this.#given = new PageSet(memory.bytes.length / PAGE_SIZE);
     this.#outbox = new PageOutbox(memory.bytes.length / PAGE_SIZE, this);
     link.sendPages(this.#outbox, (pfn) =>
       pfn === this.#corruptPfn ? this.#corrupted!.address : memory.address + pfn * PAGE_SIZE,
@@ -74,6 +76,7 @@ export class UdpPageSender implements PageRecords, RoundSender {
   begin(round: number, pages: PageSet, final: boolean): void {
     this.#link.connection.protect(final && this.#parity);
     this.encoding = ENCODING_RAW;
+    this.#given.clear();
     this.#outbox.begin(round, pages);
     this.#busy = true;
   }
@@ -82,7 +85,12 @@ export class UdpPageSender implements PageRecords, RoundSender {
   serve(round: number, pages: PushedPages, count: number): void {
     this.#link.connection.protect(false);
     this.encoding = ENCODING_HASHED;
+    this.#given.clear();
     this.#outbox.beginWith(round, pages, count);
+  }
+
+  handedOver(): PageSet {
+    return this.#given.clone();
   }
 
   /** Whether everything that was sent has arrived, FINAL included. */
@@ -129,6 +137,7 @@ export class UdpPageSender implements PageRecords, RoundSender {
 
   /** PageRecords. */
   prepare(pfn: number): number {
+    this.#given.add(pfn);
     const zero = this.#content.hash(pfn);
     const recordBytes = this.encoding === ENCODING_HASHED ? HASHED_BYTES : PAGE_SIZE;
     if (pfn === this.#corruptPfn) {

@@ -22,6 +22,8 @@ export class UdpPageServer implements MissingServer {
   readonly #requests: DemandRequests;
   #armed: { readonly round: number; readonly pages: PageSet; readonly hot: PageSet | null } | null = null;
   #serving = false;
+  /** Of the pages to be served. */
+  #count = 0;
 
   pagesDemanded = 0;
   pagesAgain = 0;
@@ -43,11 +45,16 @@ export class UdpPageServer implements MissingServer {
 
   begin(round: number, pages: PageSet, hot: PageSet | null): void {
     this.#armed = { round, pages, hot };
+    this.#count = pages.count();
     this.#serving = false;
   }
 
   get began(): boolean {
     return this.#armed !== null;
+  }
+
+  get unserved(): number {
+    return this.#serving ? this.#count - this.#sender.handedOver().count() : this.#count;
   }
 
   get eager(): boolean {
@@ -85,9 +92,8 @@ export class UdpPageServer implements MissingServer {
 
   #serve(): void {
     const { round, pages, hot } = this.#armed!;
-    const count = pages.count();
     this.#serving = true;
-    this.#sender.serve(round, new PushedPages(new PushOrder(pages, hot)), count);
+    this.#sender.serve(round, new PushedPages(new PushOrder(pages, hot)), this.#count);
   }
 
   /** A page that was pushed already is on its way: it is not sent twice. A pfn beyond the memory is nobody's page. */

@@ -57,7 +57,9 @@ export class PageInbox {
   stale = 0;
   refused = 0;
 
-  constructor(pages: number, sink: PageSink) {
+  /** @param applied rounds that were applied over earlier connections */
+  constructor(pages: number, sink: PageSink, applied = 0) {
+    this.#applied = applied;
     this.#pages = pages;
     this.#sink = sink;
     this.#complete = new Uint32Array(pages);

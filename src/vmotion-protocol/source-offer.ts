@@ -1,0 +1,65 @@
+/**
+ * The source's first words: the offer, and the round trips that are measured before the first round.
+ *
+ *   idle ─start─► offering ─ACCEPT─► probing ─PONGs─► tracking
+ */
+import { formatNs, PAGE_SIZE } from '../core/index.js';
+import { type Accept, PROTOCOL_VERSION } from './messages.js';
+import type { SourceState } from './source-state.js';
+import { fail } from './source-trouble.js';
+import { unexpected } from './source-way-back.js';
+
+export function offer(s: SourceState): void {
+  const { migrationId, guest, epoch, pages, streams, storeId } = s.options;
+  s.enter('offering', s.options.timers.acceptNs);
+  s.send({
+    type: 'offer',
+    version: PROTOCOL_VERSION,
+    migrationId,
+    guest,
+    epoch,
+    mode: s.options.mode,
+    pages,
+    pageSize: PAGE_SIZE,
+    streams,
+    storeId,
+    stateBytesMax: s.options.stateBytesMax,
+  });
+}
+
+export function accepted(s: SourceState, m: Accept): void {
+  const { major, minor } = m.version;
+  if (major !== PROTOCOL_VERSION.major || minor > PROTOCOL_VERSION.minor) {
+    const text = `the peer accepts with version ${major}.${minor}, which was not offered`;
+    return fail(s, 'VMOTION_VERSION', text);
+  }
+  const { mode } = s.options;
+  if (m.mode !== mode) {
+    if (mode !== 'hybrid' || m.mode !== 'pre-copy')
+      return fail(s, 'VMOTION_MODE', `the peer accepts mode ${m.mode}, ${mode} was offered`);
+    s.note('VMOTION_MODE', 'the destination cannot catch missing pages: pre-copy in place of hybrid');
+  }
+  s.log.mode = m.mode;
+  s.peerStoreId = m.storeId;
+  s.enter('probing', s.options.timers.pongNs);
+  ping(s);
+}
+
+function ping(s: SourceState): void {
+  s.deadlineNs = s.nowNs + s.options.timers.pongNs;
+  s.pingNs = s.nowNs;
+  s.send({ type: 'ping', seq: s.rttsNs.length });
+}
+
+export function pong(s: SourceState, seq: number): void {
+  if (seq !== s.rttsNs.length) return unexpected(s, 'pong');
+  s.rttsNs.push(s.nowNs - s.pingNs);
+  if (s.rttsNs.length < s.options.probes) return ping(s);
+  s.log.rttsMeasured(s.rttsNs);
+  const { rttMinNs: minNs, rttMedianNs: medianNs } = s.log;
+  const text = `round trip ${formatNs(minNs)} at least, ${formatNs(medianNs)} in the median`;
+  s.do({ type: 'report', event: { type: 'rtt', atNs: s.nowNs, minNs, medianNs, text } });
+  // The harvest before the first round starts the dirty log: what is written from here on is sent again.
+  s.enter('tracking', s.options.timers.localNs);
+  s.do({ type: 'harvest' });
+}
