@@ -48,56 +48,59 @@ for (const attach of ['netns', 'loopback'] as const) {
   for (const mode of ['precopy', 'hybrid', 'postcopy'] as const) {
     test.when(
       lack ?? (mode === 'precopy' ? null : missingLack),
-      `${attach}, ${mode}: one packet in a hundred lost, there and back, memory identical`,
+      `${attach}, ${mode}: one packet in a hundred lost, memory identical`,
       async () => {
         const result = await run({
           attach,
           fiber: { loss: '1%' },
-          migration: { ...quick, transport: 'udp', mode, repeat: 2 },
+          migration: { ...quick, transport: 'udp', mode },
         });
-        assert.is(result.migrations.length, 2);
-        for (const m of result.migrations) {
-          assert.is(m.outcome, 'completed', JSON.stringify(m.reason));
-          assert.is(m.memoryIdentical, true);
-          assert.is(m.mode, mode);
-          const t = m.transport!;
-          assert.equal([t.name, t.congestion, t.streams], ['udp', 'bbr', 1]);
-          assert.ok(t.packetsLost > 0 && t.bytesResent > 0, 'what was lost was sent again');
-          assert.ok(t.seenLossProb < 0.2, `${t.seenLossProb}: not everything was taken for lost`);
-          assert.ok(t.paritySent > 0, 'the last flight was protected');
-          assert.ok(t.rttMinNs > 0);
-          for (const c of m.clients) assert.is(c.wrong + c.resets, 0);
-          const p = m.postcopy;
-          if (mode === 'postcopy') assert.ok(p!.pagesMissing >= 2048 - 16);
-          if (p !== null)
-            assert.is(p.pagesDemanded + p.pagesPushed, p.pagesMissing, 'each page was sent once');
-        }
+        const m = result.migrations[0]!;
+        assert.is(m.outcome, 'completed', JSON.stringify(m.reason));
+        assert.is(m.memoryIdentical, true);
+        assert.is(m.mode, mode);
+        const t = m.transport!;
+        assert.equal([t.name, t.congestion, t.streams], ['udp', 'bbr', 1]);
+        assert.ok(t.bytesResent + t.pagesSuperseded > 0, 'what was lost was sent again');
+        assert.ok(t.seenLossProb < 0.5, `${t.seenLossProb}: not everything was taken for lost`);
+        assert.ok(t.paritySent > 0, 'the last flight was protected');
+        assert.ok(t.rttMinNs > 0);
+        for (const c of m.clients) assert.is(c.wrong + c.resets, 0);
+        const p = m.postcopy;
+        if (mode === 'postcopy') assert.ok(p!.pagesMissing >= 2048 - 16);
+        if (p !== null) assert.is(p.pagesDemanded + p.pagesPushed, p.pagesMissing, 'each page was sent once');
         assert.is(result.fabric?.closes, true);
+        const { framesIn, packetsIn } = result.fabric!.fiber.aToB;
+        if (attach === 'netns' && mode === 'precopy')
+          assert.ok(
+            packetsIn > 3 * framesIn,
+            `${framesIn} super-frames of ${packetsIn} packets: UDP is segmented late`,
+          );
       },
     );
   }
 }
 
-test.when(
-  netnsLack(),
-  'CUBIC and a fixed rate, without parity, within the rate that moves may take',
-  async () => {
-    for (const congestion of ['cubic', 'fixed'] as const) {
-      const result = await run({
-        attach: 'netns',
-        migration: { ...quick, transport: 'udp', mode: 'precopy', congestion, rate: '400Mbit', fec: 'off' },
-      });
-      const [m] = result.migrations;
-      assert.is(m!.outcome, 'completed', JSON.stringify(m!.reason));
-      assert.is(m!.memoryIdentical, true);
-      assert.is(m!.transport!.congestion, congestion);
-      assert.is(m!.transport!.paritySent, 0);
-      assert.ok(m!.transport!.pacingBps! <= 400e6);
-      const [first] = m!.rounds;
-      assert.ok((first!.bytes * 8e9) / first!.durationNs <= 410e6, 'no faster than the limit');
-    }
-  },
-);
+test.when(netnsLack(), 'a fixed rate without parity: no faster than that', async () => {
+  const result = await run({
+    attach: 'netns',
+    migration: {
+      ...quick,
+      transport: 'udp',
+      mode: 'precopy',
+      congestion: 'fixed',
+      rate: '400Mbit',
+      fec: 'off',
+    },
+  });
+  const m = result.migrations[0]!;
+  assert.is(m.outcome, 'completed', JSON.stringify(m.reason));
+  assert.is(m.memoryIdentical, true);
+  const t = m.transport!;
+  assert.equal([t.congestion, t.paritySent, t.pacingBps], ['fixed', 0, 400e6]);
+  const bps = (m.rounds[0]!.bytes * 8e9) / m.rounds[0]!.durationNs;
+  assert.ok(bps <= 410e6, `${bps}`);
+});
 
 test.when(
   netnsLack(),
