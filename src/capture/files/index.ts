@@ -1,0 +1,7 @@
+export type {
+  CaptureReader,
+  CaptureWriter,
+  CreateOptions,
+  OpenOptions,
+  WritePacket,
+} from './capture-io.js';
