@@ -10,6 +10,7 @@ import type {
   CaptureSection,
   InterfaceStatistics,
   ReadPacket,
+  ResolvedName,
 } from '../index.js';
 
 export interface OpenOptions {
@@ -29,6 +30,8 @@ export interface CaptureReader {
   /** The first packet's instant; null before it was read. */
   readonly epoch: CaptureEpoch | null;
   readonly statistics: readonly InterfaceStatistics[];
+  /** Names of addresses that the file brings along. */
+  readonly names: readonly ResolvedName[];
   /** Null when the file was whole as far as it was read. */
   readonly damage: CaptureDamage | null;
   /** The packets, about 1 MiB of the file at a time. @throws ConfigError `CAPTURE_…` unless tolerant */
@@ -46,6 +49,18 @@ export interface CreateOptions {
   readonly comments?: readonly string[];
   /** A packet is kept up to here; `MAX_SNAP_BYTES` when left out. */
   readonly snapBytes?: number;
+  /** Goes on in a new file, `NAME_00001.EXT` and up; left out, one file of the name that was given. */
+  readonly ring?: RingOptions;
+}
+
+/** When a file is full, and how many are kept. */
+export interface RingOptions {
+  /** Bytes after which the next file begins, from 64 KiB. */
+  readonly maxBytes?: number;
+  /** Time between the first packet of a file and the first of the next, ns. */
+  readonly maxNs?: number;
+  /** Older files are removed; left out, all stay. */
+  readonly files?: number;
 }
 
 /** A packet to be written: what is left out is absent in the file. */
