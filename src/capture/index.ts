@@ -1,5 +1,6 @@
 /** Captures: pcapng and classic pcap as bytes, filters over packets. Pure: files are read and written by files/. */
 export { BlockBuffer } from './block-buffer.js';
+export { ANYWHERE, CaptureFilter, type FilterPlace, placeOf } from './capture-filter.js';
 export * from './captured-packet.js';
 export {
   CLASSIC_HEADER_BYTES,
