@@ -42,7 +42,8 @@ const commands: Commands = {
     process.on('SIGINT', () => interrupt.abort());
     process.on('SIGTERM', () => interrupt.abort());
     return run(file, typed, {
-      stdout,
+      // With --capture - standard output is the capture.
+      stdout: typed.capture === '-' ? stderr : stdout,
       stderr,
       env,
       startedAt: new Date(),
@@ -59,10 +60,26 @@ const commands: Commands = {
     const end = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
     return bridge(plan, typed, {
-      stdout,
+      stdout: typed.capture === '-' ? stderr : stdout,
       env,
       signal: end.signal,
       startBridge: (await import('../lab/bridge-run.js')).startBridge,
+    });
+  },
+  captureRecord: async (file, typed) => {
+    const { findBridges, socketPath } = await import('../lab/bridge-sockets.js');
+    const { ControlClient } = await import('../lab/bridge-client.js');
+    const end = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
+    return (await import('./capture-record.js')).captureRecord(file, typed, {
+      out: (text) => stdout.write(text),
+      err: (text) => stderr.write(text),
+      colour: false,
+      pid: process.pid,
+      signal: end.signal,
+      findBridges,
+      socketPath,
+      connect: ControlClient.open,
     });
   },
   ctl: async (call, options) => {

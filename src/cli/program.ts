@@ -7,6 +7,9 @@ import type { ControlCall } from '../lab/bridge-protocol.js';
 import type { BridgeTyped } from './bridge.js';
 import type { CtlOptions } from './ctl.js';
 import { addCtlCommand } from './ctl-command.js';
+import { addCaptureRecord } from './capture-command.js';
+import { addCaptureOption } from './capture-options.js';
+import type { CaptureRecordTyped } from './capture-record.js';
 import { EXIT_CODES_TEXT, EXIT_OK, EXIT_USAGE } from './exit-codes.js';
 import { addHostCommand, type HostCommands } from './host-command.js';
 import { addKeyOptions } from './options.js';
@@ -15,6 +18,7 @@ import { addKeyOptions } from './options.js';
 export interface Commands extends HostCommands {
   run(file: string | undefined, typed: Readonly<Record<string, unknown>>): Promise<number>;
   bridge(file: string, typed: BridgeTyped): Promise<number>;
+  captureRecord(file: string, typed: CaptureRecordTyped): Promise<number>;
   ctl(call: ControlCall, options: CtlOptions): Promise<number>;
   doctor(json: boolean): Promise<number>;
   /** @param file a profile of the user's own; without one, those that are shipped */
@@ -84,20 +88,22 @@ export async function runProgram(
     .argument('[experiment]', 'a YAML file; without one, the experiment of 2009')
     .allowExcessArguments(false)
     .addHelpText('after', `\n${RUN_HELP}`);
-  addKeyOptions(run)
+  addCaptureOption(addKeyOptions(run))
     .option('--json', "print the result's JSON on stdout, all else on stderr")
     .option('--no-progress', 'print no progress')
     .action((file: string | undefined, typed: Record<string, unknown>) => settle(commands.run(file, typed)));
 
-  program
+  const bridge = program
     .command('bridge')
     .description('Runs the stretched L2 and its fiber alone, with ports of your own, until Ctrl-C.')
     .argument('<config>', 'a YAML file')
     .allowExcessArguments(false)
     .option('--interval <time>', 'between two looks at the counters (default: 1s on a terminal, else none)')
     .option('--quiet', 'say only what went wrong')
-    .addHelpText('after', `\n${BRIDGE_HELP}`)
-    .action((file: string, typed: BridgeTyped) => settle(commands.bridge(file, typed)));
+    .addHelpText('after', `\n${BRIDGE_HELP}`);
+  addCaptureOption(bridge).action((file: string, typed: BridgeTyped) => settle(commands.bridge(file, typed)));
+
+  addCaptureRecord(program, (file, typed) => settle(commands.captureRecord(file, typed)));
 
   addCtlCommand(program, (call, options) => settle(commands.ctl(call, options)));
 

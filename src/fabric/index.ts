@@ -12,4 +12,4 @@ export type {
   SpinMode,
   WriteDuration,
 } from './messages.js';
-export type { RecordingOptions, RecordingReport } from './recording/options.js';
+export { describeRecording, type RecordingOptions, type RecordingReport } from './recording/options.js';

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
-import { Fabric, type FabricSnapshot } from '../fabric/index.js';
+import { describeRecording, Fabric, type FabricSnapshot } from '../fabric/index.js';
 import { fiberWarnings } from '../fiber/index.js';
 import {
   HOST_PROCESS,
@@ -85,6 +85,13 @@ export class Lab {
       onPortGone: (name) => this.#mark('fabric', `port ${name} is gone`),
       onFailure: (e) => this.note(`the fabric failed: ${e.message}`),
     });
+    const { capture } = this.#hooks;
+    if (capture !== undefined) {
+      const comments = [`longhaul run, seed ${this.#experiment.seed}`, JSON.stringify(this.#experiment)];
+      await this.#fabric.record({ ...capture, comments }, (text) =>
+        this.note(`the recording ended early: ${text}`),
+      );
+    }
     // The stations are made one after the other: each moves this thread through a namespace.
     for (const site of ['a', 'b'] as const) await this.#attach(hostStation(site));
     await Promise.all([this.#startHost('a'), this.#startHost('b')]);
@@ -160,12 +167,11 @@ export class Lab {
       }
       if (report.type === 'event') {
         if (report.what.includes('COMMIT')) committed = true;
-        this.#timeline.push({ atNs: report.atNs, where: `host ${from}`, what: report.what });
+        this.#happened(report.atNs, `host ${from}`, report.what);
       }
     };
     destination.onReply = (report) => {
-      if (report.type === 'event')
-        this.#timeline.push({ atNs: report.atNs, where: `host ${to}`, what: report.what });
+      if (report.type === 'event') this.#happened(report.atNs, `host ${to}`, report.what);
       if (report.type === 'destination-finished') {
         announcedNs = report.announcedNs;
         destinationOutcome = report.outcome;
@@ -231,6 +237,12 @@ export class Lab {
   /** Whether the guest can be moved again. */
   get hostsAlive(): boolean {
     return this.#hosts.a?.alive === true && this.#hosts.b?.alive === true;
+  }
+
+  /** Ends the recording, if there is one. */
+  async finishRecording(): Promise<void> {
+    const report = (await this.#fabric?.stopRecording()) ?? null;
+    if (report !== null) this.note(describeRecording(report));
   }
 
   async snapshot(): Promise<FabricSnapshot> {
@@ -471,7 +483,12 @@ export class Lab {
   }
 
   #mark(where: string, what: string): void {
-    this.#timeline.push({ atNs: nowNs(), where, what });
+    this.#happened(nowNs(), where, what);
+  }
+
+  #happened(atNs: number, where: string, what: string): void {
+    this.#timeline.push({ atNs, where, what });
+    this.#fabric?.comment(atNs, `${where}: ${what}`);
   }
 }
 

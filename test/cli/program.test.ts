@@ -27,6 +27,7 @@ async function type(...argv: string[]): Promise<Heard> {
     {
       run: record('run', 1),
       bridge: record('bridge', 0),
+      captureRecord: record('captureRecord', 0),
       ctl: record('ctl', 0),
       doctor: record('doctor', 0),
       profiles: record('profiles', 0),
@@ -106,7 +107,16 @@ test('what a command throws passes through', async () => {
   await runProgram(
     ['run'],
     '1',
-    { run: fail, bridge: fail, ctl: fail, doctor: fail, profiles: fail, hostList: fail, hostResolve: fail },
+    {
+      run: fail,
+      bridge: fail,
+      captureRecord: fail,
+      ctl: fail,
+      doctor: fail,
+      profiles: fail,
+      hostList: fail,
+      hostResolve: fail,
+    },
     silent,
   ).catch((e) => {
     thrown = e;

@@ -2,6 +2,7 @@
 
 import type { RingOptions } from '../../capture/files/index.js';
 import { CaptureFilter, type InterfaceStatistics, MAX_SNAP_BYTES } from '../../capture/index.js';
+import { formatBytes } from '../../core/index.js';
 import type { InterfaceTally } from './frame-tap.js';
 
 export interface RecordingOptions {
@@ -55,6 +56,24 @@ export function filterOf({ filter }: RecordingOptions): CaptureFilter | null {
 /** How much of a frame the fabric copies: all that is to be cut, else what is kept. */
 export function tapSnapBytes({ wire = false, snapBytes = MAX_SNAP_BYTES }: RecordingOptions): number {
   return wire ? MAX_SNAP_BYTES : snapBytes;
+}
+
+/** One line for people. */
+export function describeRecording({
+  path,
+  packets,
+  bytes,
+  filtered,
+  unrecorded,
+  failure,
+}: RecordingReport): string {
+  if (failure !== null) return `the recording ended early: ${failure}`;
+  const rest = [
+    ...(filtered > 0 ? [`${filtered} left out by the filter`] : []),
+    ...(unrecorded > 0 ? [`${unrecorded} not recorded, the fabric was faster`] : []),
+  ];
+  const more = rest.length === 0 ? '' : `; ${rest.join(', ')}`;
+  return `${packets} packets (${formatBytes(bytes)}) recorded in ${path === '-' ? 'standard output' : path}${more}`;
 }
 
 /** An interface's statistics block. */

@@ -13,6 +13,8 @@ import type { Frame } from '../../core/index.js';
 
 /** A power of two: some ten milliseconds of a 10 Gbit/s link seen at four places. */
 const STORE_BYTES = 2 ** 26;
+/** A ring that is a quarter full wakes its reader, and is emptied whatever was to be held back. */
+const CROWDED_SHIFT = 2;
 const CONTROL_BYTES = 64;
 const HEAD = 0;
 const TAIL = 1;
@@ -144,7 +146,7 @@ export class RingWriter {
   #publish(): void {
     Atomics.store(this.#control, HEAD, this.#head | 0);
     const used = (this.#head - Atomics.load(this.#control, TAIL)) >>> 0;
-    if (used < this.#capacity >>> 2 || Atomics.load(this.#control, SLEEPING) === 0) return;
+    if (used < this.#capacity >>> CROWDED_SHIFT || Atomics.load(this.#control, SLEEPING) === 0) return;
     Atomics.store(this.#control, SLEEPING, 0);
     Atomics.notify(this.#control, SLEEPING);
   }
@@ -185,7 +187,7 @@ export class RingReader {
   /** Whether the ring is so full that what is held back has to go. */
   get isCrowded(): boolean {
     const used = (Atomics.load(this.#control, HEAD) - Atomics.load(this.#control, TAIL)) >>> 0;
-    return used > this.#capacity >>> 1;
+    return used >= this.#capacity >>> CROWDED_SHIFT;
   }
 
   /** Sleeps, at most this long, until the ring fills. */

@@ -1,10 +1,11 @@
 /**
  * Takes what the fabric put into the ring and writes it, in the order of time.
  *
- *   ring ─► scan ─► sorted by stamp, the last two milliseconds held back ─► filter ─► [cut] ─► file
+ *   ring ─► scan ─► sorted by stamp, the last 50 ms held back ─► filter ─► [cut] ─► file
  *
- * A stamp may lie before the one of the record before it (a frame enters the fiber when this machine's kernel had it),
- * but never by as much as is held back; so the file is in order. What is held back stays in the ring.
+ * A stamp may lie before the one of the record before it (a frame enters the fiber when this machine's kernel had it,
+ * and other processes tell of events when they get round to it), but hardly by as much as is held back; so the file is
+ * in order. What is held back stays in the ring, and goes out early when that fills.
  */
 
 import { CaptureFile } from '../../capture/files/index.js';
@@ -24,7 +25,7 @@ import { filterOf, type RecordingOptions, type RecordingReport, statisticsOf } f
 import { dropComment, reasonOfNumber } from './reasons.js';
 import { KIND_EVENT, KIND_INTERFACE, RingReader } from './record-ring.js';
 
-const HOLD_BACK_NS = 2e6;
+const HOLD_BACK_NS = 50e6;
 /** Of a busy ring this many records are looked at before what is ready is written. */
 const MOST_HELD = 65_536;
 
@@ -50,7 +51,6 @@ export class Recorder {
   readonly #held: number[] = [];
   readonly #heldNs: number[] = [];
   readonly #comments: Comment[] = [];
-  #latestNs = 0;
 
   /**
    * @param epoch the instant that `baseNs` of CLOCK_MONOTONIC was
@@ -79,14 +79,14 @@ export class Recorder {
   }
 
   /**
-   * Writes what is ready. @param all nothing more comes: holds nothing back
+   * Writes what is ready.
+   * @param nowNs CLOCK_MONOTONIC; Infinity holds nothing back
    * @returns whether there was anything new
    */
-  drain(all = false): boolean {
+  drain(nowNs: number): boolean {
     const scanned = this.#scan();
-    const isQuiet = scanned === 0;
-    const untilNs =
-      all || isQuiet || this.#ring.isCrowded ? Number.POSITIVE_INFINITY : this.#latestNs - HOLD_BACK_NS;
+    const isFull = this.#held.length === MOST_HELD || this.#ring.isCrowded;
+    const untilNs = isFull ? Number.POSITIVE_INFINITY : nowNs - HOLD_BACK_NS;
     let ready = 0;
     while (ready < this.#held.length && this.#heldNs[ready]! <= untilNs) ready++;
     for (let i = 0; i < ready; i++) {
@@ -96,15 +96,14 @@ export class Recorder {
     this.#held.splice(0, ready);
     this.#heldNs.splice(0, ready);
     this.#freeRing();
-    if (this.#held.length === 0)
-      this.#writeComments(all || isQuiet ? Number.POSITIVE_INFINITY : this.#latestNs);
-    if (isQuiet) this.#file.flush();
-    return !isQuiet;
+    this.#writeComments(nowNs - HOLD_BACK_NS);
+    if (scanned === 0) this.#file.flush();
+    return scanned > 0;
   }
 
   /** Writes all that is left, the statistics, and closes. */
   finish(tallies: readonly InterfaceTally[] | null): RecordingReport {
-    while (this.drain(true));
+    while (this.drain(Number.POSITIVE_INFINITY));
     const statistics = (tallies ?? []).flatMap((tally) => {
       const fileId = this.#fileIds[tally.interfaceId];
       const filtered = this.#filtered[tally.interfaceId] ?? 0;
@@ -144,7 +143,6 @@ export class Recorder {
       this.#held.splice(at, 0, position);
       this.#heldNs.splice(at, 0, atNs);
     }
-    if (atNs > this.#latestNs) this.#latestNs = atNs;
   }
 
   #freeRing(): void {

@@ -2,6 +2,7 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { CaptureEpoch } from '../../capture/index.js';
 import { isLonghaulError, messageOf } from '../../core/index.js';
+import { nowNs } from '../../sys/index.js';
 import type { RecorderReply, RecorderRequest, RecordingOptions } from './options.js';
 import { RingReader } from './record-ring.js';
 import { Recorder } from './recorder.js';
@@ -37,7 +38,7 @@ function record(): void {
   for (;;) {
     const finish = takeRequests(recorder);
     if (finish !== null) return say({ type: 'finished', report: recorder.finish(finish.tallies) });
-    if (!recorder.drain()) sleeper.sleep(SLEEP_MS);
+    if (!recorder.drain(nowNs())) sleeper.sleep(SLEEP_MS);
   }
 }
 
