@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { bridge, intervalOf } from './bridge.js';
+import type { CaptureReadContext } from './capture-show.js';
 import { ctl } from './ctl.js';
 import { doctorText } from './doctor.js';
 import { EXIT_OK, errorLine, exitCodeOf } from './exit-codes.js';
@@ -31,6 +32,11 @@ async function hostContext(): Promise<HostContext> {
     resolveDoubt,
     runDirectories,
   };
+}
+
+async function captureReadContext(): Promise<CaptureReadContext> {
+  const { openCapture } = await import('../capture/files/index.js');
+  return { out: (text) => stdout.write(text), colour: coloured(stdout, env), openCapture };
 }
 
 const commands: Commands = {
@@ -64,6 +70,22 @@ const commands: Commands = {
       env,
       signal: end.signal,
       startBridge: (await import('../lab/bridge-run.js')).startBridge,
+    });
+  },
+  captureShow: async (file, typed) =>
+    (await import('./capture-show.js')).captureShow(file, typed, await captureReadContext()),
+  captureDiff: async (a, b, typed) =>
+    (await import('./capture-diff.js')).captureDiff(a, b, typed, await captureReadContext()),
+  replay: async (file, typed) => {
+    const interrupt = new AbortController();
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupt.abort());
+    return (await import('./replay.js')).replayCommand(file, typed, {
+      stdout,
+      stderr,
+      colour: coloured(stdout, env),
+      signal: interrupt.signal,
+      openCapture: (await import('../capture/files/index.js')).openCapture,
+      replay: (await import('../replay/index.js')).replay,
     });
   },
   captureRecord: async (file, typed) => {

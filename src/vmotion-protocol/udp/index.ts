@@ -11,6 +11,12 @@ export {
   ENCODING_RAW,
   FLAG_INITIATOR,
   FLAG_OPENING,
+  FRAME_BAD,
+  FRAME_CONTROL,
+  FRAME_END,
+  FRAME_NONE,
+  FRAME_PAGE,
+  FRAME_ZERO,
   PacketReader,
   RECORD_BYTES_MAX,
 } from './packet-codec.js';
