@@ -11,6 +11,7 @@ import { type Frame, frameOf, type Rng, WOKE } from '../core/index.js';
 import {
   bottleneckBps,
   type Deliver,
+  type Drop,
   describeFiber,
   Fiber,
   type FiberAction,
@@ -323,7 +324,7 @@ export class FramePath {
     for (let i = 0; i < actions.length; i++) {
       const action = actions[i]!;
       if (action.type === 'deliver') this.#deliver(action);
-      else if (this.#tap !== null && action.frame !== offered) {
+      else if (this.#tap !== null && !(action.frame === offered && this.#isRefusal(action))) {
         const frame = action.frame as PooledFrame;
         this.#tap.left(farSiteOf(action), this.#latestNs, frame, frame.packetId, action.reason);
       }
@@ -384,9 +385,14 @@ export class FramePath {
   #tapEntry(tap: FrameTap, site: SiteName, frame: PooledFrame, enteredNs: number): void {
     let reason: RecordedReason | null = null;
     for (const action of this.#fiberActions) {
-      if (action.type === 'drop' && action.frame === frame) reason = action.reason;
+      if (action.type === 'drop' && action.frame === frame && this.#isRefusal(action)) reason = action.reason;
     }
     tap.entered(site, enteredNs, frame, frame.packetId, reason);
+  }
+
+  /** Whether the entry of the fiber refused it; what is lost later may be told of in the same step, when we are late. */
+  #isRefusal({ reason, direction, span }: Drop): boolean {
+    return reason !== 'loss' && span === (direction === 'a-b' ? 0 : this.fiber.settings.spans.length - 1);
   }
 
   /** Packets of a frame that arrived in part: those that did not. */
