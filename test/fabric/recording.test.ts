@@ -148,7 +148,7 @@ test('what was dropped is there, with who dropped it and why', async () => {
 });
 
 test('under loss, damage and copies, both ends of the fiber account for every frame', async () => {
-  const frames = 400;
+  const frames = 200;
   let arrived = 0;
   const { rows } = await recorded(
     { ...UNLIMITED, lossProb: 0.2, duplicateProb: 0.1, corruptProb: 0.1, queueBytes: 4_096 },
@@ -234,6 +234,7 @@ test('what finds no room is counted in the file, and the fabric carries it all t
       const [a, b] = [sites.station('left', 'a'), sites.station('right', 'b')];
       for (let i = 0; i < 100; i++) {
         a.send(fromA('x'.repeat(1_000), i));
+        if (i % 20 < 19) continue;
         sites.settle(i + 1);
         arrived += b.received().length;
       }
@@ -286,7 +287,7 @@ test('what is stamped out of order is written in order, and what is recent waits
     for (const atNs of [5e6, 3e6, 4e6, 90e6])
       writer.frame(0, 1, atNs, 1, frameOf(new Uint8Array(60)), 0, 60, 0);
     recorder.comment(3.5e6, 'between');
-    recorder.drain(100e6);
+    recorder.drain(250e6);
     writer.frame(0, 1, 60e6, 1, frameOf(new Uint8Array(60)), 0, 60, 0);
     recorder.finish(null);
     const { rows } = await rowsOf(path);

@@ -1,7 +1,7 @@
 /**
  * Takes what the fabric put into the ring and writes it, in the order of time.
  *
- *   ring ─► scan ─► sorted by stamp, the last 50 ms held back ─► filter ─► [cut] ─► file
+ *   ring ─► scan ─► sorted by stamp, the last 200 ms held back ─► filter ─► [cut] ─► file
  *
  * A stamp may lie before the one of the record before it (a frame enters the fiber when this machine's kernel had it,
  * and other processes tell of events when they get round to it), but hardly by as much as is held back; so the file is
@@ -25,7 +25,7 @@ import { filterOf, type RecordingOptions, type RecordingReport, statisticsOf } f
 import { dropComment, reasonOfNumber } from './reasons.js';
 import { KIND_EVENT, KIND_INTERFACE, RingReader } from './record-ring.js';
 
-const HOLD_BACK_NS = 50e6;
+const HOLD_BACK_NS = 200e6;
 /** Of a busy ring this many records are looked at before what is ready is written. */
 const MOST_HELD = 65_536;
 
