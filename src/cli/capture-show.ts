@@ -62,8 +62,9 @@ export async function captureShow(
 export function packetText(line: PacketLine): string {
   const id = line.packetId === null ? '' : ` #${line.packetId}`;
   const where = [line.interfaceName, line.direction].filter((s) => s !== null && s !== '').join(' ');
-  const dropped = line.dropped === null ? '' : ` dropped: ${line.dropped};`;
-  return `${String(line.number).padStart(6)} ${seconds(line.atNs)} ${where}${id}${where || id ? ' ' : ''}${dropped}${dropped ? ' ' : ''}${line.text}`;
+  const dropped = line.dropped === null ? '' : `dropped: ${line.dropped}; `;
+  const place = where + id === '' ? '' : `${where}${id} `;
+  return `${String(line.number).padStart(6)} ${seconds(line.atNs)} ${place}${dropped}${line.text}`;
 }
 
 /** What comes after the packets. */

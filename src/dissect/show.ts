@@ -89,7 +89,9 @@ function textOf(
   frame: Uint8Array | null,
   migrations: Migrations | null,
 ): string {
-  const comment = packet.comment === null ? '' : ` (${packet.comment.replace(/\s*\n\s*/g, '; ')})`;
+  // What a drop's comment says stands in its verdict.
+  const said = dropReasonOf(packet) === null ? packet.comment : null;
+  const comment = said === null ? '' : ` (${said.replace(/\s*\n\s*/g, '; ')})`;
   if (seenAt?.linkType === LINK_EVENTS) return `event${comment}`;
   if (frame === null) return `link type ${seenAt?.linkType ?? '?'}, not read${comment}`;
   if (migrations !== null && isAnnouncement(frame)) migrations.announced(packet.atNs);

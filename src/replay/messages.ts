@@ -18,8 +18,6 @@ export interface SenderSettings {
   readonly pace: Pace;
   /** Of `one-at-a-time`: how long one is waited for. */
   readonly patienceNs: number;
-  /** After the last packet: how long nothing must have come before the rest is lost. */
-  readonly lingerNs: number;
   /** Frames that arrived are handed back, for a capture of them. */
   readonly keepArrived: boolean;
 }
@@ -29,18 +27,22 @@ export type SenderRequest =
   | { readonly type: 'last' };
 
 /**
- * What the thread is told without a message, for it never returns to an event loop: an Int32Array of three cells.
+ * What the thread is told without a message, for it never returns to an event loop: an Int32Array of four cells.
  * The first is 1 when the replay is to end now; the second changes whenever a message has been posted, and is what
- * the thread sleeps on; the third counts the batches of arrived frames that have been written.
+ * the thread sleeps on; the third counts the batches of arrived frames that have been written; the fourth is 1 when
+ * nothing is under way any more: what has not come then was lost.
  */
 export const STOPPED = 0;
 export const POSTED = 1;
 export const WRITTEN = 2;
-export const CELLS = 3;
+export const SETTLED = 3;
+export const CELLS = 4;
 
 /** Frames that arrived: as a batch, `capturedNs` on CLOCK_MONOTONIC, `direction` the one they crossed in. */
 export type SenderReply =
   | { readonly type: 'wants' }
+  /** The last frame has left: so many have in all. */
+  | { readonly type: 'sent-all'; readonly frames: number }
   | { readonly type: 'arrived'; readonly batch: FrameBatch }
   | { readonly type: 'finished'; readonly report: SenderReport };
 

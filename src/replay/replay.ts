@@ -10,7 +10,6 @@
 import type { CaptureReader } from '../capture/files/index.js';
 import { ConfigError } from '../core/index.js';
 import type { FabricSettings } from '../fabric/index.js';
-import { oneWayNs } from '../fiber/index.js';
 import { closeFd } from '../sys/index.js';
 import { ArrivedCapture } from './arrived-capture.js';
 import type { ReplayErrorCode } from './errors.js';
@@ -54,8 +53,6 @@ export interface ReplayHooks {
   readonly onStage?: (stage: Stage) => Promise<void>;
 }
 
-/** Nothing arriving for so long beyond the fiber's delay: the rest is lost. */
-const LINGER_NS = 250_000_000;
 const LOOPS_MAX = 1_000_000;
 const MTU_MIN = 68;
 const MTU_MAX = 9_216;
@@ -102,10 +99,9 @@ export async function replay(options: ReplayOptions, hooks: ReplayHooks): Promis
         train.batches(),
         {
           ...senderSettings(options, stage.ends, true),
-          lingerNs: LINGER_NS + 2 * Math.max(...longestOneWayNs(options.fabric)),
           keepArrived: arrived !== null,
         },
-        (batch) => arrived?.write(batch),
+        { settled: (frames) => stage.settled(frames), onArrived: (batch) => arrived?.write(batch) },
         signal,
       );
       if (failure !== null) throw failure as Error;
@@ -117,12 +113,7 @@ export async function replay(options: ReplayOptions, hooks: ReplayHooks): Promis
   } else {
     const end = openEnd(target);
     try {
-      report = await sendAll(
-        train.batches(),
-        senderSettings(options, [end, end], false),
-        () => {},
-        hooks.signal,
-      );
+      report = await sendAll(train.batches(), senderSettings(options, [end, end], false), null, hooks.signal);
     } finally {
       closeFd(end.fd);
     }
@@ -135,11 +126,7 @@ function senderSettings(
   ends: SenderSettings['ends'],
   arrivals: boolean,
 ): SenderSettings {
-  return { ends, arrivals, pace, patienceNs, lingerNs: LINGER_NS, keepArrived: false };
-}
-
-function longestOneWayNs({ fiber }: FabricSettings): readonly number[] {
-  return (['a-b', 'b-a'] as const).map((direction) => oneWayNs(fiber, direction));
+  return { ends, arrivals, pace, patienceNs, keepArrived: false };
 }
 
 function checkOptions({ loops, mtu, target, outCapture, pace }: ReplayOptions): void {

@@ -4,6 +4,7 @@ import { setThreadNice, sharpenTimers } from '../sys/index.js';
 import { buffersOf } from './batch.js';
 import {
   POSTED,
+  SETTLED,
   type SenderReply,
   type SenderRequest,
   type SenderSettings,
@@ -34,6 +35,9 @@ new Sender(settings, {
   },
   get stopped() {
     return Atomics.load(cells, STOPPED) !== 0;
+  },
+  get settled() {
+    return Atomics.load(cells, SETTLED) !== 0;
   },
   get written() {
     return Atomics.load(cells, WRITTEN);

@@ -38,6 +38,8 @@ const TOP_FORGET_NS = 20_000_000;
 const BUSY_LIMIT_NS = 1_000_000_000;
 /** Between two looks whether the replay is to end. */
 const ASLEEP_MAX_NS = 100_000_000;
+/** The same whether all have come. */
+const LOOK_NS = 5_000_000;
 /** Batches of arrived frames that may wait for their writer. */
 const ARRIVED_BATCHES_MAX = 64;
 
@@ -51,6 +53,8 @@ export interface SenderPort {
   readonly stopped: boolean;
   /** How many batches of arrived frames have been written. */
   readonly written: number;
+  /** Whether all that was sent has come or is lost. */
+  readonly settled: boolean;
 }
 
 class Direction {
@@ -89,7 +93,6 @@ export class Sender {
   #arrivedNotKept = 0;
   #anchorNs = -1;
   #lastNs = 0;
-  #heardNs = 0;
   #starved = 0;
 
   constructor(settings: SenderSettings, port: SenderPort) {
@@ -224,13 +227,12 @@ export class Sender {
     for (;;) {
       const n = receiver.receive(fd, ARRIVALS_AT_ONCE);
       if (n === 0) return;
-      this.#heardNs = nowNs();
       for (let i = 0; i < n; i++) {
         const at = receiver.at(i) + headerBytes;
         const length = receiver.length(i) - headerBytes;
         if (length <= 0) continue;
         const hash = frameHash(receiver.view, at, length);
-        const atNs = receiver.arrivedNs(i) || this.#heardNs;
+        const atNs = receiver.arrivedNs(i) || nowNs();
         const sentNs = direction.ledger.noteArrived(hash, length);
         if (sentNs >= 0) direction.delays.record(atNs - sentNs);
         if (this.#settings.keepArrived) this.#keep(receiver.bytes.subarray(at, at + length), atNs, which);
@@ -251,15 +253,14 @@ export class Sender {
     this.#port.reply({ type: 'arrived', batch: this.#kept.take() });
   }
 
-  /** After the last packet: until all have come, or nothing has for a while. */
+  /** After the last packet: until all have come, or nothing is under way. No clock decides what was lost. */
   #linger(): void {
     if (!this.#settings.arrivals) return;
-    this.#heardNs = nowNs();
-    while (this.#underWay(0) > 0) {
-      const leftNs = this.#heardNs + this.#settings.lingerNs - nowNs();
-      if (leftNs <= 0 || this.#port.stopped) return;
-      if (this.#polls.wait(Math.min(ASLEEP_MAX_NS, leftNs)) > 0) this.#takeArrivals();
+    this.#port.reply({ type: 'sent-all', frames: this.#directions[0].sent + this.#directions[1].sent });
+    while (!this.#port.settled && !this.#port.stopped) {
+      if (this.#polls.wait(LOOK_NS) > 0) this.#takeArrivals();
     }
+    this.#takeArrivals();
   }
 
   #report(): SenderReport {

@@ -7,6 +7,7 @@ import { buffersOf, type FrameBatch } from './batch.js';
 import {
   CELLS,
   POSTED,
+  SETTLED,
   type SenderReply,
   type SenderReport,
   type SenderRequest,
@@ -17,14 +18,22 @@ import {
 
 const BATCHES_AHEAD = 16;
 
+/** What becomes of frames at the other end, where something is known of it. */
+export interface Receiving {
+  /** Resolves when none of so many frames is under way any more. */
+  settled(frames: number): Promise<void>;
+  /** Called with frames that arrived, where they are kept. */
+  onArrived(batch: FrameBatch): void;
+}
+
 /**
  * Sends every batch and resolves with what came of it.
- * @param onArrived called with frames that arrived, where they are kept @param signal ends it early
+ * @param signal ends it early
  */
 export async function sendAll(
   batches: AsyncIterable<FrameBatch>,
   settings: SenderSettings,
-  onArrived: (batch: FrameBatch) => void,
+  receiving: Receiving | null,
   signal: AbortSignal,
 ): Promise<SenderReport> {
   const cells = new Int32Array(new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT));
@@ -60,8 +69,15 @@ export async function sendAll(
         ahead--;
         roomMade();
       }
+      if (reply.type === 'sent-all') {
+        const settle = (): void => {
+          Atomics.store(cells, SETTLED, 1);
+        };
+        // A fabric that has failed answers no more: its own error is told, not this one.
+        void receiving?.settled(reply.frames).then(settle, settle);
+      }
       if (reply.type === 'arrived') {
-        onArrived(reply.batch);
+        receiving?.onArrived(reply.batch);
         Atomics.add(cells, WRITTEN, 1);
       }
     });

@@ -6,6 +6,7 @@
  * Each datagram is a virtio header and a frame, as on a packet socket, and stamped by the kernel at both ends: a frame
  * enters the fiber when it was sent and not when the fabric's thread has woken up, and its arrival is the kernel's.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Fabric, type FabricSettings, type FabricSnapshot } from '../fabric/index.js';
 import { DROP_REASONS } from '../fiber/index.js';
 import { openNioUdpPair } from '../l2/ports/index.js';
@@ -15,6 +16,9 @@ import type { Side } from './sides.js';
 
 const BUFFER_BYTES = 16 * 2 ** 20;
 const LOOPBACK = 0x7f000001;
+/** Between two looks at the fabric, and after how long what has not come was swallowed by a socket. */
+const LOOK_MS = 5;
+const SWALLOWED_MS = 2000;
 const SITES = ['a', 'b'] as const;
 
 /** Frames that did not arrive, by why; empty when the fabric dropped none. */
@@ -60,6 +64,27 @@ export class Stage {
 
   get fabric(): Fabric {
     return this.#fabric;
+  }
+
+  /**
+   * Resolves when the fabric has taken in so many frames and let go of all of them. Asked twice in a row, since what
+   * was released last may be on its way to the socket still. Frames that a full socket has swallowed never come: when
+   * nothing has for two seconds, no more is waited for.
+   */
+  async settled(frames: number): Promise<void> {
+    let quiet = 0;
+    let taken = -1;
+    let lastChange = Date.now();
+    while (quiet < 2) {
+      const { ports, fiber } = await this.#fabric.snapshot();
+      const came = ports.reduce((sum, p) => sum + p.framesIn, 0);
+      if (came !== taken) lastChange = Date.now();
+      taken = came;
+      const empty = [fiber.aToB, fiber.bToA].every((l) => l.queued.frames + l.inFlight.frames === 0);
+      const all = came >= frames || Date.now() - lastChange > SWALLOWED_MS;
+      quiet = all && empty ? quiet + 1 : 0;
+      await sleep(LOOK_MS);
+    }
   }
 
   async report(): Promise<StageReport> {
