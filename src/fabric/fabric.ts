@@ -114,7 +114,11 @@ export class Fabric {
         hint: 'end that recording first',
       });
     }
-    const recording = await Recording.start(options, onFailure);
+    const recording = await Recording.start(options, (text) => {
+      // The ring has no reader any more: what goes into it would cost the fabric and serve nobody.
+      void this.#ask({ type: 'stop-recording' }).catch(() => {});
+      onFailure(text);
+    });
     this.#recording = recording;
     await this.#ask({ type: 'record', memory: recording.memory, snapBytes: tapSnapBytes(options) });
   }
