@@ -17,3 +17,4 @@ export type { ResolvedName } from './name-records.js';
 export { PcapngDecoder } from './pcapng-decoder.js';
 export { type PacketNotes, PcapngEncoder, type SectionWords } from './pcapng-encoder.js';
 export { BLOCK_SECTION } from './pcapng-format.js';
+export { describeRecording, type RecordingReport } from './recording-report.js';

@@ -4,8 +4,8 @@
  */
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describeRecording, type RecordingReport } from '../capture/index.js';
 import { parseDuration } from '../core/index.js';
-import { describeRecording, type RecordingReport } from '../fabric/index.js';
 import { type RecordingTyped, recordingOf } from './capture-options.js';
 import { type CtlContext, connect } from './ctl.js';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.js';

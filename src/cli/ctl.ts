@@ -1,8 +1,9 @@
 /**
  * `longhaul ctl`: asks a running bridge. Which one: `--control`, else the only one that runs.
  */
+import { describeRecording, type RecordingReport } from '../capture/index.js';
 import { ConfigError } from '../core/index.js';
-import { describeRecording, type MacSeen, type RecordingReport } from '../fabric/index.js';
+import type { MacSeen } from '../fabric/index.js';
 import type { ControlClient } from '../lab/bridge-client.js';
 import type { ControlCall, ControlErrorCode } from '../lab/bridge-protocol.js';
 import type { FoundBridge } from '../lab/bridge-sockets.js';

@@ -1,5 +1,6 @@
 /** The grammar of `longhaul replay`: what may be typed. */
 import type { Command } from 'commander';
+import { addCaptureOption } from './capture-options.js';
 import { addFiberOptions } from './options.js';
 import type { ReplayTyped } from './replay.js';
 
@@ -47,5 +48,5 @@ export function addReplayCommand(
     .option('--tolerant', 'use what can be read of a damaged file')
     .option('--out-capture <file>', 'write what arrived')
     .option('--json', 'print JSON');
-  addFiberOptions(command).action((file: string, typed: ReplayTyped) => run(file, typed));
+  addCaptureOption(addFiberOptions(command)).action((file: string, typed: ReplayTyped) => run(file, typed));
 }

@@ -6,7 +6,9 @@
  */
 
 import type { CaptureReader } from '../capture/files/index.js';
+import { describeRecording } from '../capture/index.js';
 import { ConfigError, formatNs, parseDuration } from '../core/index.js';
+import type { RecordingOptions } from '../fabric/index.js';
 import { parseExperiment } from '../lab/experiment-file.js';
 import { fiberSettingsOf, fiberTimelineOf } from '../lab/resolve-experiment.js';
 import {
@@ -22,6 +24,7 @@ import {
   type ReplayResult,
 } from '../replay/index.js';
 import { formatTable, paint } from '../report/index.js';
+import { captureOf } from './capture-options.js';
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK } from './exit-codes.js';
 import { overridesOf } from './options.js';
 
@@ -99,6 +102,25 @@ export function replayOptions(
   };
 }
 
+/** Records the fabric from when it stands until all has arrived. */
+function recordingHooks(
+  capture: RecordingOptions,
+  file: string,
+  seed: string,
+  note: (text: string) => unknown,
+): Pick<ReplayHooks, 'onStage' | 'onSettled'> {
+  return {
+    onStage: ({ fabric }) =>
+      fabric.record({ ...capture, comments: [`longhaul replay ${file}, seed ${seed}`] }, (text) =>
+        note(`the recording ended early: ${text}`),
+      ),
+    onSettled: async ({ fabric }) => {
+      const report = await fabric.stopRecording();
+      if (report !== null) note(describeRecording(report));
+    },
+  };
+}
+
 /** @returns the exit code @throws ConfigError, EnvironmentError */
 export async function replayCommand(
   file: string,
@@ -106,8 +128,16 @@ export async function replayCommand(
   context: ReplayContext,
 ): Promise<number> {
   const options = replayOptions(file, typed, context.openCapture);
+  const capture = captureOf(typed);
+  if (capture !== undefined && options.target.kind !== 'fabric') {
+    throw new ConfigError('REPLAY_OPTIONS', '--capture needs a replay through the fabric', {
+      hint: 'elsewhere nothing is known of what arrives',
+    });
+  }
+  const note = (text: string): unknown => context.stderr.write(`${text}\n`);
   const result = await context.replay(options, {
     signal: context.signal,
+    ...(capture === undefined ? {} : recordingHooks(capture, file, options.fabric.seed, note)),
     onNote: (text) => context.stderr.write(`${text}\n`),
   });
   const text = typed.json === true ? JSON.stringify(result) : replayText(result, context.colour);

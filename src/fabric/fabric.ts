@@ -3,6 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { RecordingReport } from '../capture/index.js';
 import { LonghaulError } from '../core/index.js';
 import type { LaneSettings } from '../fiber/index.js';
 import { Doorbell } from '../sys/index.js';
@@ -16,7 +17,7 @@ import type {
   PortSpec,
   SiteName,
 } from './messages.js';
-import { type RecordingOptions, type RecordingReport, tapSnapBytes } from './recording/options.js';
+import { type RecordingOptions, tapSnapBytes } from './recording/options.js';
 import { Recording } from './recording/recording.js';
 
 const STOP_LIMIT_MS = 2000;

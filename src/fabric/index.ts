@@ -12,4 +12,4 @@ export type {
   SpinMode,
   WriteDuration,
 } from './messages.js';
-export { describeRecording, type RecordingOptions, type RecordingReport } from './recording/options.js';
+export type { RecordingOptions } from './recording/options.js';

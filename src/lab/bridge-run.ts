@@ -8,15 +8,9 @@
  * Whatever was made is unmade in the reverse order, when a step fails as well as at the end.
  */
 import { dirname, join } from 'node:path';
+import { describeRecording, type RecordingReport } from '../capture/index.js';
 import { ConfigError, type LonghaulError, messageOf } from '../core/index.js';
-import {
-  describeRecording,
-  Fabric,
-  type MacSeen,
-  type RecordingOptions,
-  type RecordingReport,
-  type SiteName,
-} from '../fabric/index.js';
+import { Fabric, type MacSeen, type RecordingOptions, type SiteName } from '../fabric/index.js';
 import { describeFiber, fiberWarnings, type LaneSettings } from '../fiber/index.js';
 import { closeFd, nowNs } from '../sys/index.js';
 import { ControlServer } from './bridge-control.js';

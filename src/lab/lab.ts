@@ -8,8 +8,9 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describeRecording } from '../capture/index.js';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
-import { describeRecording, Fabric, type FabricSnapshot } from '../fabric/index.js';
+import { Fabric, type FabricSnapshot } from '../fabric/index.js';
 import { fiberWarnings } from '../fiber/index.js';
 import {
   HOST_PROCESS,

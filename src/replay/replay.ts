@@ -51,6 +51,8 @@ export interface ReplayHooks {
   readonly onNote: (text: string) => void;
   /** The fabric stands, nothing has been sent: who records it begins now. */
   readonly onStage?: (stage: Stage) => Promise<void>;
+  /** All that was sent has arrived or is lost: who records it ends now. */
+  readonly onSettled?: (stage: Stage) => Promise<void>;
 }
 
 const LOOPS_MAX = 1_000_000;
@@ -106,6 +108,7 @@ export async function replay(options: ReplayOptions, hooks: ReplayHooks): Promis
       );
       if (failure !== null) throw failure as Error;
       stageReport = await stage.report();
+      await hooks.onSettled?.(stage);
     } finally {
       arrived?.close();
       await stage.close();

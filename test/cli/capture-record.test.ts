@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
+import type { RecordingReport } from '../../src/capture/index.js';
 import { captureRecord } from '../../src/cli/capture-record.js';
-import type { RecordingReport } from '../../src/fabric/index.js';
 import type { ControlClient } from '../../src/lab/bridge-client.js';
 import { suite } from '../suite.js';
 

@@ -3,10 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { openCapture } from '../../src/capture/files/index.js';
-import { dropReasonOf, type InterfaceStatistics, type ReadPacket } from '../../src/capture/index.js';
+import {
+  dropReasonOf,
+  type InterfaceStatistics,
+  type ReadPacket,
+  type RecordingReport,
+} from '../../src/capture/index.js';
 import { frameOf, GSO_TCPV4 } from '../../src/core/index.js';
 import type { FabricSnapshot } from '../../src/fabric/index.js';
-import type { RecordingOptions, RecordingReport } from '../../src/fabric/recording/options.js';
+import type { RecordingOptions } from '../../src/fabric/recording/options.js';
 import { numberOfReason } from '../../src/fabric/recording/reasons.js';
 import { newRingMemory, RingReader, RingWriter } from '../../src/fabric/recording/record-ring.js';
 import { Recorder } from '../../src/fabric/recording/recorder.js';

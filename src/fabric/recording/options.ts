@@ -1,8 +1,12 @@
-/** How a recording is asked for, and what it says of itself when it ends. */
+/** How a recording is asked for, and what its threads say to each other. */
 
 import type { RingOptions } from '../../capture/files/index.js';
-import { CaptureFilter, type InterfaceStatistics, MAX_SNAP_BYTES } from '../../capture/index.js';
-import { formatBytes } from '../../core/index.js';
+import {
+  CaptureFilter,
+  type InterfaceStatistics,
+  MAX_SNAP_BYTES,
+  type RecordingReport,
+} from '../../capture/index.js';
 import type { InterfaceTally } from './frame-tap.js';
 
 export interface RecordingOptions {
@@ -18,19 +22,6 @@ export interface RecordingOptions {
   readonly ring?: RingOptions;
   /** Comments of the section header: the run's configuration and seed. */
   readonly comments?: readonly string[];
-}
-
-/** What was recorded. */
-export interface RecordingReport {
-  readonly path: string;
-  readonly packets: number;
-  readonly bytes: number;
-  /** Packets that the filter left out. */
-  readonly filtered: number;
-  /** Frames that the ring had no room for: the fabric does not wait. */
-  readonly unrecorded: number;
-  /** Why it ended early; null when it did not. */
-  readonly failure: string | null;
 }
 
 export type RecorderRequest =
@@ -56,24 +47,6 @@ export function filterOf({ filter }: RecordingOptions): CaptureFilter | null {
 /** How much of a frame the fabric copies: all that is to be cut, else what is kept. */
 export function tapSnapBytes({ wire = false, snapBytes = MAX_SNAP_BYTES }: RecordingOptions): number {
   return wire ? MAX_SNAP_BYTES : snapBytes;
-}
-
-/** One line for people. */
-export function describeRecording({
-  path,
-  packets,
-  bytes,
-  filtered,
-  unrecorded,
-  failure,
-}: RecordingReport): string {
-  if (failure !== null) return `the recording ended early: ${failure}`;
-  const rest = [
-    ...(filtered > 0 ? [`${filtered} left out by the filter`] : []),
-    ...(unrecorded > 0 ? [`${unrecorded} not recorded, the fabric was faster`] : []),
-  ];
-  const more = rest.length === 0 ? '' : `; ${rest.join(', ')}`;
-  return `${packets} packets (${formatBytes(bytes)}) recorded in ${path === '-' ? 'standard output' : path}${more}`;
 }
 
 /** An interface's statistics block. */

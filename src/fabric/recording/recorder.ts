@@ -17,11 +17,12 @@ import {
   LINK_ETHERNET,
   type PacketDirection,
   placeOf,
+  type RecordingReport,
 } from '../../capture/index.js';
 import { type Frame, NO_OFFLOAD } from '../../core/index.js';
 import { completeChecksum, packetsOf, toWirePackets } from '../../l2/index.js';
 import type { InterfaceTally } from './frame-tap.js';
-import { filterOf, type RecordingOptions, type RecordingReport, statisticsOf } from './options.js';
+import { filterOf, type RecordingOptions, statisticsOf } from './options.js';
 import { dropComment, reasonOfNumber } from './reasons.js';
 import { KIND_EVENT, KIND_INTERFACE, RingReader } from './record-ring.js';
 

@@ -4,16 +4,11 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { RecordingReport } from '../../capture/index.js';
 import { ConfigError, LonghaulError, messageOf } from '../../core/index.js';
 import { compareClocks } from '../../sys/index.js';
 import type { InterfaceTally } from './frame-tap.js';
-import {
-  filterOf,
-  type RecorderReply,
-  type RecorderRequest,
-  type RecordingOptions,
-  type RecordingReport,
-} from './options.js';
+import { filterOf, type RecorderReply, type RecorderRequest, type RecordingOptions } from './options.js';
 import { newRingMemory } from './record-ring.js';
 
 /** A file system or a reader that is slower than this at the end is left to itself. */
