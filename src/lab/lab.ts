@@ -27,6 +27,7 @@ import { startBackground } from './background.js';
 import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
 import { rawSocketBuilt } from './client/raw-socket.js';
+import { eventLine } from './event-words.js';
 import type { Experiment, Site } from './experiment.js';
 import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
@@ -175,6 +176,7 @@ export class Lab {
       if (report.type === 'event') this.#happened(report.atNs, `host ${to}`, report.what);
       if (report.type === 'destination-finished') {
         announcedNs = report.announcedNs;
+        if (announcedNs > 0) this.#happened(announcedNs, `host ${to}`, 'the guest is announced');
         destinationOutcome = report.outcome;
         missing = report.missing;
       }
@@ -489,7 +491,7 @@ export class Lab {
 
   #happened(atNs: number, where: string, what: string): void {
     this.#timeline.push({ atNs, where, what });
-    this.#fabric?.comment(atNs, `${where}: ${what}`);
+    this.#fabric?.comment(atNs, eventLine(where, what));
   }
 }
 

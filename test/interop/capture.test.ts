@@ -17,6 +17,7 @@ import { lackOf } from './sites.js';
 
 const test = suite('interop/capture');
 const lack = lackOf('tshark') ?? lackOf('capinfos') ?? lackOf('editcap');
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const CAPTURES = fileURLToPath(new URL('../../../captures/', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'longhaul-capture-'));
 process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
@@ -247,6 +248,50 @@ test.when(
     }
   },
 );
+
+test.when(lack, 'a whole migration: its moments are events in the capture, its frames are decoded', () => {
+  const path = join(dir, 'migration.pcapng');
+  const run = [
+    'run',
+    '--attach',
+    'loopback',
+    '--memory',
+    '16MiB',
+    '--dirty',
+    'idle',
+    '--seed',
+    '7',
+    '--capture',
+    path,
+  ];
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [MAIN, ...run, '--out', join(dir, 'run'), '--no-progress'],
+    {
+      encoding: 'utf8',
+      timeout: 120_000,
+    },
+  );
+  assert.is(status, 0, stderr);
+  const events = fields(path, 'frame.interface_name', 'frame.comment').flatMap(([place, text]) =>
+    place === 'events' ? [text!] : [],
+  );
+  for (const moment of [
+    /round 1: \d+ pages/,
+    /\(pause\)/,
+    /COMMIT is on record/,
+    /RUNNING is on record/,
+    /announced/,
+  ]) {
+    assert.ok(
+      events.some((text) => moment.test(text)),
+      `${moment} in ${events.join('\n')}`,
+    );
+  }
+  assert.match(output('capinfos', '-k', path), /seed 7/);
+  const protocols = output('tshark', '-r', path, '-q', '-z', 'io,phs');
+  for (const wanted of [/udp/, /icmp/, /arp/]) assert.match(protocols, wanted);
+});
 
 function differenceNs(later: string, earlier: string): number {
   const ns = (text: string): bigint => BigInt(text.replace('.', ''));
