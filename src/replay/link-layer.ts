@@ -8,7 +8,7 @@
  *   LINUX_SLL2 276    │ EtherType u16 │ · │ index u32 │ hardware u16 │ type u8 │ length u8 │ address 8 │ …
  *
  * Such frames need MAC addresses: each IP address gets one, 02:00 and its last four bytes, so that the same address
- * has the same MAC throughout. Source: tcpdump.org/linktypes.html. Left out: 802.11, PPP and all that carries no IP.
+ * has the same MAC throughout; where a host talks to itself, each of its ports does. Source: tcpdump.org/linktypes.html. Left out: 802.11, PPP and all that carries no IP.
  */
 import { LINK_ETHERNET, LINK_RAW_IP } from '../capture/index.js';
 import {
@@ -21,10 +21,14 @@ import {
   ETHERTYPE_IPV6,
   IPV4_DST,
   IPV4_HEADER_BYTES,
+  IPV4_PROTOCOL,
   IPV4_SRC,
   IPV6_DST,
   IPV6_HEADER_BYTES,
   IPV6_SRC,
+  ipv4HeaderBytes,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
   writeEthernet,
 } from '../l2/index.js';
 import { ARP_SENDER_IP, ARP_TARGET_IP, isGroupIpAt } from './endpoints.js';
@@ -44,6 +48,8 @@ const SLL_ETHERTYPE = 14;
 const SLL2_BYTES = 20;
 /** 02:00: locally administered, nobody's. */
 const INVENTED = 0x0200 * 0x1_0000_0000;
+const INVENTED_OF_PORT = 0x0201 * 0x1_0000_0000;
+const IPV6_NEXT_HEADER = 6;
 /** 33:33 and the last four bytes: IPv6 multicast. RFC 2464, 7 */
 const MULTICAST_V6 = 0x3333 * 0x1_0000_0000;
 
@@ -84,7 +90,32 @@ function withAddresses(frame: Uint8Array): Uint8Array {
 
 function address(frame: Uint8Array, etherType: number, [srcAt, dstAt, family]: Places): void {
   const at = ETH_HEADER_BYTES;
-  writeEthernet(frame, 0, macFor(frame, at + dstAt, family), macFor(frame, at + srcAt, family), etherType);
+  const self = etherType !== ETHERTYPE_ARP && isSame(frame, at + srcAt, at + dstAt, family);
+  const ports = self ? portsAt(frame, at, family) : -1;
+  const src = ports < 0 ? macFor(frame, at + srcAt, family) : macOfPort(frame, at + srcAt, family, ports);
+  const dst = ports < 0 ? macFor(frame, at + dstAt, family) : macOfPort(frame, at + dstAt, family, ports + 2);
+  writeEthernet(frame, 0, dst, src, etherType);
+}
+
+/** A host that talks to itself, as on loopback: its ports are who talks. */
+function isSame(b: Uint8Array, x: number, y: number, family: 4 | 6): boolean {
+  for (let i = 0; i < (family === 4 ? 4 : 16); i++) if (b[x + i] !== b[y + i]) return false;
+  return true;
+}
+
+/** Where the ports of TCP or UDP stand; -1 where there are none. */
+function portsAt(b: Uint8Array, at: number, family: 4 | 6): number {
+  const protocol = b[at + (family === 4 ? IPV4_PROTOCOL : IPV6_NEXT_HEADER)];
+  if (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP) return -1;
+  const header = family === 4 ? ipv4HeaderBytes(b, at, b.length) : IPV6_HEADER_BYTES;
+  return header < 0 || at + header + 4 > b.length ? -1 : at + header;
+}
+
+/** 02:01, the last two bytes of the address, the port. */
+function macOfPort(b: Uint8Array, ipAt: number, family: 4 | 6, portAt: number): number {
+  const last = ipAt + (family === 4 ? 2 : 14);
+  const low = ((b[last]! << 24) | (b[last + 1]! << 16) | (b[portAt]! << 8) | b[portAt + 1]!) >>> 0;
+  return INVENTED_OF_PORT + low;
 }
 
 type Places = readonly [srcAt: number, dstAt: number, family: 4 | 6];

@@ -124,17 +124,6 @@ test('a recording of our own goes once, not once for each interface that saw it'
   assert.equal(r.sides, { a: ['02:4c:48:00:01:01'], b: ['02:4c:48:00:01:02'] });
 });
 
-test('TCP above the MTU is cut, UDP above it reported, both ends at one site not sent', async () => {
-  const file = conversation('mtu.pcapng', 60, 1000);
-  const udp = await run(file, { ...LAN, mtu: '68', pace: '2000pps' });
-  assert.equal([udp.aboveMtu, udp.frames], [39, 21], 'what has more than 40 bytes of payload is above it');
-  const tcp = await run(join(CAPTURES, 'tcp-loss.pcapng'), { ...LAN, mtu: '576', pace: '5000pps' });
-  assert.ok(tcp.cut > 0 && tcp.segments >= 2 * tcp.cut && tcp.aboveMtu === 0);
-  assert.is(tcp.directions['b-a'].delivered, tcp.directions['b-a'].sent);
-  const sided = await run(file, { ...LAN, sideA: ['10.0.0.0/24'], pace: '5000pps' });
-  assert.equal([sided.sameSide, sided.frames], [60, 0]);
-});
-
 test('out of a NIO-UDP port: one datagram, one frame, at their pace', async () => {
   const socket = createSocket('udp4');
   const got: Buffer[] = [];

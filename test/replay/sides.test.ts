@@ -79,6 +79,16 @@ test('loopback has no MAC addresses: IP addresses tell the sides', () => {
   );
 });
 
+test('a host that talks to itself has a side for each port', () => {
+  const self = (src: number, dst: number): Uint8Array => {
+    const addresses = { srcMac: 0, dstMac: 0, srcIp: 0x7f000001, dstIp: 0x7f000001, ipId: 0 };
+    return toEthernet(1, udpFrame(addresses, src, dst, new Uint8Array(8)))!;
+  };
+  const map = found([self(40_000, 53), self(53, 40_000), self(40_001, 53)]);
+  assert.is(place(map, self(40_000, 53)), 'a crosses');
+  assert.is(place(map, self(53, 40_001)), 'b crosses');
+});
+
 test('sides that are given: MAC, address, prefix; all else is at B', () => {
   const map = new GivenSides(['02:00:00:00:00:01', '10.0.0.16/28', '10.0.0.40']);
   assert.is(place(map, talk(1, 2)), 'a crosses');
