@@ -6,6 +6,7 @@
  */
 import { formatNs } from '../core/index.js';
 import { type CaptureDiff, type Difference, diffCaptures } from '../dissect/index.js';
+import type { Distribution } from '../replay/index.js';
 import { paint } from '../report/index.js';
 import { type CaptureReadContext, limitOf } from './capture-show.js';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.js';
@@ -50,19 +51,21 @@ function isSame(d: CaptureDiff): boolean {
 export function diffText(d: CaptureDiff, colour = false): string {
   const p = paint(colour);
   const parts = Object.entries(d.changedParts).map(([part, n]) => `${part} ${n}`);
-  const { count, min, p50, p99, max } = d.delayNs;
   const floor = d.delayFloorNs !== 0 ? `, counted from ${formatNs(d.delayFloorNs)}: the clocks differ` : '';
   return [
     `${d.packetsA} packets in A, ${d.packetsB} in B, ${d.matched} in both, matched by ${d.matchedBy}`,
     `lost ${d.lost}, added ${d.added}, duplicated ${d.duplicated}, reordered ${d.reordered}, changed ${d.changed}` +
       (parts.length > 0 ? ` (${parts.join(', ')})` : ''),
-    ...(count === 0
-      ? []
-      : [
-          `delay from ${formatNs(min)}, p50 ${formatNs(p50)}, p99 ${formatNs(p99)}, at most ${formatNs(max)}${floor}`,
-        ]),
+    ...delayLine('delay', d.delayNs, floor),
+    ...delayLine('delay the other way', d.delayBackNs, ''),
     ...d.differences.map((difference) => p.yellow(`  ${differenceText(difference)}`)),
   ].join('\n');
+}
+
+function delayLine(name: string, { count, min, p50, p99, max }: Distribution, note: string): string[] {
+  if (count === 0) return [];
+  const spread = `from ${formatNs(min)}, p50 ${formatNs(p50)}, p99 ${formatNs(p99)}, at most ${formatNs(max)}`;
+  return [`${name} ${spread}${note}`];
 }
 
 function differenceText({ kind, numberA, numberB, changed, text }: Difference): string {

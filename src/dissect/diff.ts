@@ -55,6 +55,8 @@ export interface CaptureDiff {
   readonly changedParts: Readonly<Partial<Record<PrintPart, number>>>;
   /** B's stamp minus A's. Where the clocks differ, below zero or by minutes, `delayFloorNs` is taken off. */
   readonly delayNs: Distribution;
+  /** Matched by packet id: of packets that were at B first, A's stamp minus B's. They went the other way. */
+  readonly delayBackNs: Distribution;
   /** The smallest delay, where the clocks differ: what `delayNs` counts from. Else 0. */
   readonly delayFloorNs: number;
   readonly differences: readonly Difference[];
@@ -163,17 +165,24 @@ export async function diffCaptures(
   for (let i = 0; i < a.prints.count; i++) {
     if (cameOf[i] === 0) note({ kind: 'lost', a: i, b: -1, changed: [] });
   }
+  // One clock has stamped what has one id: before A means that it came from B.
+  const bothWays = matchedBy === 'packet id';
   const smallest = delays.reduce((least, d) => Math.min(least, d), delays[0] ?? 0);
-  const delayFloorNs = smallest < 0 || smallest > CLOCKS_DIFFER_NS ? smallest : 0;
-  const histogram = new DurationHistogram();
-  for (const d of delays) histogram.record(d - delayFloorNs);
+  const delayFloorNs = !bothWays && (smallest < 0 || smallest > CLOCKS_DIFFER_NS) ? smallest : 0;
+  const there = new DurationHistogram();
+  const back = new DurationHistogram();
+  for (const d of delays) {
+    if (bothWays && d < 0) back.record(-d);
+    else there.record(d - delayFloorNs);
+  }
   return {
     packetsA: a.prints.count,
     packetsB: b.prints.count,
     matchedBy,
     ...counts,
     changedParts,
-    delayNs: histogram.distribution(),
+    delayNs: there.distribution(),
+    delayBackNs: back.distribution(),
     delayFloorNs,
     differences: await described(found, a, b, openA, openB, options),
   };

@@ -121,6 +121,19 @@ test('equal packets are told apart by their ids, where there are any', async () 
   assert.is(d.delayNs.min, 80);
 });
 
+test('one recording, two interfaces: each way has its delay', async () => {
+  const at = (atNs: number, packetId: number, interfaceId: number): Packet => ({
+    atNs,
+    bytes: numbered(packetId),
+    packetId,
+    interfaceId,
+  });
+  const path = written([at(0, 1, 0), at(100, 2, 1), at(400, 1, 1), at(530, 2, 0)]);
+  const d = await compare(path, path, 'near', 'far');
+  assert.equal([d.delayNs.count, d.delayNs.min, d.delayBackNs.count, d.delayBackNs.min], [1, 400, 1, 430]);
+  assert.is(d.delayFloorNs, 0);
+});
+
 test('clocks that differ: the delay counts from the smallest', async () => {
   const a = written(
     [0, 1].map((n) => ({ atNs: n * 1000, bytes: numbered(n) })),
