@@ -134,9 +134,13 @@ class PcapngFile extends Reader {
   #first: ReadPacket[] | null = null;
 
   override async *batches(): AsyncGenerator<readonly ReadPacket[], void, undefined> {
-    if (this.#first !== null && this.#first.length > 0) yield this.#first;
-    this.#first = null;
-    yield* super.batches();
+    try {
+      if (this.#first !== null && this.#first.length > 0) yield this.#first;
+      this.#first = null;
+      yield* super.batches();
+    } finally {
+      await this.close();
+    }
   }
 }
 

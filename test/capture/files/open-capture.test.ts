@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -109,6 +109,13 @@ test('a capture of many chunks is read whole, each packet where it lies, whateve
       assert.is(reader.damage, null);
     }
   });
+});
+
+test('whoever has seen enough after the first packets leaves no file open', async () => {
+  const path = join(CAPTURES, 'arp-icmp.pcapng');
+  const before = readdirSync('/proc/self/fd').length;
+  for await (const batch of (await openCapture(path)).batches()) if (batch.length > 0) break;
+  assert.is(readdirSync('/proc/self/fd').length, before);
 });
 
 test.run();
