@@ -7,11 +7,13 @@
  *   --quiet      warnings and what went wrong, nothing else
  */
 import { parseDuration } from '../core/index.js';
+import type { RecordingOptions } from '../fabric/index.js';
 import type { BridgePlan } from '../lab/bridge-file.js';
 import type { BridgeEvent, RunningBridge } from '../lab/bridge-run.js';
 import type { BridgeStatus } from '../lab/bridge-status.js';
 import { paint } from '../report/index.js';
 import { periodicLine, statusLines } from './bridge-text.js';
+import { captureOf } from './capture-options.js';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.js';
 import { LiveLines } from './live-lines.js';
 import { coloured } from './run.js';
@@ -25,13 +27,18 @@ export interface BridgeContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by Ctrl-C, SIGTERM and SIGHUP. */
   readonly signal: AbortSignal;
-  readonly startBridge: (plan: BridgePlan, onEvent: (event: BridgeEvent) => void) => Promise<RunningBridge>;
+  readonly startBridge: (
+    plan: BridgePlan,
+    onEvent: (event: BridgeEvent) => void,
+    capture?: RecordingOptions,
+  ) => Promise<RunningBridge>;
 }
 
 /** commander's options. */
 export interface BridgeTyped {
   readonly interval?: string;
   readonly quiet?: boolean;
+  readonly capture?: string;
 }
 
 /** Reads `--interval`; null when it was not given. @throws ConfigError */
@@ -47,6 +54,7 @@ export async function bridge(plan: BridgePlan, typed: BridgeTyped, context: Brid
   const { stdout, signal } = context;
   const { quiet = false } = typed;
   const intervalNs = intervalOf(typed);
+  const capture = captureOf({ ...typed });
   const live = stdout.isTTY === true && !quiet;
   const p = paint(coloured(stdout, context.env));
   const screen = new LiveLines(stdout);
@@ -63,7 +71,7 @@ export async function bridge(plan: BridgePlan, typed: BridgeTyped, context: Brid
     screen.say(worth ? p.yellow(text) : text);
   };
 
-  const running = await context.startBridge(plan, tell);
+  const running = await context.startBridge(plan, tell, capture);
   const over = new Promise<void>((resolve) => {
     for (const s of [signal, fail.signal]) {
       if (s.aborted) resolve();

@@ -1,6 +1,7 @@
 /**
  * `longhaul ctl`: asks a running bridge. Which one: `--control`, else the only one that runs.
  */
+import { describeRecording, type RecordingReport } from '../capture/index.js';
 import { ConfigError } from '../core/index.js';
 import type { MacSeen } from '../fabric/index.js';
 import type { ControlClient } from '../lab/bridge-client.js';
@@ -40,7 +41,11 @@ export async function ctl(call: ControlCall, options: CtlOptions, context: CtlCo
   }
 }
 
-async function connect(control: string | undefined, context: CtlContext): Promise<ControlClient> {
+/** The bridge that is meant. @throws ConfigError LAB_CONTROL_ABSENT */
+export async function connect(
+  control: string | undefined,
+  context: Pick<CtlContext, 'findBridges' | 'socketPath' | 'connect'>,
+): Promise<ControlClient> {
   if (control !== undefined) {
     const path = context.socketPath(control);
     return context.connect(path).catch((e: unknown) => {
@@ -80,6 +85,10 @@ function wordsOf(call: ControlCall, result: unknown, colour: boolean): string[] 
       const { name, attach } = result as PortFacts;
       return [`port ${name} added: ${attach}`];
     }
+    case 'record':
+      return [`recording into ${(result as { recording: string }).recording}`];
+    case 'stop-recording':
+      return [describeRecording(result as RecordingReport)];
     case 'remove-port':
       return [`port ${(result as { removed: string }).removed} removed`];
   }

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { bridge, intervalOf } from './bridge.js';
+import type { CaptureReadContext } from './capture-show.js';
 import { ctl } from './ctl.js';
 import { doctorText } from './doctor.js';
 import { EXIT_OK, errorLine, exitCodeOf } from './exit-codes.js';
@@ -33,6 +34,11 @@ async function hostContext(): Promise<HostContext> {
   };
 }
 
+async function captureReadContext(): Promise<CaptureReadContext> {
+  const { openCapture } = await import('../capture/files/index.js');
+  return { out: (text) => stdout.write(text), colour: coloured(stdout, env), openCapture };
+}
+
 const commands: Commands = {
   run: async (file, typed) => {
     // Before anything is made: an unprivileged user's command starts over inside a user namespace.
@@ -42,7 +48,8 @@ const commands: Commands = {
     process.on('SIGINT', () => interrupt.abort());
     process.on('SIGTERM', () => interrupt.abort());
     return run(file, typed, {
-      stdout,
+      // With --capture - standard output is the capture.
+      stdout: typed.capture === '-' ? stderr : stdout,
       stderr,
       env,
       startedAt: new Date(),
@@ -59,10 +66,42 @@ const commands: Commands = {
     const end = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
     return bridge(plan, typed, {
-      stdout,
+      stdout: typed.capture === '-' ? stderr : stdout,
       env,
       signal: end.signal,
       startBridge: (await import('../lab/bridge-run.js')).startBridge,
+    });
+  },
+  captureShow: async (file, typed) =>
+    (await import('./capture-show.js')).captureShow(file, typed, await captureReadContext()),
+  captureDiff: async (a, b, typed) =>
+    (await import('./capture-diff.js')).captureDiff(a, b, typed, await captureReadContext()),
+  replay: async (file, typed) => {
+    const interrupt = new AbortController();
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupt.abort());
+    return (await import('./replay.js')).replayCommand(file, typed, {
+      stdout,
+      stderr,
+      colour: coloured(stdout, env),
+      signal: interrupt.signal,
+      openCapture: (await import('../capture/files/index.js')).openCapture,
+      replay: (await import('../replay/index.js')).replay,
+    });
+  },
+  captureRecord: async (file, typed) => {
+    const { findBridges, socketPath } = await import('../lab/bridge-sockets.js');
+    const { ControlClient } = await import('../lab/bridge-client.js');
+    const end = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
+    return (await import('./capture-record.js')).captureRecord(file, typed, {
+      out: (text) => stdout.write(text),
+      err: (text) => stderr.write(text),
+      colour: false,
+      pid: process.pid,
+      signal: end.signal,
+      findBridges,
+      socketPath,
+      connect: ControlClient.open,
     });
   },
   ctl: async (call, options) => {

@@ -143,6 +143,15 @@ export function addKeyOptions(command: Command): Command {
   return command;
 }
 
+/** Adds those options that say what lies between the sites: all about the fiber, the seed and when to spin. */
+export function addFiberOptions(command: Command): Command {
+  for (const { flags, text, path } of KEY_OPTIONS) {
+    if (path[0] === 'fiber' || path[0] === 'seed' || path[0] === 'spin')
+      command.addOption(new Option(flags, text));
+  }
+  return command;
+}
+
 /** What was typed, as keys to lay over the file. @param typed commander's `opts()` */
 export function overridesOf(typed: Readonly<Record<string, unknown>>): Override[] {
   return KEY_OPTIONS.flatMap(({ flags, path }) => {

@@ -5,16 +5,28 @@
 import { Command, CommanderError } from 'commander';
 import type { ControlCall } from '../lab/bridge-protocol.js';
 import type { BridgeTyped } from './bridge.js';
+import { addCaptureRecord } from './capture-command.js';
+import type { CaptureDiffTyped } from './capture-diff.js';
+import { addCaptureOption } from './capture-options.js';
+import { addCaptureReading } from './capture-read-command.js';
+import type { CaptureRecordTyped } from './capture-record.js';
+import type { CaptureShowTyped } from './capture-show.js';
 import type { CtlOptions } from './ctl.js';
 import { addCtlCommand } from './ctl-command.js';
 import { EXIT_CODES_TEXT, EXIT_OK, EXIT_USAGE } from './exit-codes.js';
 import { addHostCommand, type HostCommands } from './host-command.js';
 import { addKeyOptions } from './options.js';
+import type { ReplayTyped } from './replay.js';
+import { addReplayCommand } from './replay-command.js';
 
 /** What each command does; resolves to the exit code. */
 export interface Commands extends HostCommands {
   run(file: string | undefined, typed: Readonly<Record<string, unknown>>): Promise<number>;
   bridge(file: string, typed: BridgeTyped): Promise<number>;
+  captureShow(file: string, typed: CaptureShowTyped): Promise<number>;
+  captureDiff(a: string, b: string, typed: CaptureDiffTyped): Promise<number>;
+  replay(file: string, typed: ReplayTyped): Promise<number>;
+  captureRecord(file: string, typed: CaptureRecordTyped): Promise<number>;
   ctl(call: ControlCall, options: CtlOptions): Promise<number>;
   doctor(json: boolean): Promise<number>;
   /** @param file a profile of the user's own; without one, those that are shipped */
@@ -35,6 +47,7 @@ const EXAMPLES = `Examples:
   longhaul run --keep                              leave the sites standing, for ping and iperf3
   longhaul bridge examples/two-namespaces.yaml     the fabric alone, with ports of your own
   longhaul ctl set --loss 1% --direction a-b       change a running bridge
+  longhaul replay trace.pcap --pace x2             a capture through the fabric, at twice its speed
   longhaul doctor                                  what this machine offers, what each lack costs`;
 
 const RUN_HELP = `Options stand over the file; examples/metro-80km.yaml shows every key.
@@ -84,22 +97,31 @@ export async function runProgram(
     .argument('[experiment]', 'a YAML file; without one, the experiment of 2009')
     .allowExcessArguments(false)
     .addHelpText('after', `\n${RUN_HELP}`);
-  addKeyOptions(run)
+  addCaptureOption(addKeyOptions(run))
     .option('--json', "print the result's JSON on stdout, all else on stderr")
     .option('--no-progress', 'print no progress')
     .action((file: string | undefined, typed: Record<string, unknown>) => settle(commands.run(file, typed)));
 
-  program
+  const bridge = program
     .command('bridge')
     .description('Runs the stretched L2 and its fiber alone, with ports of your own, until Ctrl-C.')
     .argument('<config>', 'a YAML file')
     .allowExcessArguments(false)
     .option('--interval <time>', 'between two looks at the counters (default: 1s on a terminal, else none)')
     .option('--quiet', 'say only what went wrong')
-    .addHelpText('after', `\n${BRIDGE_HELP}`)
-    .action((file: string, typed: BridgeTyped) => settle(commands.bridge(file, typed)));
+    .addHelpText('after', `\n${BRIDGE_HELP}`);
+  addCaptureOption(bridge).action((file: string, typed: BridgeTyped) => settle(commands.bridge(file, typed)));
+
+  addCaptureRecord(program, (file, typed) => settle(commands.captureRecord(file, typed)));
 
   addCtlCommand(program, (call, options) => settle(commands.ctl(call, options)));
+
+  addCaptureReading(program, {
+    show: (file, typed) => settle(commands.captureShow(file, typed)),
+    diff: (a, b, typed) => settle(commands.captureDiff(a, b, typed)),
+  });
+
+  addReplayCommand(program, (file, typed) => settle(commands.replay(file, typed)));
 
   addHostCommand(program, commands, settle);
 

@@ -8,6 +8,7 @@ import { parseExperiment, readSource } from '../lab/experiment-file.js';
 import type { RunResult } from '../lab/result.js';
 import type { RunExperiment } from '../lab/run-events.js';
 import { failureOf, summarize } from '../report/index.js';
+import { captureOf } from './capture-options.js';
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK } from './exit-codes.js';
 import { overridesOf } from './options.js';
 import { startProgress } from './progress.js';
@@ -44,6 +45,7 @@ export async function run(
 ): Promise<number> {
   const { json = false, progress: wanted = true } = typed as TerminalOptions;
   const { stdout, stderr, signal } = context;
+  const capture = captureOf(typed);
   const experiment = parseExperiment(file === undefined ? null : readSource(file), overridesOf(typed));
   const place = prepareResultPlace(experiment.outDir, context.startedAt);
   const progress = startProgress(stderr, { live: stderr.isTTY === true, quiet: !wanted });
@@ -63,6 +65,7 @@ export async function run(
   try {
     const result = await context.runExperiment(experiment, {
       signal,
+      capture,
       onEvent: (event) => {
         if (event.type === 'kept') tell(event.result);
         progress.onEvent(event);

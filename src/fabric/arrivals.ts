@@ -17,8 +17,8 @@ export interface Arrivals {
   /** In order; those that are damaged have bytes of their own. */
   readonly frames: Frame[];
   readonly damaged: number;
-  /** Damaged packets that no checksum of their own would give away. */
-  readonly refusedByFcs: number;
+  /** Damaged packets that no checksum of their own would give away, as they were before. */
+  readonly refusedByFcs: readonly Frame[];
 }
 
 /**
@@ -35,7 +35,7 @@ export function arrivalsOf(
   const packets = packetsOf(frame);
   const frames: Frame[] = [];
   let damaged = 0;
-  let refusedByFcs = 0;
+  const refusedByFcs: Frame[] = [];
   let nextLost = 0;
   let nextDamaged = 0;
   let first = 0;
@@ -51,8 +51,9 @@ export function arrivalsOf(
     whole(packet);
     first = packet + 1;
     if (isLost) continue;
-    const wrong = damage(cut(frame, packet, 1), corruptSeed, packet);
-    if (wrong === null) refusedByFcs++;
+    const sent = cut(frame, packet, 1);
+    const wrong = damage(sent, corruptSeed, packet);
+    if (wrong === null) refusedByFcs.push(sent);
     else {
       frames.push(wrong);
       damaged++;

@@ -37,6 +37,7 @@ import type {
   PortSpec,
   SiteName,
 } from './messages.js';
+import { FrameTap } from './recording/frame-tap.js';
 
 /** How long before a release the thread stops sleeping: a timed wake-up is 40 µs late here, at times 90. */
 const SPIN_BEFORE_NS = 100_000;
@@ -69,8 +70,12 @@ export class Engine {
   readonly #path: FramePath;
   /** By bridge port number; 0 is the stretch, a port that went leaves a hole. */
   readonly #ports: (Attached | undefined)[] = [undefined];
+  /** The same numbers, by who sends. */
+  readonly #idOf = new Map<object, number>();
   readonly #retired: PortCounters[] = [];
   readonly #reply: (reply: FabricReply) => void;
+  /** What a recording sees; null when there is none. */
+  #tap: FrameTap | null = null;
   #ingress: Attached | null = null;
   #handled = 0;
   /** When the last wait was over: what it found had come by then. */
@@ -193,6 +198,16 @@ export class Engine {
         case 'forget-lateness':
           this.#path.lateness.forget();
           break;
+        case 'record':
+          this.#record(new FrameTap(request.memory, request.snapBytes));
+          break;
+        case 'stop-recording': {
+          this.#path.flush();
+          const tallies = this.#tap?.tallies() ?? [];
+          this.#record(null);
+          this.#reply({ type: 'recorded', id, tallies });
+          return;
+        }
         case 'snapshot':
           this.#reply({ type: 'snapshot', id, snapshot: this.#snapshot() });
           return;
@@ -234,7 +249,21 @@ export class Engine {
       port.close();
       throw e;
     }
+    this.#idOf.set(port, id);
+    this.#tap?.addPort(id, spec);
     this.#ports.push({ id, spec, port, slot: this.#polls.add(spec.fd, POLLIN), counters, sinceNs: nowNs() });
+  }
+
+  #record(tap: FrameTap | null): void {
+    this.#tap = tap;
+    for (const attached of this.#ports) if (attached) tap?.addPort(attached.id, attached.spec);
+    this.#path.record(tap);
+    this.#io.sends.onSent =
+      tap === null
+        ? null
+        : (sender, frame, outcome) => {
+            tap.sent(this.#idOf.get(sender) ?? 0, this.#path.latestNs, frame, frame.packetId, outcome);
+          };
   }
 
   #open(spec: PortSpec, tally: SendTally): FramePort {
@@ -252,6 +281,7 @@ export class Engine {
     attached.counters.drops = attached.port.drops();
     this.#retired.push(attached.counters);
     attached.port.close();
+    this.#idOf.delete(attached.port);
   }
 
   #lose(attached: Attached): void {

@@ -3,6 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { RecordingReport } from '../capture/index.js';
 import { LonghaulError } from '../core/index.js';
 import type { LaneSettings } from '../fiber/index.js';
 import { Doorbell } from '../sys/index.js';
@@ -16,6 +17,8 @@ import type {
   PortSpec,
   SiteName,
 } from './messages.js';
+import { type RecordingOptions, tapSnapBytes } from './recording/options.js';
+import { Recording } from './recording/recording.js';
 
 const STOP_LIMIT_MS = 2000;
 
@@ -38,6 +41,7 @@ export class Fabric {
   #nextId = 1;
   readonly #ended: Promise<void>;
   #failure: Error | null = null;
+  #recording: Recording | null = null;
 
   constructor(options: FabricOptions) {
     const { onPortGone, onDuplicateMac, onFailure, ...settings } = options;
@@ -100,6 +104,40 @@ export class Fabric {
     await this.#ask({ type: 'forget-lateness' });
   }
 
+  /**
+   * Records from here on what passes at every port and at the fiber's ends. One recording at a time.
+   * @param onFailure called when it cannot go on; the fabric does
+   * @throws ConfigError CAPTURE_… ; LonghaulError FABRIC_RECORDING when there is one already
+   */
+  async record(options: RecordingOptions, onFailure: (text: string) => void): Promise<void> {
+    if (this.#recording !== null) {
+      throw new LonghaulError('FABRIC_RECORDING', `${this.#recording.options.path} is being recorded`, {
+        hint: 'end that recording first',
+      });
+    }
+    const recording = await Recording.start(options, (text) => {
+      // The ring has no reader any more: what goes into it would cost the fabric and serve nobody.
+      void this.#ask({ type: 'stop-recording' }).catch(() => {});
+      onFailure(text);
+    });
+    this.#recording = recording;
+    await this.#ask({ type: 'record', memory: recording.memory, snapBytes: tapSnapBytes(options) });
+  }
+
+  /** A line in the recording, if there is one. @param atNs CLOCK_MONOTONIC */
+  comment(atNs: number, text: string): void {
+    this.#recording?.comment(atNs, text);
+  }
+
+  /** Ends the recording; null when there is none. */
+  async stopRecording(): Promise<RecordingReport | null> {
+    const recording = this.#recording;
+    if (recording === null) return null;
+    this.#recording = null;
+    const reply = await this.#ask({ type: 'stop-recording' }).catch(() => null);
+    return recording.finish(reply?.type === 'recorded' ? reply.tallies : null);
+  }
+
   async snapshot(): Promise<FabricSnapshot> {
     const reply = await this.#ask({ type: 'snapshot' });
     if (reply.type !== 'snapshot')
@@ -107,8 +145,9 @@ export class Fabric {
     return reply.snapshot;
   }
 
-  /** Ends the thread and closes every port. */
+  /** Ends the recording if there is one, the thread, and closes every port. */
   async stop(): Promise<void> {
+    await this.stopRecording().catch(() => null);
     // Bounded: cleaning up must end even if the thread does not answer any more.
     const limit = new AbortController();
     const late = sleep(STOP_LIMIT_MS, null, { signal: limit.signal }).catch(() => {});

@@ -7,10 +7,12 @@
  * Ownership: the caller of `arrived` keeps its reference and releases it; a frame in the fiber is held by one
  * reference of this file's; ports take their own (l2/ports/port.ts).
  */
-import { frameOf, type Rng, WOKE } from '../core/index.js';
+import { type Frame, frameOf, type Rng, WOKE } from '../core/index.js';
 import {
   bottleneckBps,
   type Deliver,
+  type Drop,
+  describeFiber,
   Fiber,
   type FiberAction,
   type FiberChanged,
@@ -35,6 +37,8 @@ import { nowNs } from '../sys/index.js';
 import { arrivalsOf } from './arrivals.js';
 import { LatenessRecorder } from './lateness.js';
 import type { FabricSettings, PathCounters, PortRole, SiteName } from './messages.js';
+import type { FrameTap } from './recording/frame-tap.js';
+import type { RecordedReason } from './recording/reasons.js';
 
 /** A super-frame whose serialisation takes longer than this is cut at the fiber's entry. */
 const MAX_SERIALISATION_NS = 50_000;
@@ -80,6 +84,10 @@ export class FramePath {
   #latestNs: number;
   /** The fiber's next wake-up, which only its steps change: a thread that spins asks a million times a second. */
   #wakeNs = Number.POSITIVE_INFINITY;
+  /** What a recording sees; null when there is none. */
+  #tap: FrameTap | null = null;
+  /** When the frame that leaves the fiber was due. */
+  #dueNs = 0;
   #cutAtEntry = 0;
   #cutAroundLoss = 0;
   #damaged = 0;
@@ -141,8 +149,19 @@ export class FramePath {
     }
   }
 
+  /** Records from here on; null ends it. */
+  record(tap: FrameTap | null): void {
+    this.#tap = tap;
+  }
+
+  /** The latest instant that the machines were told. */
+  get latestNs(): number {
+    return this.#latestNs;
+  }
+
   /** A frame came in by a port. @param enteredNs when it did, at most the present instant */
   arrived(site: SiteName, port: number, frame: PooledFrame, enteredNs: number): void {
+    if (this.#tap !== null) frame.packetId = this.#tap.nextId();
     this.#bridge(site, port, frame, Math.min(enteredNs, this.#latestNs));
   }
 
@@ -151,6 +170,7 @@ export class FramePath {
     this.#wakeNs = this.fiber.nextWakeNs();
     this.#carryOut();
     this.#learnRate();
+    this.#tellChange();
   }
 
   /** When the fiber next has something to release; Infinity when it is empty. */
@@ -165,7 +185,10 @@ export class FramePath {
     const { changes } = this.fiber;
     this.fiber.step(this.#latestNs, WOKE, this.#fiberActions);
     this.#wakeNs = this.fiber.nextWakeNs();
-    if (this.fiber.changes !== changes) this.#learnRate();
+    if (this.fiber.changes !== changes) {
+      this.#learnRate();
+      this.#tellChange();
+    }
     this.#carryOut();
     if (this.lateness.isPending) this.flush();
   }
@@ -173,10 +196,12 @@ export class FramePath {
   /** Writes what the ports have queued. */
   flush(): void {
     if (!this.lateness.isPending) {
+      if (this.#tap !== null) this.#tap.writeBegins(nowNs());
       this.#io.flush();
       return;
     }
     const before = nowNs();
+    if (this.#tap !== null) this.#tap.writeBegins(before);
     this.lateness.writeBegins(before);
     this.#io.flush();
     this.lateness.writeEnded(nowNs() - before);
@@ -203,6 +228,7 @@ export class FramePath {
     this.#received.port = port;
     this.#received.frame = frame;
     this.bridges[site].step(this.#latestNs, this.#received, actions);
+    if (this.#tap !== null) this.#tapArrival(this.#tap, site, port, frame, first, enteredNs);
     for (let i = first; i < actions.length; i++) {
       const action = actions[i]!;
       switch (action.type) {
@@ -212,6 +238,7 @@ export class FramePath {
           break;
         case 'reply': {
           const reply = this.#io.pool.copyOf(frameOf(action.bytes));
+          if (this.#tap !== null) reply.packetId = this.#tap.nextId();
           this.#sendBy(site, action.port, STRETCH, reply, enteredNs);
           this.#io.pool.release(reply);
           break;
@@ -243,6 +270,7 @@ export class FramePath {
   ): void {
     const { pool } = this.#io;
     const copy = pool.take(retaggedLength(frame, tag));
+    copy.packetId = frame.packetId;
     retag(frame, tag, copy);
     copy.writeHeader();
     this.#sendBy(site, port, from, copy, enteredNs);
@@ -261,6 +289,7 @@ export class FramePath {
         const { pool } = this.#io;
         for (let at = 0; at < packets; at += most) {
           const piece = pool.copyOf(cut(frame, at, Math.min(most, packets - at)));
+          piece.packetId = frame.packetId;
           this.#offerWhole(site, from, piece, packetsOf(piece), enteredNs);
           pool.release(piece);
         }
@@ -285,22 +314,29 @@ export class FramePath {
     this.#io.pool.retain(frame);
     this.fiber.step(this.#latestNs, e, this.#fiberActions);
     this.#wakeNs = this.fiber.nextWakeNs();
-    if (this.#fiberActions.length > 0) this.#carryOut();
+    if (this.#tap !== null) this.#tapEntry(this.#tap, site, frame, enteredNs);
+    if (this.#fiberActions.length > 0) this.#carryOut(frame);
   }
 
-  #carryOut(): void {
+  /** @param offered the frame whose refusal the entry of the fiber has on record */
+  #carryOut(offered: PooledFrame | null = null): void {
     const actions = this.#fiberActions;
     for (let i = 0; i < actions.length; i++) {
       const action = actions[i]!;
       if (action.type === 'deliver') this.#deliver(action);
+      else if (this.#tap !== null && !(action.frame === offered && this.#isRefusal(action))) {
+        const frame = action.frame as PooledFrame;
+        this.#tap.left(farSiteOf(action), this.#latestNs, frame, frame.packetId, action.reason);
+      }
       if (action.last) this.#io.pool.release(action.frame as PooledFrame);
     }
     while (actions.length > 0) actions.pop();
   }
 
   #deliver(action: Deliver): void {
-    const site = action.direction === 'a-b' ? 'b' : 'a';
+    const site = farSiteOf(action);
     const frame = action.frame as PooledFrame;
+    this.#dueNs = action.dueNs;
     if (this.lateness.isFull) this.flush();
     this.lateness.released(action.dueNs);
     if (action.lost === null && action.corrupted === null) {
@@ -315,12 +351,62 @@ export class FramePath {
     );
     if (action.lost !== null) this.#cutAroundLoss++;
     this.#damaged += damaged;
-    this.#refusedByFcs += refusedByFcs;
+    this.#refusedByFcs += refusedByFcs.length;
+    if (this.#tap !== null) this.#tapMissing(this.#tap, site, action, refusedByFcs);
     for (const piece of frames) {
       const pooled = this.#io.pool.copyOf(piece);
+      pooled.packetId = frame.packetId;
       this.#bridge(site, STRETCH, pooled, this.#latestNs);
       this.#io.pool.release(pooled);
     }
+  }
+
+  // ── what a recording sees ───────────────────────────────────────────────────────────────────────
+
+  /** A frame came in, and the bridge has decided: its actions begin at `first`. */
+  #tapArrival(
+    tap: FrameTap,
+    site: SiteName,
+    port: number,
+    frame: PooledFrame,
+    first: number,
+    enteredNs: number,
+  ): void {
+    let reason: RecordedReason | null = null;
+    for (let i = first; i < this.#bridgeActions.length; i++) {
+      const action = this.#bridgeActions[i]!;
+      if (action.type === 'drop') reason = action.reason;
+    }
+    if (port === STRETCH) tap.left(site, this.#dueNs, frame, frame.packetId, reason);
+    else tap.arrived(port, enteredNs, frame, frame.packetId, reason);
+  }
+
+  /** A frame was offered to the fiber, and its actions say whether it was refused there. */
+  #tapEntry(tap: FrameTap, site: SiteName, frame: PooledFrame, enteredNs: number): void {
+    let reason: RecordedReason | null = null;
+    for (const action of this.#fiberActions) {
+      if (action.type === 'drop' && action.frame === frame && this.#isRefusal(action)) reason = action.reason;
+    }
+    tap.entered(site, enteredNs, frame, frame.packetId, reason);
+  }
+
+  /** Whether the entry of the fiber refused it; what is lost later may be told of in the same step, when we are late. */
+  #isRefusal({ reason, direction, span }: Drop): boolean {
+    return reason !== 'loss' && span === (direction === 'a-b' ? 0 : this.fiber.settings.spans.length - 1);
+  }
+
+  /** Packets of a frame that arrived in part: those that did not. */
+  #tapMissing(tap: FrameTap, site: SiteName, action: Deliver, refusedByFcs: readonly Frame[]): void {
+    const frame = action.frame as PooledFrame;
+    for (const packet of action.lost ?? []) {
+      tap.left(site, action.dueNs, cut(frame, packet, 1), frame.packetId, 'packet-lost');
+    }
+    for (const packet of refusedByFcs) tap.left(site, action.dueNs, packet, frame.packetId, 'fcs');
+  }
+
+  #tellChange(): void {
+    if (this.#tap === null) return;
+    this.#tap.event(this.#latestNs, `the fiber changed: ${describeFiber(this.fiber.settings).join('; ')}`);
   }
 
   /** The slowest span decides how long a super-frame is on the wire. */
@@ -328,4 +414,9 @@ export class FramePath {
     this.#entryRateBps.a = bottleneckBps(this.fiber.settings, 'a-b');
     this.#entryRateBps.b = bottleneckBps(this.fiber.settings, 'b-a');
   }
+}
+
+/** The site at which what goes this way comes out. */
+function farSiteOf({ direction }: FiberAction): SiteName {
+  return direction === 'a-b' ? 'b' : 'a';
 }

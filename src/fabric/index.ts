@@ -12,3 +12,4 @@ export type {
   SpinMode,
   WriteDuration,
 } from './messages.js';
+export type { RecordingOptions } from './recording/options.js';

@@ -6,6 +6,7 @@
 import type { FiberCounters, FiberSettings, LaneSettings, Timeline } from '../fiber/index.js';
 import type { BridgeCounters, BridgeOptions, PortOptions } from '../l2/index.js';
 import type { PortDrops, PortKind, VxlanSettings, VxlanSockets } from '../l2/ports/index.js';
+import type { InterfaceTally } from './recording/frame-tap.js';
 
 export type SiteName = 'a' | 'b';
 export type PortRole = 'guest' | 'vmk' | 'client';
@@ -54,12 +55,21 @@ export type FabricRequest =
   /** The histograms of lateness and writes begin anew: what came before was a warm-up. */
   | { readonly type: 'forget-lateness'; readonly id: number }
   | { readonly type: 'snapshot'; readonly id: number }
+  /** Copies what passes into the ring, at most this much of each frame. */
+  | {
+      readonly type: 'record';
+      readonly id: number;
+      readonly memory: SharedArrayBuffer;
+      readonly snapBytes: number;
+    }
+  | { readonly type: 'stop-recording'; readonly id: number }
   | { readonly type: 'stop'; readonly id: number };
 
 export type FabricReply =
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly code: string; readonly text: string }
   | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: FabricSnapshot }
+  | { readonly type: 'recorded'; readonly id: number; readonly tallies: readonly InterfaceTally[] }
   | { readonly type: 'macs'; readonly id: number; readonly macs: Readonly<Record<SiteName, MacSeen[]>> }
   /** Unasked: a port's interface or peer has vanished; the rest goes on. */
   | { readonly type: 'port-gone'; readonly name: string }

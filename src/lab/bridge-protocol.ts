@@ -46,6 +46,19 @@ const id = z.union([z.int(), z.string().max(64)]).optional();
 /** Keys as the bridge file has them; the bridge reads them as it reads the file. */
 const keys = z.record(z.string(), z.unknown());
 
+/** As `RecordingOptions` of the fabric has them. */
+const RECORDING = z.strictObject({
+  /** Absolute: the bridge has a directory of its own. */
+  path: z.string().regex(/^\//, 'give an absolute path'),
+  format: z.enum(['pcapng', 'pcap-us', 'pcap-ns']).optional(),
+  wire: z.boolean().optional(),
+  snapBytes: z.int().optional(),
+  filter: z.string().max(4096).optional(),
+  ring: z
+    .strictObject({ maxBytes: z.int().optional(), maxNs: z.number().optional(), files: z.int().optional() })
+    .optional(),
+});
+
 export const REQUEST = z.discriminatedUnion('do', [
   z.strictObject({ id, do: z.literal('show') }),
   z.strictObject({ id, do: z.literal('ports') }),
@@ -59,6 +72,8 @@ export const REQUEST = z.discriminatedUnion('do', [
   }),
   z.strictObject({ id, do: z.literal('add-port'), port: keys }),
   z.strictObject({ id, do: z.literal('remove-port'), name: z.string() }),
+  z.strictObject({ id, do: z.literal('record'), recording: RECORDING }),
+  z.strictObject({ id, do: z.literal('stop-recording') }),
 ]);
 export type ControlRequest = z.infer<typeof REQUEST>;
 /** The same before defaults are filled in: what a client sends. */

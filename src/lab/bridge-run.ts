@@ -8,8 +8,9 @@
  * Whatever was made is unmade in the reverse order, when a step fails as well as at the end.
  */
 import { dirname, join } from 'node:path';
+import { describeRecording, type RecordingReport } from '../capture/index.js';
 import { ConfigError, type LonghaulError, messageOf } from '../core/index.js';
-import { Fabric, type MacSeen, type SiteName } from '../fabric/index.js';
+import { Fabric, type MacSeen, type RecordingOptions, type SiteName } from '../fabric/index.js';
 import { describeFiber, fiberWarnings, type LaneSettings } from '../fiber/index.js';
 import { closeFd, nowNs } from '../sys/index.js';
 import { ControlServer } from './bridge-control.js';
@@ -190,6 +191,28 @@ export class RunningBridge {
     port.open.leave();
   }
 
+  /** Records what passes, until it is ended. @throws ConfigError CAPTURE_… ; FABRIC_RECORDING when there is one already */
+  async record(options: RecordingOptions): Promise<void> {
+    const { name, seed, fiber } = this.plan;
+    const comments = [
+      `longhaul bridge ${name}, seed ${seed}`,
+      ...describeFiber(fiber),
+      JSON.stringify(this.plan),
+    ];
+    await this.#fabric.record({ ...options, comments }, (text) =>
+      this.#onEvent({ type: 'warning', text: `the recording ended early: ${text}` }),
+    );
+    this.#onEvent({ type: 'changed', text: `recording into ${options.path}` });
+  }
+
+  /** Ends the recording. @throws ConfigError LAB_CONTROL_ABSENT */
+  async stopRecording(): Promise<RecordingReport> {
+    const report = await this.#fabric.stopRecording();
+    if (report === null) throw absent('nothing is recorded', 'begin with longhaul capture record FILE');
+    this.#onEvent({ type: 'changed', text: describeRecording(report) });
+    return report;
+  }
+
   /** Takes everything away that was made. Never throws: what cannot be removed is noted. */
   async stop(): Promise<void> {
     const quietly = async (work: Promise<unknown> | undefined): Promise<void> => {
@@ -197,6 +220,11 @@ export class RunningBridge {
     };
     await quietly(this.#control?.close());
     await quietly(this.#metrics?.close());
+    await quietly(
+      this.#fabric.stopRecording().then((report) => {
+        if (report !== null) this.#onEvent({ type: 'note', text: describeRecording(report) });
+      }),
+    );
     await quietly(this.#fabric.stop());
     for (const port of this.#ports.values()) if (port.state !== 'removed') port.open.leave();
     this.#ports.clear();
@@ -239,6 +267,11 @@ export class RunningBridge {
         this.#onEvent({ type: 'changed', text: `port ${planned.name} added` });
         return factsOf(this.#ports.get(planned.name)!);
       }
+      case 'record':
+        await this.record(request.recording as RecordingOptions);
+        return { recording: request.recording.path };
+      case 'stop-recording':
+        return this.stopRecording();
       case 'remove-port':
         await this.removePort(request.name);
         this.#onEvent({ type: 'changed', text: `port ${request.name} removed` });
@@ -249,16 +282,19 @@ export class RunningBridge {
 
 /**
  * Starts a bridge; when it cannot be, nothing is left of it.
+ * @param capture what is recorded from its first port on
  * @throws ConfigError, EnvironmentError
  */
 export async function startBridge(
   plan: BridgePlan,
   onEvent: (event: BridgeEvent) => void,
+  capture?: RecordingOptions,
 ): Promise<RunningBridge> {
   const controlPath = socketPath(plan.control);
   await claimSocket(controlPath);
   const bridge = new RunningBridge(plan, controlPath, onEvent);
   try {
+    if (capture !== undefined) await bridge.record(capture);
     await bridge.start();
     return bridge;
   } catch (e) {

@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describeRecording } from '../capture/index.js';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
 import { Fabric, type FabricSnapshot } from '../fabric/index.js';
 import { fiberWarnings } from '../fiber/index.js';
@@ -43,6 +44,7 @@ import { startBackground } from './background.js';
 import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
 import { rawSocketBuilt } from './client/raw-socket.js';
+import { eventLine } from './event-words.js';
 import type { Experiment, Site } from './experiment.js';
 import { FiberCut } from './fiber-cut.js';
 import { MemoryBacking } from './memory-backing.js';
@@ -151,6 +153,13 @@ export class Lab {
       onPortGone: (name) => this.#mark('fabric', `port ${name} is gone`),
       onFailure: (e) => this.note(`the fabric failed: ${e.message}`),
     });
+    const { capture } = this.#hooks;
+    if (capture !== undefined) {
+      const comments = [`longhaul run, seed ${this.#experiment.seed}`, JSON.stringify(this.#experiment)];
+      await this.#fabric.record({ ...capture, comments }, (text) =>
+        this.note(`the recording ended early: ${text}`),
+      );
+    }
     // The stations are made one after the other: each moves this thread through a namespace.
     for (const site of ['a', 'b'] as const) await this.#attach(hostStation(site));
     await Promise.all([this.#startHost('a'), this.#startHost('b')]);
@@ -230,16 +239,16 @@ export class Lab {
         });
       }
       if (report.type === 'event') {
-        this.#timeline.push({ atNs: report.atNs, where: `host ${from}`, what: report.what });
+        this.#happened(report.atNs, `host ${from}`, report.what);
       }
     };
     destination.onReply = (report) => {
       cut?.heard(report);
       if (report.type === 'guest-here') guestThere = report.whole ? 'whole' : 'lacks-pages';
-      if (report.type === 'event')
-        this.#timeline.push({ atNs: report.atNs, where: `host ${to}`, what: report.what });
+      if (report.type === 'event') this.#happened(report.atNs, `host ${to}`, report.what);
       if (report.type === 'destination-finished') {
         announcedNs = report.announcedNs;
+        if (announcedNs > 0) this.#happened(announcedNs, `host ${to}`, 'the guest is announced');
         missing = report.missing;
         parityUsed = report.parityUsed;
       }
@@ -375,6 +384,12 @@ export class Lab {
   /** Whether the guest can be moved again. */
   get hostsAlive(): boolean {
     return this.#hosts.a?.alive === true && this.#hosts.b?.alive === true;
+  }
+
+  /** Ends the recording, if there is one. */
+  async finishRecording(): Promise<void> {
+    const report = (await this.#fabric?.stopRecording()) ?? null;
+    if (report !== null) this.note(describeRecording(report));
   }
 
   async snapshot(): Promise<FabricSnapshot> {
@@ -643,7 +658,12 @@ export class Lab {
   }
 
   #mark(where: string, what: string): void {
-    this.#timeline.push({ atNs: nowNs(), where, what });
+    this.#happened(nowNs(), where, what);
+  }
+
+  #happened(atNs: number, where: string, what: string): void {
+    this.#timeline.push({ atNs, where, what });
+    this.#fabric?.comment(atNs, eventLine(where, what));
   }
 }
 

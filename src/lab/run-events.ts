@@ -3,6 +3,7 @@
  * run, in order; they steer nothing. The command line turns them into a progress bar or plain lines;
  * a library user may ignore them: all that lasts is in the result.
  */
+import type { RecordingOptions } from '../fabric/index.js';
 import type { Experiment, Site } from './experiment.js';
 import type { MigrationResult, RttResult, RunResult } from './result.js';
 
@@ -72,6 +73,8 @@ export type RunEvent =
 export interface RunHooks {
   /** Called in order on the caller's thread; must not throw. */
   onEvent(event: RunEvent): void;
+  /** What to record of the whole run, and where; left out, nothing. */
+  readonly capture?: RecordingOptions | undefined;
   /** Aborted by Ctrl-C: the run removes everything it made and rejects with the signal's reason. */
   readonly signal: AbortSignal;
 }

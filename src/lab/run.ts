@@ -72,6 +72,7 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
       at = result.guestAt;
       if (index + 1 < experiment.migration.repeat) await orAbort(sleep(experiment.migration.betweenNs / 1e6));
     }
+    await orAbort(lab.finishRecording());
     const snapshot = await orAbort(lab.snapshot());
     for (const p of snapshot.ports) {
       const dropped = p.busy + p.tooLong + p.gone;

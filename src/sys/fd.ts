@@ -1,5 +1,6 @@
 /** File descriptors: opening, closing, doorbells (eventfd(2)) and the I/O vectors of readv(2) and writev(2). */
-import { check, libc } from './libc.js';
+import { EAGAIN, ECONNREFUSED, EINTR, ENOBUFS, sysError } from './errno.js';
+import { check, errno, libc } from './libc.js';
 import { NativeStruct } from './native-struct.js';
 
 export const O_RDONLY = 0;
@@ -26,6 +27,15 @@ const F_SETFL = 4;
 export function setNonBlocking(fd: number): void {
   const flags = check('fcntl F_GETFL', libc.fcntl(fd, F_GETFL, 0));
   check('fcntl F_SETFL', libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+}
+
+/** Writes one message to any descriptor. @returns bytes taken; -1 when it cannot now @throws what else went wrong */
+export function writeBytes(fd: number, address: number, length: number): number {
+  const n = libc.write(fd, address, length);
+  if (n !== -1) return n;
+  const e = errno();
+  if (e === EAGAIN || e === EINTR || e === ENOBUFS || e === ECONNREFUSED) return -1;
+  throw sysError('write', e);
 }
 
 /** A counter one thread rings and another sleeps on with ppoll: wakes a loop that never returns to libuv. */

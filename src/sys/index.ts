@@ -1,5 +1,5 @@
 export { type AesGcm, openAesGcm } from './aes-gcm.js';
-export { nowNs } from './clock.js';
+export { compareClocks, nowNs } from './clock.js';
 export { DatagramBatch, DatagramReceiver, probeOwnMtu } from './datagrams.js';
 export {
   EAGAIN,
@@ -25,6 +25,7 @@ export {
   O_WRONLY,
   openFd,
   setNonBlocking,
+  writeBytes,
 } from './fd.js';
 export { dropPages, MADV_REMOVE, mapFileOver, tmpfsBytesFree } from './file-memory.js';
 export { type IoBatch, openIoBatch } from './io-batch.js';
@@ -60,6 +61,7 @@ export {
   setTunnelOptions,
   socketError,
 } from './socket.js';
+export { StampedReceiver, stampArrivals } from './stamped-receiver.js';
 export { openTap, VNET_HDR_SIZE } from './tap.js';
 export { congestionName, limitPacing, setCongestion, tcpFigures } from './tcp-socket.js';
 export {

@@ -15,6 +15,8 @@ const MSG_IOV = 16;
 const MSG_IOVLEN = 24;
 const MSG_CONTROL = 32;
 const MSG_CONTROLLEN = 40;
+/** What follows the msghdr in a `struct mmsghdr`. */
+const MMSGHDR_LEN = 56;
 const IOVEC_SIZE = 16;
 const PLACES = 2;
 const NAME_SIZE = 16;
@@ -104,6 +106,11 @@ export class MessageArray {
       at += (length + 7) & ~7;
     }
     return -1;
+  }
+
+  /** Bytes that recvmmsg(2) received into message `i`: its places are as long as a `struct mmsghdr`. */
+  receivedBytes(i: number): number {
+    return this.#headers.view.getUint32(i * MSGHDR_SIZE + MMSGHDR_LEN, true);
   }
 
   /** The bytes that `controlAt` points into. */

@@ -27,6 +27,10 @@ async function type(...argv: string[]): Promise<Heard> {
     {
       run: record('run', 1),
       bridge: record('bridge', 0),
+      captureRecord: record('captureRecord', 0),
+      captureShow: record('captureShow', 0),
+      captureDiff: record('captureDiff', 1),
+      replay: record('replay', 0),
       ctl: record('ctl', 0),
       doctor: record('doctor', 0),
       profiles: record('profiles', 0),
@@ -52,6 +56,30 @@ test('commands receive what was typed, and their code is the exit code', async (
   assert.equal((await type('doctor', '--json')).calls, [['doctor', true]]);
   assert.equal((await type('profiles')).calls, [['profiles', undefined, false]]);
   assert.equal((await type('profiles', 'my.yaml', '--json')).calls, [['profiles', 'my.yaml', true]]);
+});
+
+test('replay: what may be said several times is a list, and what the fiber takes is taken', async () => {
+  const { calls } = await type(
+    'replay',
+    'x.pcap',
+    '--side-a',
+    '10.0.0.1',
+    '--side-a',
+    '10.0.1.0/24',
+    '--loss',
+    '1%',
+  );
+  assert.equal(calls, [['replay', 'x.pcap', { sideA: ['10.0.0.1', '10.0.1.0/24'], loss: '1%' }]]);
+  assert.is((await type('replay')).code, 2);
+});
+
+test('capture show and capture diff name one and two files', async () => {
+  const show = await type('capture', 'show', 'x.pcap', '--no-packets');
+  assert.equal(show.calls, [['captureShow', 'x.pcap', { packets: false }]]);
+  const diff = await type('capture', 'diff', 'a.pcap', 'b.pcap', '--interface-a', 'site-a');
+  assert.is(diff.code, 1);
+  assert.equal(diff.calls, [['captureDiff', 'a.pcap', 'b.pcap', { interfaceA: 'site-a' }]]);
+  assert.is((await type('capture', 'diff', 'a.pcap')).code, 2);
 });
 
 test('host: a doubt is settled in one way, and a way must be named', async () => {
@@ -106,7 +134,19 @@ test('what a command throws passes through', async () => {
   await runProgram(
     ['run'],
     '1',
-    { run: fail, bridge: fail, ctl: fail, doctor: fail, profiles: fail, hostList: fail, hostResolve: fail },
+    {
+      run: fail,
+      bridge: fail,
+      captureRecord: fail,
+      captureShow: fail,
+      captureDiff: fail,
+      replay: fail,
+      ctl: fail,
+      doctor: fail,
+      profiles: fail,
+      hostList: fail,
+      hostResolve: fail,
+    },
     silent,
   ).catch((e) => {
     thrown = e;

@@ -79,7 +79,7 @@ test('what is neither lost nor damaged arrives as it was sent; a damaged packet 
         const left = sent.map((_, i) => i).filter((i) => !lost.includes(i));
         assert.is(got.length, left.length);
         assert.is(arrived.damaged, damaged.length);
-        assert.is(arrived.refusedByFcs, 0);
+        assert.is(arrived.refusedByFcs.length, 0);
         for (const [at, i] of left.entries()) {
           const isDamaged = damaged.includes(i);
           assert.is(bitsThatDiffer(got[at]!, sent[i]!), isDamaged ? 1 : 0);

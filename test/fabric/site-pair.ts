@@ -29,6 +29,7 @@ export class SitePair {
   readonly #bell = new Doorbell();
   readonly #engine: Engine;
   readonly #ends: number[] = [];
+  readonly #names: string[] = [];
   readonly #replies: FabricReply[] = [];
 
   constructor(fiber: FiberOptions, settings: Partial<FabricSettings> = {}) {
@@ -43,6 +44,7 @@ export class SitePair {
     const pair = openNioUdpPair(BUFFER_BYTES);
     connectUdp(pair.farFd, { ip: LOOPBACK, port: pair.fabricPort });
     this.#ends.push(pair.farFd);
+    this.#names.push(name);
     const port: PortSpec = { name, site, role: 'client', kind: 'nio-udp', fd: pair.fabricFd, ...options };
     this.ask({ type: 'add-port', id: 0, port });
     const buffer = new Uint8Array(new ArrayBuffer(70_000));
@@ -62,6 +64,13 @@ export class SitePair {
         }
       },
     };
+  }
+
+  /** Closes a station's end: whoever sends to it learns that nobody listens. */
+  hangUp(name: string): void {
+    const at = this.#names.indexOf(name);
+    closeFd(this.#ends.splice(at, 1)[0]!);
+    this.#names.splice(at, 1);
   }
 
   /** Gives a request to the engine; throws what it refuses. */

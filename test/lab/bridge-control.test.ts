@@ -122,7 +122,7 @@ test('mistakes are refused with a code, and the connection stays', () =>
       [
         '{"id":3}',
         'LAB_CONTROL_COMMAND',
-        /^do is missing: it is not one of show, ports, macs, set, add-port, remove-port$/,
+        /^do is missing: it is not one of show, ports, macs, set, add-port, remove-port, record, stop-recording$/,
       ],
       ['{"do":"shwo"}', 'LAB_CONTROL_COMMAND', /^do "shwo" is not one of/],
       ['{"do":"constructor"}', 'LAB_CONTROL_COMMAND', /is not one of/],

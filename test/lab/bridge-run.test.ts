@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { openCapture } from '../../src/capture/files/index.js';
+import type { RecordingReport } from '../../src/capture/index.js';
 import { ConfigError, isLonghaulError } from '../../src/core/index.js';
 import { accountingCloses, totalDropped } from '../../src/fiber/index.js';
 import { ControlClient } from '../../src/lab/bridge-client.js';
@@ -257,6 +259,38 @@ test('metrics are of the running fabric', () =>
     assert.match(text, 'longhaul_port_frames_total{port="one",direction="in"} 1\n');
     assert.match(text, 'longhaul_mac_table_entries{site="b"} 2\n');
     assert.match(text, /process_resident_memory_bytes \d+/);
+  }));
+
+test('a running bridge is recorded on request: one recording at a time, and what it did not understand left no trace', () =>
+  scene('seed: 5', async (s) => {
+    const path = join(dir, 'asked.pcapng');
+    for (const [recording, code] of [
+      [{ path, filter: 'sight a' }, 'CAPTURE_FILTER'],
+      [{ path: 'relative' }, 'LAB_CONTROL_FIELD'],
+      [{ path: '/nowhere/x' }, 'CAPTURE_FILE'],
+      [{ path, wire: true, snapBytes: 64 }, 'CAPTURE_OPTIONS'],
+    ] as const) {
+      const refused = await s.ctl.ask({ do: 'record', recording }).catch((e: unknown) => e);
+      assert.ok(isLonghaulError(refused, code), String(refused));
+    }
+    assert.not.ok(existsSync(path));
+    await s.ctl.ask({ do: 'record', recording: { path, filter: 'port fiber-b' } });
+    const second = await s.ctl
+      .ask({ do: 'record', recording: { path: `${path}2` } })
+      .catch((e: unknown) => e);
+    assert.ok(isLonghaulError(second, 'FABRIC_RECORDING'), String(second));
+    await greet(s);
+    await s.ctl.ask({ do: 'set', direction: 'a-b', lane: { loss: '1%' } });
+    const report = (await s.ctl.ask({ do: 'stop-recording' })) as RecordingReport;
+    // Two frames and the change of the fiber; the others are at places that the filter leaves out.
+    assert.equal([report.packets, report.filtered, report.unrecorded, report.failure], [3, 6, 0, null]);
+    const reader = await openCapture(path);
+    const comments: (string | null)[] = [];
+    for await (const batch of reader.batches()) comments.push(...batch.map((p) => p.comment));
+    assert.match(reader.section.comments[0]!, 'longhaul bridge s, seed 5');
+    assert.match(comments.at(-1)!, /the fiber changed: .*loss 1%/);
+    const none = await s.ctl.ask({ do: 'stop-recording' }).catch((e: unknown) => e);
+    assert.ok(isLonghaulError(none, 'LAB_CONTROL_ABSENT'), String(none));
   }));
 
 test.run();

@@ -40,6 +40,8 @@ export class PooledFrame implements Frame {
   refs = 0;
   /** When this machine's kernel had it, CLOCK_MONOTONIC; 0 where the port cannot say. */
   arrivedNs = 0;
+  /** The same for all that is made of one frame on its way; 0 unless a recording gives numbers. */
+  packetId = 0;
 
   constructor(slab: Buffer, slabAddress: number, slot: number, slotBytes: number, sizeClass: number) {
     this.data = slab;
@@ -114,6 +116,7 @@ export class FramePool {
       const frame = this.#free[c]!.pop() ?? this.#grow(c);
       frame.refs = 1;
       frame.arrivedNs = 0;
+      frame.packetId = 0;
       return frame;
     }
     throw new RangeError(`a frame of ${bytes} bytes is longer than ${MAX_FRAME_BYTES}`);

@@ -9,6 +9,7 @@ export {
   newTally,
   type PortDrops,
   type PortKind,
+  type SendOutcome,
   type SendTally,
 } from './port.js';
 export { VnetPort } from './vnet-port.js';

@@ -15,6 +15,7 @@ import {
   type FrameSink,
   isSocketBusy,
   type PortDrops,
+  type SendOutcome,
   type SendTally,
 } from './port.js';
 import { sendPlain } from './send-plain.js';
@@ -66,9 +67,9 @@ export class NioUdpPort implements FramePort {
     this.#io.sends.push(this, this.fd, packet, 0);
   };
 
-  sent(frame: PooledFrame, result: number): void {
-    countSent(this.#tally, frame, result, isSocketBusy);
+  sent(frame: PooledFrame, result: number): SendOutcome {
     if (result === -ECONNREFUSED) this.#refused = true;
+    return countSent(this.#tally, frame, result, isSocketBusy);
   }
 
   flush(): void {

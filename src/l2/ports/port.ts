@@ -51,6 +51,9 @@ export interface FramePort {
   close(): void;
 }
 
+/** What became of a frame that was sent. */
+export type SendOutcome = 'sent' | 'busy' | 'too-long' | 'gone';
+
 /** Which kind a descriptor is, as told to the fabric. */
 export type PortKind = 'tap' | 'packet' | 'nio-udp' | 'vxlan';
 
@@ -69,13 +72,22 @@ export function countSent(
   frame: PooledFrame,
   result: number,
   isBusy: (errno: number) => boolean,
-): void {
+): SendOutcome {
   if (result >= 0) {
     tally.framesOut++;
     tally.bytesOut += frame.length;
-  } else if (result === -EMSGSIZE) tally.tooLong++;
-  else if (isBusy(-result)) tally.busy++;
-  else tally.gone++;
+    return 'sent';
+  }
+  if (result === -EMSGSIZE) {
+    tally.tooLong++;
+    return 'too-long';
+  }
+  if (isBusy(-result)) {
+    tally.busy++;
+    return 'busy';
+  }
+  tally.gone++;
+  return 'gone';
 }
 
 /** Of a UDP socket: its own queue is full. */

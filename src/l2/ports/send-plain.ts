@@ -11,6 +11,7 @@ export function sendPlain(pool: FramePool, frame: PooledFrame, sendOne: (packet:
   }
   for (const bytes of toWirePackets(frame)) {
     const packet = pool.copyOf(frameOf(bytes));
+    packet.packetId = frame.packetId;
     sendOne(packet);
     pool.release(packet);
   }

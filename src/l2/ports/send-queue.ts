@@ -4,6 +4,7 @@
  */
 import { type IoBatch, MessageArray } from '../../sys/index.js';
 import type { FramePool, PooledFrame } from './frame-pool.js';
+import type { SendOutcome } from './port.js';
 
 /** Sends that one system call may carry; one more flushes first. */
 export const SEND_FRAMES = 128;
@@ -11,10 +12,12 @@ export const SEND_FRAMES = 128;
 /** Whoever sent a frame, told what became of it. */
 export interface Sender {
   /** @param result bytes taken by the kernel, or -errno */
-  sent(frame: PooledFrame, result: number): void;
+  sent(frame: PooledFrame, result: number): SendOutcome;
 }
 
 export class SendQueue {
+  /** Told of every frame sent, while its bytes are still there; null when nobody records. */
+  onSent: ((sender: Sender, frame: PooledFrame, outcome: SendOutcome) => void) | null = null;
   readonly #pool: FramePool;
   readonly #batch: IoBatch;
   readonly #messages = new MessageArray(SEND_FRAMES);
@@ -59,7 +62,8 @@ export class SendQueue {
     const { results } = this.#batch;
     for (let i = 0; i < n; i++) {
       const frame = this.#frames[i]!;
-      this.#senders[i]!.sent(frame, results[i]!);
+      const outcome = this.#senders[i]!.sent(frame, results[i]!);
+      if (this.onSent !== null) this.onSent(this.#senders[i]!, frame, outcome);
       this.#pool.release(frame);
     }
   }

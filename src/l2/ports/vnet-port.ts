@@ -17,7 +17,14 @@ import {
 import type { FrameIo } from './frame-io.js';
 import type { PooledFrame } from './frame-pool.js';
 import { Appetite } from './intake.js';
-import { countSent, type FramePort, type FrameSink, type PortDrops, type SendTally } from './port.js';
+import {
+  countSent,
+  type FramePort,
+  type FrameSink,
+  type PortDrops,
+  type SendOutcome,
+  type SendTally,
+} from './port.js';
 import { withVlanTag } from './vlan-restore.js';
 
 const NO_DROPS: PortDrops = Object.freeze({});
@@ -70,8 +77,8 @@ export class VnetPort implements FramePort {
     this.#io.sends.push(this, this.fd, frame, VNET_HDR_SIZE);
   }
 
-  sent(frame: PooledFrame, result: number): void {
-    countSent(this.#tally, frame, result, isInterfaceBusy);
+  sent(frame: PooledFrame, result: number): SendOutcome {
+    return countSent(this.#tally, frame, result, isInterfaceBusy);
   }
 
   flush(): void {

@@ -33,6 +33,7 @@ import {
   type FrameSink,
   isSocketBusy,
   type PortDrops,
+  type SendOutcome,
   type SendTally,
 } from './port.js';
 import { sendPlain } from './send-plain.js';
@@ -120,8 +121,8 @@ export class VxlanPort implements FramePort {
     }
   };
 
-  sent(frame: PooledFrame, result: number): void {
-    countSent(this.#tally, frame, result, isSocketBusy);
+  sent(frame: PooledFrame, result: number): SendOutcome {
+    return countSent(this.#tally, frame, result, isSocketBusy);
   }
 
   flush(): void {

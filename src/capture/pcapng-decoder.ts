@@ -1,0 +1,425 @@
+/**
+ * Reads pcapng from chunks of any size: whole blocks are taken, the rest is asked for again with more behind it.
+ *
+ *   section ─► interfaces ─► packets, statistics, names …       in either byte order, section after section
+ *
+ * Never throws on bytes and never waits for more than `MAX_BLOCK_BYTES`: what the format does not allow stands in
+ * `damage` and ends the decoding; blocks and options that are not known are passed over by their lengths.
+ * Interfaces of later sections are numbered on. Source: draft-ietf-opsawg-pcapng.
+ * Left out on purpose: secrets, custom blocks and journal entries, which carry no packet.
+ */
+import {
+  type CaptureDamage,
+  type CaptureEpoch,
+  type CaptureInterface,
+  type CaptureSection,
+  type InterfaceStatistics,
+  MAX_SNAP_BYTES,
+  type PacketDirection,
+  type ReadPacket,
+  type Verdict,
+} from './captured-packet.js';
+import { decodeNames, type ResolvedName } from './name-records.js';
+import {
+  BLOCK_ENHANCED_PACKET,
+  BLOCK_FRAME_BYTES,
+  BLOCK_INTERFACE,
+  BLOCK_LENGTH,
+  BLOCK_NAMES,
+  BLOCK_PACKET,
+  BLOCK_SECTION,
+  BLOCK_SIMPLE_PACKET,
+  BLOCK_STATISTICS,
+  BYTE_ORDER_MAGIC,
+  FLAG_INBOUND,
+  FLAG_OUTBOUND,
+  INTERFACE_DESCRIPTION,
+  INTERFACE_LINK,
+  INTERFACE_NAME,
+  INTERFACE_OFFSET,
+  INTERFACE_OPTIONS,
+  INTERFACE_RESOLUTION,
+  INTERFACE_SNAP,
+  OPTION_COMMENT,
+  OPTION_END,
+  PACKET_CAPTURED,
+  PACKET_DATA,
+  PACKET_FLAGS,
+  PACKET_ID,
+  PACKET_INTERFACE,
+  PACKET_ORIGINAL,
+  PACKET_STAMP_HIGH,
+  PACKET_STAMP_LOW,
+  PACKET_VERDICT,
+  padded,
+  RESOLUTION_US,
+  SECTION_APPLICATION,
+  SECTION_HARDWARE,
+  SECTION_MAGIC,
+  SECTION_MAJOR,
+  SECTION_OPTIONS,
+  SECTION_OS,
+  SIMPLE_DATA,
+  SIMPLE_ORIGINAL,
+  STATISTICS_DROPPED,
+  STATISTICS_FILTER_ACCEPTED,
+  STATISTICS_INTERFACE,
+  STATISTICS_OPTIONS,
+  STATISTICS_RECEIVED,
+} from './pcapng-format.js';
+import { StampScale } from './stamps.js';
+
+/** The longest block that is read rather than passed over: the longest packet, and options of the longest kind. */
+export const MAX_BLOCK_BYTES = MAX_SNAP_BYTES + 8 * 65_536;
+/** Interfaces of all sections together. */
+const MAX_INTERFACES = 65_536;
+/** Resolved names that are kept. */
+const MAX_NAMES = 65_536;
+
+const text = new TextDecoder();
+
+interface Described {
+  readonly snapBytes: number;
+  readonly scale: StampScale;
+}
+
+export class PcapngDecoder {
+  readonly interfaces: CaptureInterface[] = [];
+  readonly statistics: InterfaceStatistics[] = [];
+  readonly names: ResolvedName[] = [];
+  /** The first section's; null before it. */
+  section: CaptureSection | null = null;
+  epoch: CaptureEpoch | null = null;
+  damage: CaptureDamage | null = null;
+  readonly #described: Described[] = [];
+  /** Interfaces of the sections before this one. */
+  #base = 0;
+  #littleEndian = true;
+  /** Bytes of a long block that are still to be passed over. */
+  #skip = 0;
+  #lastNs = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  // Of the packet whose options were read last.
+  #direction: PacketDirection | null = null;
+  #packetId: number | null = null;
+  #verdict: Verdict | null = null;
+  #comment: string | null = null;
+
+  /**
+   * Takes the whole blocks at the beginning of `bytes`.
+   * @param offset where in the file `bytes` begins
+   * @param isLast nothing comes behind them
+   * @returns how many were taken: the rest is to be given again, with what follows it
+   */
+  decode(bytes: Uint8Array, offset: number, isLast: boolean, out: ReadPacket[]): number {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = Math.min(this.#skip, bytes.length);
+    this.#skip -= at;
+    while (this.damage === null && at < bytes.length && this.#skip === 0) {
+      const taken = this.#block(at, offset, out);
+      if (taken === 0) break;
+      if (at + taken > bytes.length) this.#skip = at + taken - bytes.length;
+      at = Math.min(at + taken, bytes.length);
+    }
+    if (isLast && this.damage === null && (at < bytes.length || this.#skip > 0)) {
+      const wanted =
+        at + BLOCK_FRAME_BYTES <= bytes.length ? this.#u32(at + BLOCK_LENGTH) : BLOCK_FRAME_BYTES;
+      this.#harm(
+        'CAPTURE_TRUNCATED',
+        offset + at,
+        `the file ends within a block of ${wanted + this.#skip} bytes`,
+      );
+    }
+    return at;
+  }
+
+  /** @returns the block's length, 0 when it is not all there or is harmed */
+  #block(at: number, offset: number, out: ReadPacket[]): number {
+    const left = this.#bytes.length - at;
+    if (left < BLOCK_FRAME_BYTES) return 0;
+    const type = this.#u32(at);
+    if (type === BLOCK_SECTION && !this.#readByteOrder(at, offset)) return 0;
+    const length = this.#u32(at + BLOCK_LENGTH);
+    const where = offset + at;
+    if (this.section === null && type !== BLOCK_SECTION) {
+      return this.#harm('CAPTURE_BLOCK', where, 'a section header is expected first');
+    }
+    if (length < BLOCK_FRAME_BYTES || length % 4 !== 0) {
+      const allowed = `a multiple of 4 from ${BLOCK_FRAME_BYTES}`;
+      return this.#harm(
+        'CAPTURE_LENGTH',
+        where + BLOCK_LENGTH,
+        `a block of ${length} bytes; ${allowed} is expected`,
+      );
+    }
+    const isKnown = type === BLOCK_SECTION || (type >= BLOCK_INTERFACE && type <= BLOCK_ENHANCED_PACKET);
+    if (!isKnown && length > left) return length;
+    if (length > MAX_BLOCK_BYTES && isKnown) {
+      const text = `a block of ${length} bytes; at most ${MAX_BLOCK_BYTES} are expected`;
+      return this.#harm('CAPTURE_LENGTH', where + BLOCK_LENGTH, text);
+    }
+    if (length > left) return 0;
+    const behind = this.#u32(at + length - 4);
+    if (behind !== length) {
+      return this.#harm(
+        'CAPTURE_BLOCK',
+        where + length - 4,
+        `a block of ${length} bytes ends with length ${behind}`,
+      );
+    }
+    if (isKnown && !this.#take(type, at, at + length - 4, where, out)) return 0;
+    return length;
+  }
+
+  /** @param end of the block's body @returns false when it is harmed */
+  #take(type: number, at: number, end: number, where: number, out: ReadPacket[]): boolean {
+    switch (type) {
+      case BLOCK_ENHANCED_PACKET:
+        return this.#packet(
+          at,
+          end,
+          where,
+          out,
+          this.#fits(at, PACKET_DATA, end) ? this.#u32(at + PACKET_INTERFACE) : -1,
+        );
+      case BLOCK_PACKET:
+        return this.#packet(
+          at,
+          end,
+          where,
+          out,
+          this.#fits(at, PACKET_DATA, end) ? this.#u16(at + PACKET_INTERFACE) : -1,
+        );
+      case BLOCK_SIMPLE_PACKET:
+        return this.#simplePacket(at, end, where, out);
+      case BLOCK_INTERFACE:
+        return this.#interface(at, end, where);
+      case BLOCK_STATISTICS:
+        return this.#statistics(at, end, where);
+      case BLOCK_NAMES:
+        decodeNames(this.#bytes, at + 8, end, this.#littleEndian, MAX_NAMES, this.names);
+        return true;
+      default:
+        return this.#section(at, end, where);
+    }
+  }
+
+  #readByteOrder(at: number, offset: number): boolean {
+    this.#littleEndian = this.#view.getUint32(at + SECTION_MAGIC, true) === BYTE_ORDER_MAGIC;
+    if (this.#u32(at + SECTION_MAGIC) === BYTE_ORDER_MAGIC) return true;
+    this.#harm(
+      'CAPTURE_BLOCK',
+      offset + at + SECTION_MAGIC,
+      'the section has no byte-order magic (1a2b3c4d)',
+    );
+    return false;
+  }
+
+  #section(at: number, end: number, where: number): boolean {
+    if (!this.#fits(at, SECTION_OPTIONS, end)) return this.#short(where, 'section header');
+    const major = this.#u16(at + SECTION_MAJOR);
+    if (major !== 1) {
+      this.#harm('CAPTURE_VERSION', where + SECTION_MAJOR, `pcapng version ${major}; 1 is expected`);
+      return false;
+    }
+    const words = new Map<number, string>();
+    const comments: string[] = [];
+    const whole = this.#options(at + SECTION_OPTIONS, end, where, (code, value, length) => {
+      if (code === OPTION_COMMENT) comments.push(this.#text(value, length));
+      else words.set(code, this.#text(value, length));
+    });
+    if (!whole) return false;
+    this.#base = this.interfaces.length;
+    this.section ??= {
+      format: 'pcapng',
+      byteOrder: this.#littleEndian ? 'little' : 'big',
+      resolution: null,
+      application: words.get(SECTION_APPLICATION) ?? null,
+      hardware: words.get(SECTION_HARDWARE) ?? null,
+      operatingSystem: words.get(SECTION_OS) ?? null,
+      comments,
+    };
+    return true;
+  }
+
+  #interface(at: number, end: number, where: number): boolean {
+    if (!this.#fits(at, INTERFACE_OPTIONS, end)) return this.#short(where, 'interface description');
+    if (this.interfaces.length === MAX_INTERFACES) {
+      this.#harm('CAPTURE_BLOCK', where, `more than ${MAX_INTERFACES} interfaces`);
+      return false;
+    }
+    let name = '';
+    let description = '';
+    let resolution = RESOLUTION_US;
+    let offsetS = 0;
+    const whole = this.#options(at + INTERFACE_OPTIONS, end, where, (code, value, length) => {
+      if (code === INTERFACE_NAME) name = this.#text(value, length);
+      else if (code === INTERFACE_DESCRIPTION) description = this.#text(value, length);
+      else if (code === INTERFACE_RESOLUTION && length === 1) resolution = this.#bytes[value]!;
+      else if (code === INTERFACE_OFFSET && length === 8) offsetS = this.#i64(value);
+    });
+    if (!whole) return false;
+    const snapBytes = this.#u32(at + INTERFACE_SNAP);
+    this.interfaces.push({ name, description, linkType: this.#u16(at + INTERFACE_LINK), snapBytes });
+    this.#described.push({ snapBytes, scale: new StampScale(resolution, offsetS) });
+    return true;
+  }
+
+  #packet(at: number, end: number, where: number, out: ReadPacket[], interfaceId: number): boolean {
+    if (interfaceId < 0) return this.#short(where, 'packet');
+    const described = this.#described[this.#base + interfaceId];
+    if (described === undefined) return this.#noInterface(where, interfaceId);
+    const captured = this.#u32(at + PACKET_CAPTURED);
+    if (captured > MAX_SNAP_BYTES || at + PACKET_DATA + captured > end) {
+      const room = Math.min(MAX_SNAP_BYTES, end - at - PACKET_DATA);
+      const text = `a packet of ${captured} captured bytes; its block has room for ${room}`;
+      this.#harm('CAPTURE_LENGTH', where + PACKET_CAPTURED, text);
+      return false;
+    }
+    const { scale } = described;
+    scale.read(this.#u32(at + PACKET_STAMP_HIGH), this.#u32(at + PACKET_STAMP_LOW));
+    this.epoch ??= { seconds: scale.seconds, nanoseconds: scale.nanoseconds };
+    this.#lastNs = (scale.seconds - this.epoch.seconds) * 1e9 + (scale.nanoseconds - this.epoch.nanoseconds);
+    const dataAt = at + PACKET_DATA;
+    this.#direction = null;
+    this.#packetId = null;
+    this.#verdict = null;
+    this.#comment = null;
+    if (!this.#options(dataAt + padded(captured), end, where, this.#onPacketOption)) return false;
+    out.push({
+      interfaceId: this.#base + interfaceId,
+      atNs: this.#lastNs,
+      bytes: this.#bytes.subarray(dataAt, dataAt + captured),
+      originalBytes: this.#u32(at + PACKET_ORIGINAL),
+      direction: this.#direction,
+      packetId: this.#packetId,
+      verdict: this.#verdict,
+      comment: this.#comment,
+      offset: where,
+    });
+    return true;
+  }
+
+  readonly #onPacketOption = (code: number, value: number, length: number): void => {
+    if (code === PACKET_FLAGS && length === 4) {
+      const way = this.#u32(value) & 3;
+      this.#direction = way === FLAG_INBOUND ? 'in' : way === FLAG_OUTBOUND ? 'out' : null;
+    } else if (code === PACKET_ID && length === 8) this.#packetId = this.#u64(value);
+    else if (code === PACKET_VERDICT && length > 0) {
+      this.#verdict = { kind: this.#bytes[value]!, value: this.#bytes.slice(value + 1, value + length) };
+    } else if (code === OPTION_COMMENT) {
+      const comment = this.#text(value, length);
+      this.#comment = this.#comment === null ? comment : `${this.#comment}\n${comment}`;
+    }
+  };
+
+  /** Of the section's first interface, without a stamp. */
+  #simplePacket(at: number, end: number, where: number, out: ReadPacket[]): boolean {
+    if (!this.#fits(at, SIMPLE_DATA, end)) return this.#short(where, 'simple packet');
+    const described = this.#described[this.#base];
+    if (described === undefined) return this.#noInterface(where, 0);
+    const originalBytes = this.#u32(at + SIMPLE_ORIGINAL);
+    const most = described.snapBytes === 0 ? MAX_SNAP_BYTES : Math.min(described.snapBytes, MAX_SNAP_BYTES);
+    const captured = Math.min(originalBytes, most);
+    const dataAt = at + SIMPLE_DATA;
+    if (dataAt + captured > end) {
+      const text = `a simple packet of ${captured} bytes; its block has room for ${end - dataAt}`;
+      this.#harm('CAPTURE_LENGTH', where + SIMPLE_ORIGINAL, text);
+      return false;
+    }
+    const bytes = this.#bytes.subarray(dataAt, dataAt + captured);
+    const absent = { direction: null, packetId: null, verdict: null, comment: null };
+    out.push({ interfaceId: this.#base, atNs: this.#lastNs, bytes, originalBytes, ...absent, offset: where });
+    return true;
+  }
+
+  #statistics(at: number, end: number, where: number): boolean {
+    if (!this.#fits(at, STATISTICS_OPTIONS, end)) return this.#short(where, 'statistics');
+    const interfaceId = this.#u32(at + STATISTICS_INTERFACE);
+    if (this.#described[this.#base + interfaceId] === undefined) return this.#noInterface(where, interfaceId);
+    const numbers = new Map<number, number>();
+    let comment: string | null = null;
+    const whole = this.#options(at + STATISTICS_OPTIONS, end, where, (code, value, length) => {
+      if (code === OPTION_COMMENT) comment = this.#text(value, length);
+      else if (length === 8) numbers.set(code, this.#u64(value));
+    });
+    if (!whole) return false;
+    const received = numbers.get(STATISTICS_RECEIVED) ?? null;
+    const accepted = numbers.get(STATISTICS_FILTER_ACCEPTED) ?? null;
+    if (this.statistics.length < MAX_INTERFACES) {
+      this.statistics.push({
+        interfaceId: this.#base + interfaceId,
+        received,
+        droppedByInterface: numbers.get(STATISTICS_DROPPED) ?? null,
+        droppedByFilter: received === null || accepted === null ? null : received - accepted,
+        comment,
+      });
+    }
+    return true;
+  }
+
+  /** Calls `take` with where each value lies. @returns false when the list is harmed */
+  #options(
+    at: number,
+    end: number,
+    where: number,
+    take: (code: number, value: number, length: number) => void,
+  ): boolean {
+    let option = at;
+    while (option + 4 <= end) {
+      const code = this.#u16(option);
+      const length = this.#u16(option + 2);
+      if (code === OPTION_END) return true;
+      if (option + 4 + padded(length) > end) {
+        this.#harm('CAPTURE_LENGTH', where, `an option of ${length} bytes does not fit into its block`);
+        return false;
+      }
+      take(code, option + 4, length);
+      option += 4 + padded(length);
+    }
+    return true;
+  }
+
+  #fits(at: number, bytes: number, end: number): boolean {
+    return at + bytes <= end;
+  }
+
+  #short(where: number, what: string): false {
+    this.#harm('CAPTURE_LENGTH', where + BLOCK_LENGTH, `a ${what} block that is too short for its fields`);
+    return false;
+  }
+
+  #noInterface(where: number, interfaceId: number): false {
+    const text = `interface ${interfaceId} was not described; the section has ${this.interfaces.length - this.#base}`;
+    this.#harm('CAPTURE_BLOCK', where, text);
+    return false;
+  }
+
+  #harm(code: CaptureDamage['code'], offset: number, text: string): 0 {
+    this.damage = { code, text, offset };
+    return 0;
+  }
+
+  #text(at: number, length: number): string {
+    return text.decode(this.#bytes.subarray(at, at + length)).replace(/\0+$/, '');
+  }
+
+  #u16(at: number): number {
+    return this.#view.getUint16(at, this.#littleEndian);
+  }
+
+  #u32(at: number): number {
+    return this.#view.getUint32(at, this.#littleEndian);
+  }
+
+  #u64(at: number): number {
+    const [low, high] = this.#littleEndian ? [0, 4] : [4, 0];
+    return this.#u32(at + high) * 0x1_0000_0000 + this.#u32(at + low);
+  }
+
+  #i64(at: number): number {
+    return Number(this.#view.getBigInt64(at, this.#littleEndian));
+  }
+}
