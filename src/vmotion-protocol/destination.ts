@@ -70,6 +70,11 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     return this.#s.phase;
   }
 
+  /** All that decides what it does next: for those who compare or print machines, not to be written. */
+  get state(): Readonly<DestinationState> {
+    return this.#s;
+  }
+
   nextWakeNs(): number {
     return Math.min(this.#s.deadlineNs, this.#s.nicDirectNs);
   }
