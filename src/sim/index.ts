@@ -1,0 +1,7 @@
+/** The simulated world: the same machines in virtual time. Pure: no socket, no clock. */
+export type { ClientSpec } from './client.js';
+export { HOST_COSTS, type HostCosts } from './costs.js';
+export { describeFault, type Fault, type FaultKind } from './faults.js';
+export { Violation } from './judge.js';
+export type { SiteName } from './stretched-segment.js';
+export { guestSpec, type MigrationOrders, World, type WorldMigration, type WorldOptions } from './world.js';
