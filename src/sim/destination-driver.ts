@@ -52,6 +52,8 @@ export class DestinationDriver {
   #armed = false;
   #direct = false;
   #startWhenPresent = false;
+  /** The guest will be looked at again: not while it stands. */
+  #looks = false;
 
   constructor(host: SimHost, control: Link, migrationId: string) {
     this.#host = host;
@@ -177,6 +179,7 @@ export class DestinationDriver {
         break;
       case 'arm':
         this.#table.forget(action.left);
+        this.#pages!.armed(action.round);
         this.#host.after(costs.armNs, () => {
           this.#armed = true;
           this.#step({ type: 'armed' });
@@ -186,7 +189,6 @@ export class DestinationDriver {
         this.#table.forget(action.missing);
         guest.missing.union(action.missing);
         this.pagesMissing = action.missing.count();
-        if (this.pagesMissing > 0) this.#pages!.fill();
         const { setHash, stateHash, state } = action;
         this.#host.after(costs.verifyNs, () => {
           const digest = stateDigest(state);
@@ -275,6 +277,7 @@ export class DestinationDriver {
     const { guest, around } = this.#host;
     around.judge.starts(this.#host, this.migrationId);
     const now = around.time.nowNs;
+    this.#pages!.release();
     if (!guest.touchFirst(now)) {
       // The first step needs a page that is on its way: the guest counts as started once that is there.
       this.#startWhenPresent = true;
@@ -292,7 +295,10 @@ export class DestinationDriver {
       this.#startWhenPresent = false;
       this.#start();
     }
-    if (guest.missing.next(0) >= 0) return;
+    if (guest.missing.next(0) >= 0) {
+      if (!this.#looks) this.#look();
+      return;
+    }
     this.completeNs = this.#host.nowNs();
     guest.catchUp(around.time.nowNs);
     around.judge.whole(this.#host);
@@ -302,7 +308,8 @@ export class DestinationDriver {
   /** Lets the guest work while pages are missing, so that it touches them in time. */
   #look(): void {
     const { guest, around } = this.#host;
-    if (!guest.isRunning || guest.missing.next(0) < 0) return;
+    this.#looks = guest.isRunning && guest.stalledAt < 0 && guest.missing.next(0) >= 0;
+    if (!this.#looks) return;
     guest.catchUp(around.time.nowNs);
     this.#host.after(LOOK_NS, () => this.#look());
   }

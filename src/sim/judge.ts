@@ -36,8 +36,8 @@ export interface JudgedMigration {
   readonly id: string;
   readonly from: SiteName;
   readonly to: SiteName;
-  /** `died`: the source's host did, and has nothing to say. */
-  readonly outcome: 'completed' | 'refused' | 'aborted' | 'in-doubt' | 'died' | 'none';
+  /** `died`: the source's host did, and has nothing to say. `serving`: it keeps pages for a guest that does not ask. */
+  readonly outcome: 'completed' | 'refused' | 'aborted' | 'in-doubt' | 'serving' | 'died' | 'none';
 }
 
 export class Judge {
@@ -115,9 +115,13 @@ export class Judge {
       throw new Violation('rule 7', 'completed, and RUNNING is not on record');
     if ((outcome === 'aborted' || outcome === 'refused') && decision === 'RUNNING' && !this.#words.has(id))
       throw new Violation('rule 7', `${outcome}, and RUNNING is on record`);
+    const isClosed = outcome === 'completed' || outcome === 'aborted' || outcome === 'refused';
     const open = source.has('COMMIT', id) && !source.has('ENDED', id);
-    if (outcome !== 'in-doubt' && outcome !== 'died' && outcome !== 'none' && open && !this.excuses.diskFailed)
+    if (isClosed && open && !this.excuses.diskFailed)
       throw new Violation('rule 7', `${outcome}, and COMMIT is not closed by ENDED`);
+    if (outcome === 'serving' && (decision !== 'RUNNING' || !this.excuses.guestDied))
+      throw new Violation('rule 6', 'both hosts live, a link stands, and pages are still missing');
+    if (outcome === 'none') throw new Violation('rule 3', 'the migration came to no end');
     if (outcome === 'in-doubt') throw new Violation('rule 3', 'both hosts live, a link stands, and the doubt was not settled');
   }
 

@@ -2,7 +2,8 @@
  * The destination's page links: rounds into memory, and pages that were missing into their places.
  *
  *   streams ─► in order of arrival, one batch at a time ─► memory, table ─► END on every stream: onRound
- *                                                    └──► (after the switchover) only where missing: onPresent
+ *                                                    └──► (behind the final flight) held until the guest starts,
+ *                                                          then only where missing: onPresent
  */
 import type { SimHost } from './host.js';
 import type { Link } from './link.js';
@@ -28,7 +29,10 @@ export class PageDestination {
   readonly #ended = new Map<number, number>();
   readonly #pagesOf = new Map<number, number>();
   #lastRound = 0;
-  #isFilling = false;
+  /** The final flight's round: what is sent behind it was missing. */
+  #flightRound = Number.POSITIVE_INFINITY;
+  #released = false;
+  #held: PageItem[] = [];
 
   constructor(host: SimHost, table: PageTable, streams: number, out: PageDestinationOutputs) {
     this.#host = host;
@@ -37,9 +41,15 @@ export class PageDestination {
     this.#out = out;
   }
 
-  /** Pages that come from now on fill what is missing. */
-  fill(): void {
-    this.#isFilling = true;
+  /** Behind `round` only the final flight follows, and what is missing then. */
+  armed(round: number): void {
+    this.#flightRound = round + 1;
+  }
+
+  /** The guest is about to run: pages that were missing go to their places from now on. */
+  release(): void {
+    this.#released = true;
+    for (const item of this.#held.splice(0)) this.#apply(item);
   }
 
   add(link: Link): void {
@@ -78,7 +88,11 @@ export class PageDestination {
   #apply(item: PageItem): void {
     if (item.type === 'end') return this.#end(item.round);
     if (item.type !== 'pages') return;
-    if (this.#isFilling) {
+    if (item.round > this.#flightRound) {
+      if (!this.#released) {
+        this.#held.push(item);
+        return;
+      }
       for (let i = 0; i < item.pfns.length; i++) this.#place(item.pfns[i]!, item.contents[i]!);
       return;
     }

@@ -25,6 +25,7 @@ import {
   wireBytesOf,
 } from '../fiber/index.js';
 import { Bridge, type BridgeAction, type BridgeCounters, type BridgeFrameReceived, type PortRole } from '../l2/index.js';
+import type { TraceHash } from './trace-hash.js';
 import { type VirtualTime, Waker } from './virtual-time.js';
 
 export type SiteName = 'a' | 'b';
@@ -66,6 +67,7 @@ export class StretchedSegment {
   readonly bridges: Readonly<Record<SiteName, Bridge>>;
   onLoss: LossSink = () => {};
   readonly #time: VirtualTime;
+  readonly #trace: TraceHash;
   readonly #guestFirst: boolean;
   readonly #portNs: number;
   readonly #ports: (Port | undefined)[] = [undefined];
@@ -76,7 +78,9 @@ export class StretchedSegment {
   readonly #fiberActions: FiberAction[] = [];
   readonly #vmkWireBytes: Record<SiteName, number> = { a: 0, b: 0 };
 
-  constructor(time: VirtualTime, settings: SegmentSettings, rng: Rng) {
+  /** @param trace takes note of every frame that leaves the fiber */
+  constructor(time: VirtualTime, settings: SegmentSettings, rng: Rng, trace: TraceHash) {
+    this.#trace = trace;
     this.#time = time;
     this.#guestFirst = settings.guestFirst;
     this.#portNs = settings.portNs;
@@ -193,6 +197,8 @@ export class StretchedSegment {
 
   #deliver({ direction, frame, lost, corrupted, corruptSeed }: Deliver): void {
     const site = direction === 'a-b' ? 'b' : 'a';
+    this.#trace.number(this.#time.nowNs);
+    this.#trace.number(frame.length);
     if (lost === null && corrupted === null) return this.#bridge(site, STRETCH, frame, null);
     if ('packets' in frame) {
       // A damaged packet is refused by its checksum: to the stream it did not come.

@@ -42,6 +42,8 @@ export interface WorldOptions {
   /** Silence after which a host takes the other for lost. */
   readonly silenceNs?: number;
   readonly redialNs?: number;
+  /** The shortest wait for an acknowledgement before something is sent again. */
+  readonly retransmitNs?: number;
   /** The longest that one segment may occupy the fiber, so that others need not wait for it. */
   readonly segmentNs?: number;
   /** Keeps what happens as lines. */
@@ -66,7 +68,9 @@ const DEFAULT_REDIAL_NS = 100 * NS_PER_MS;
 /** A super-frame is cut at the fiber's entry when it would take longer (fabric/frame-path.ts). */
 const DEFAULT_SEGMENT_NS = 50_000;
 /** Kernels send again after 200 ms at the earliest (Linux, TCP_RTO_MIN). */
-const RETRANSMIT_NS = 200 * NS_PER_MS;
+const DEFAULT_RETRANSMIT_NS = 200 * NS_PER_MS;
+/** Between two looks whether all is done. */
+const SETTLE_STEP_NS = 10 * NS_PER_MS;
 const WINDOW_SPARE_BYTES = 512 * 1024;
 
 export class World {
@@ -97,6 +101,7 @@ export class World {
       this.time,
       { fiber, guestFirst, portNs, ...(timeline === undefined ? {} : { timeline }) },
       rng.fork('fiber'),
+      this.trace,
     );
     this.truth = new Truth(options.guest.pages);
     const hosts = {} as Record<SiteName, SimHost>;
@@ -159,7 +164,10 @@ export class World {
 
   /** Waits until nothing of any migration is left to do, or `limitNs` is over. */
   settle(limitNs: number): void {
-    this.#guarded(() => this.time.run(this.time.nowNs + limitNs, () => this.#atRest()));
+    this.#guarded(() => {
+      const endNs = this.time.nowNs + limitNs;
+      while (this.time.nowNs < endNs && !this.#atRest()) this.time.run(Math.min(endNs, this.time.nowNs + SETTLE_STEP_NS));
+    });
   }
 
   /** Ends every fault: hosts come back, the fiber is whole, disks are free. */
@@ -182,19 +190,26 @@ export class World {
         id: source.migrationId,
         from,
         to,
-        outcome: source.outcome ?? (source.hasDied ? 'died' : 'none'),
+        outcome: outcomeOf(source),
       }));
       this.judge.atRest(judged, this.segment, this.clients);
     });
     return this.violation;
   }
 
+  /** Nothing is left to do; or what is left waits for a host that died, for ever. */
   #atRest(): boolean {
-    return Object.values(this.hosts).every(
-      ({ isUp, source, destination }) =>
-        !isUp ||
-        ((source === null || source.isOver || source.phase === 'idle') &&
-          (destination === null || destination.isOver || destination.phase === 'idle')),
+    const { a, b } = this.hosts;
+    return this.#isDone(a, b) && this.#isDone(b, a);
+  }
+
+  #isDone({ isUp, source, destination }: SimHost, peer: SimHost): boolean {
+    if (!isUp) return true;
+    const nobodyToServe = source?.phase === 'serving' && (peer.destination?.isOver ?? true);
+    const nobodyServes = destination?.phase === 'filling' && (peer.source?.isOver ?? true);
+    return (
+      (source === null || source.isOver || nobodyToServe) &&
+      (destination === null || destination.isOver || destination.phase === 'idle' || nobodyServes)
     );
   }
 
@@ -278,12 +293,18 @@ export class World {
   }
 }
 
+/** How a migration stands, in a word. */
+export function outcomeOf(source: SourceDriver): JudgedMigration['outcome'] {
+  if (source.hasDied) return 'died';
+  return source.phase === 'serving' ? 'serving' : (source.outcome ?? 'none');
+}
+
 /** 32 hexadecimal digits. */
 function hexName(rng: Rng): string {
   return Array.from({ length: 4 }, () => rng.u32().toString(16).padStart(8, '0')).join('');
 }
 
-function linkSettings({ fiber, silenceNs, segmentNs = DEFAULT_SEGMENT_NS }: WorldOptions): LinkSettings {
+function linkSettings({ fiber, silenceNs, retransmitNs, segmentNs = DEFAULT_SEGMENT_NS }: WorldOptions): LinkSettings {
   const rateBps = Math.min(bottleneckBps(fiber, 'a-b'), bottleneckBps(fiber, 'b-a'));
   const rttNs = oneWayNs(fiber, 'a-b') + oneWayNs(fiber, 'b-a');
   const queueBytes = Math.min(...fiber.spans.flatMap(({ aToB, bToA }) => [aToB.queueBytes, bToA.queueBytes]));
@@ -294,7 +315,7 @@ function linkSettings({ fiber, silenceNs, segmentNs = DEFAULT_SEGMENT_NS }: Worl
     windowBytes: Math.min(product + WINDOW_SPARE_BYTES, product + queueBytes / 2, 256 * 2 ** 20),
     segmentPackets: Math.max(1, Math.floor(segmentNs / Math.max(packetNs, 1))),
     silenceNs: silenceNs ?? DEFAULT_SILENCE_NS,
-    retransmitNs: RETRANSMIT_NS,
+    retransmitNs: retransmitNs ?? DEFAULT_RETRANSMIT_NS,
   };
 }
 
