@@ -61,7 +61,11 @@ export class SimClient {
     });
     this.#port = segment.addPort(spec.site, `client-${place.id}`, 'client', (frame) => {
       if ('packets' in frame) return; // flooded between hosts, and for none of us
-      this.#station.receive(time.nowNs, frame.data.subarray(frame.start, frame.start + frame.length), this.#actions);
+      this.#station.receive(
+        time.nowNs,
+        frame.data.subarray(frame.start, frame.start + frame.length),
+        this.#actions,
+      );
       this.#carryOut();
     });
     if (spec.serviceIntervalNs !== null) this.#every(spec.serviceIntervalNs, () => this.#ask());

@@ -7,7 +7,7 @@
  */
 import { WOKE } from '../core/index.js';
 import { decodeDeviceState } from '../guest/index.js';
-import { Announcer, type AnnounceAction } from '../l2/index.js';
+import { type AnnounceAction, Announcer } from '../l2/index.js';
 import {
   Destination,
   type DestinationAction,
@@ -135,9 +135,10 @@ export class DestinationDriver {
 
   #take(link: Link): void {
     this.#control = link;
-    link.onItem = (item) => this.#host.after(this.#host.costs.messageNs, () => this.#item(link, item as ControlItem));
+    link.onItem = (item) =>
+      this.#host.after(this.#host.costs.messageNs, () => this.#item(link, item as ControlItem));
     link.onLost = (text) =>
-      this.#host.after(0, () => {
+      this.#host.after(this.#host.costs.messageNs, () => {
         if (link === this.#control) this.#lineLost(text);
       });
   }
@@ -194,7 +195,11 @@ export class DestinationDriver {
           const digest = stateDigest(state);
           const stateOk = digest.lo === stateHash.lo && digest.hi === stateHash.hi;
           const memoryOk = this.#table.setHash.equals(setHash);
-          this.#step({ type: 'verified', ok: stateOk && memoryOk, text: 'memory or state differ from their digests' });
+          this.#step({
+            type: 'verified',
+            ok: stateOk && memoryOk,
+            text: 'memory or state differ from their digests',
+          });
         });
         break;
       }
@@ -210,7 +215,9 @@ export class DestinationDriver {
       case 'record':
         this.#host.append(action.record, this.#epoch, this.migrationId, (ok) => {
           const { record } = action;
-          this.#step(ok ? { type: 'recorded', record } : { type: 'record-failed', record, text: 'the disk is full' });
+          this.#step(
+            ok ? { type: 'recorded', record } : { type: 'record-failed', record, text: 'the disk is full' },
+          );
         });
         break;
       case 'start-guest':
@@ -325,7 +332,8 @@ export class DestinationDriver {
     for (const { bytes } of this.#announcements) this.#host.sendGuestFrame(new Uint8Array(bytes));
     this.#announcements.length = 0;
     const nextNs = this.#announcer.nextWakeNs();
-    if (nextNs !== Number.POSITIVE_INFINITY) this.#announceWaker.mind(Math.max(0, this.#host.worldNs(nextNs)));
+    if (nextNs !== Number.POSITIVE_INFINITY)
+      this.#announceWaker.mind(Math.max(0, this.#host.worldNs(nextNs)));
   }
 
   #sendHashes(): void {

@@ -29,7 +29,11 @@ export interface Fault {
 export function describeFault({ when, afterNs, what }: Fault): string {
   const { do: does, ...rest } = what;
   const words = Object.entries(rest).map(([key, value]) =>
-    key === 'ns' ? formatNs(value as number) : typeof value === 'object' ? JSON.stringify(value) : String(value),
+    key === 'ns'
+      ? formatNs(value as number)
+      : typeof value === 'object'
+        ? JSON.stringify(value)
+        : String(value),
   );
   return `${formatNs(afterNs)} after ${when}: ${[does, ...words].join(' ')}`;
 }

@@ -46,6 +46,8 @@ export interface GuestOutputs {
 
 /** Between two looks at the time a real guest writes for so long (guest/memory/guest-loop.ts). */
 const TICK_NS = 500_000;
+/** The guest's stall is reported for this long after its start. */
+const BLOCKED_WINDOW_NS = 100_000_000;
 const GUEST_MTU = 1500;
 const BOOT_ID_BYTES = 16;
 const HEADER_PFN = 0;
@@ -58,7 +60,7 @@ export class SimGuest {
   /** Share of its time that it may run, 0..1. */
   share = 1;
   isTracking = false;
-  /** Time that it stood at missing pages, since it started. */
+  /** Time that it stood at missing pages, in the first 100 ms since it started. */
   blockedNs = 0;
   faults = 0;
   readonly #spec: GuestSpec;
@@ -77,6 +79,7 @@ export class SimGuest {
   #lastNs = 0;
   #stalledAt = -1;
   #stalledNs = 0;
+  #startedNs = 0;
   /** A page that the model has chosen and that was not there. */
   #chosen = -1;
 
@@ -129,7 +132,7 @@ export class SimGuest {
 
   start(nowNs: number): void {
     this.#running = true;
-    this.#lastNs = nowNs;
+    this.#lastNs = this.#startedNs = nowNs;
     this.blockedNs = this.faults = 0;
     this.#takeInbox();
   }
@@ -173,7 +176,8 @@ export class SimGuest {
   placed(nowNs: number, pfn: number): void {
     this.missing.delete(pfn);
     if (this.#stalledAt !== pfn) return;
-    this.blockedNs += nowNs - this.#stalledNs;
+    const untilNs = Math.min(nowNs, this.#startedNs + BLOCKED_WINDOW_NS);
+    this.blockedNs += Math.max(0, untilNs - Math.max(this.#stalledNs, this.#startedNs));
     this.#stalledAt = -1;
     this.#lastNs = nowNs;
     this.#takeInbox();

@@ -49,7 +49,8 @@ export class SimHost {
     this.#spec = spec;
     this.guest = this.#newGuest();
     this.#guestPort = around.segment.addPort(site, `guest-${site}`, 'guest', (frame) => {
-      if (this.#up && !('packets' in frame)) this.#guestFrame(new Uint8Array(frame.data.subarray(frame.start, frame.start + frame.length)));
+      if (this.#up && !('packets' in frame))
+        this.#guestFrame(new Uint8Array(frame.data.subarray(frame.start, frame.start + frame.length)));
     });
     this.#listen();
   }
@@ -97,7 +98,12 @@ export class SimHost {
   }
 
   /** Writes a record; says whether it is in the store. */
-  append(kind: 'COMMIT' | 'RUNNING' | 'NEVER' | 'ENDED', epoch: number, migrationId: string, said: (ok: boolean) => void): void {
+  append(
+    kind: 'COMMIT' | 'RUNNING' | 'NEVER' | 'ENDED',
+    epoch: number,
+    migrationId: string,
+    said: (ok: boolean) => void,
+  ): void {
     const record = { kind, epoch, migrationId };
     this.records.begin(record);
     this.after(this.costs.recordNs * this.records.slowness, () => {
@@ -170,7 +176,8 @@ export class SimHost {
       this.after(0, () => this.#guestFrame(bytes));
       return;
     }
-    if (this.guest.isRunning && !(this.destination?.buffersPort ?? false)) this.guest.receive(this.around.time.nowNs, bytes);
+    if (this.guest.isRunning && !(this.destination?.buffersPort ?? false))
+      this.guest.receive(this.around.time.nowNs, bytes);
     else if (this.source?.forwards === true) this.source.lateFrame(bytes);
     else if (this.source?.isPausing === true) this.#waiting.push(bytes);
     else this.destination?.portFrame(bytes);
@@ -221,7 +228,11 @@ export class SimHost {
     if (message.type === 'offer') {
       // A destination that has come to its end gives its place up; one at work does not.
       if (destination !== null && !destination.isOver) {
-        sendMessage(link, { type: 'refuse', code: 'VMOTION_BUSY', text: 'another migration is under way here' });
+        sendMessage(link, {
+          type: 'refuse',
+          code: 'VMOTION_BUSY',
+          text: 'another migration is under way here',
+        });
         return;
       }
       this.destination = new DestinationDriver(this, link, message.migrationId);
@@ -234,7 +245,8 @@ export class SimHost {
     if (message.type !== 'ask') return;
     const { migrationId } = message;
     const decision = this.records.decision(migrationId);
-    const live = this.destination !== null && !this.destination.isOver && this.destination.migrationId === migrationId;
+    const live =
+      this.destination !== null && !this.destination.isOver && this.destination.migrationId === migrationId;
     const verdict = answerAsk(message, { storeId: this.records.storeId, decision, live });
     const answer = (said: Exclude<typeof verdict, 'record-never'>): void => {
       this.note(`answers ${said}`);

@@ -44,14 +44,17 @@ export class Judge {
   readonly excuses: Excuses = { guestDied: false, diskFailed: false, framesDelayed: false };
   readonly #hosts: Readonly<Record<SiteName, SimHost>>;
   readonly #truth: Truth;
+  readonly #memory: boolean;
   readonly #finals = new Set<string>();
   readonly #words = new Set<string>();
   /** Migrations whose guest has gone back to its source after COMMIT. */
   readonly #returned = new Set<string>();
 
-  constructor(hosts: Readonly<Record<SiteName, SimHost>>, truth: Truth) {
+  /** @param memory whether contents of pages are compared */
+  constructor(hosts: Readonly<Record<SiteName, SimHost>>, truth: Truth, memory: boolean) {
     this.#hosts = hosts;
     this.#truth = truth;
+    this.#memory = memory;
   }
 
   finalSent(migrationId: string): void {
@@ -66,11 +69,13 @@ export class Judge {
   /** A destination starts the guest. */
   starts(host: SimHost, migrationId: string): void {
     this.#noOther(host);
-    if (!host.records.has('RUNNING', migrationId)) throw new Violation('rule 7', 'a start without RUNNING on record');
-    if (host.records.has('NEVER', migrationId)) throw new Violation('rule 7', 'a start although NEVER is on record');
-    if (this.#returned.has(migrationId)) throw new Violation('rule 2', 'a start after the guest went back to its source');
-    const { memory, missing } = host.guest;
-    const pfn = memory.firstDifference(this.#truth.memory, missing);
+    if (!host.records.has('RUNNING', migrationId))
+      throw new Violation('rule 7', 'a start without RUNNING on record');
+    if (host.records.has('NEVER', migrationId))
+      throw new Violation('rule 7', 'a start although NEVER is on record');
+    if (this.#returned.has(migrationId))
+      throw new Violation('rule 2', 'a start after the guest went back to its source');
+    const pfn = this.#firstWrong(host);
     if (pfn >= 0) throw new Violation('rule 4', `the guest starts with a wrong page ${pfn}`);
   }
 
@@ -85,21 +90,26 @@ export class Judge {
     this.#returned.add(migrationId);
     // What the guest did elsewhere is undone by the operator's word.
     if (word) this.#truth.memory.copyFrom(host.guest.memory);
-    const pfn = host.guest.memory.firstDifference(this.#truth.memory);
+    const pfn = this.#firstWrong(host);
     if (pfn >= 0) throw new Violation('rule 4', `the guest goes on with a wrong page ${pfn}`);
   }
 
   /** Post-copy: nothing is missing any more. */
   whole(host: SimHost): void {
-    const pfn = host.guest.memory.firstDifference(this.#truth.memory);
+    const pfn = this.#firstWrong(host);
     if (pfn >= 0) throw new Violation('rule 4', `page ${pfn} came in another version than the guest had`);
   }
 
   /** Everything has come to rest: hosts that could be started are up, links stand. */
-  atRest(migrations: readonly JudgedMigration[], segment: StretchedSegment, clients: readonly SimClient[]): void {
+  atRest(
+    migrations: readonly JudgedMigration[],
+    segment: StretchedSegment,
+    clients: readonly SimClient[],
+  ): void {
     for (const m of migrations) this.#outcomeAllowed(m);
     this.#guestIsSomewhere(migrations);
-    if (!segment.closes()) throw new Violation('accounting', 'frames of a fiber or a bridge are not accounted for');
+    if (!segment.closes())
+      throw new Violation('accounting', 'frames of a fiber or a bridge are not accounted for');
     for (const client of clients) this.#ledgerHolds(client);
   }
 
@@ -122,7 +132,8 @@ export class Judge {
     if (outcome === 'serving' && (decision !== 'RUNNING' || !this.excuses.guestDied))
       throw new Violation('rule 6', 'both hosts live, a link stands, and pages are still missing');
     if (outcome === 'none') throw new Violation('rule 3', 'the migration came to no end');
-    if (outcome === 'in-doubt') throw new Violation('rule 3', 'both hosts live, a link stands, and the doubt was not settled');
+    if (outcome === 'in-doubt')
+      throw new Violation('rule 3', 'both hosts live, a link stands, and the doubt was not settled');
   }
 
   #guestIsSomewhere(migrations: readonly JudgedMigration[]): void {
@@ -136,7 +147,7 @@ export class Judge {
     }
     if (host.guest.stalledAt >= 0 && !this.excuses.guestDied)
       throw new Violation('rule 6', `the guest stands for ever at page ${host.guest.stalledAt}`);
-    const pfn = host.guest.memory.firstDifference(this.#truth.memory, host.guest.missing);
+    const pfn = this.#firstWrong(host);
     if (pfn >= 0) throw new Violation('rule 4', `the running guest has lost page ${pfn}`);
   }
 
@@ -144,19 +155,29 @@ export class Judge {
     if (this.#words.size > 0) return; // answers given since the pause are undone: the ledger says so, and rightly
     for (const book of [client.service, client.echo]) {
       const stats = book?.stats();
-      if (stats !== undefined && stats.wrong > 0) throw new Violation('ledger', stats.firstWrong ?? 'a wrong answer');
+      if (stats !== undefined && stats.wrong > 0)
+        throw new Violation('ledger', stats.firstWrong ?? 'a wrong answer');
     }
     const { guestDied, framesDelayed } = this.excuses;
     if (guestDied || framesDelayed) return;
     for (let seq = 1; seq < client.sentNs.length; seq++) {
       if (!client.reached.has(seq) && !client.lost.has(seq))
-        throw new Violation('rule 5', `request ${seq} of the client at ${client.site} never reached the guest`);
+        throw new Violation(
+          'rule 5',
+          `request ${seq} of the client at ${client.site} never reached the guest`,
+        );
     }
+  }
+
+  /** The first page that is there and differs from truth; -1 when none does. */
+  #firstWrong({ guest }: SimHost): number {
+    return this.#memory ? guest.memory.firstDifference(this.#truth.memory, guest.missing) : -1;
   }
 
   #noOther(host: SimHost): void {
     const other = this.#peerOf(host);
-    if (other.isUp && other.guest.isRunning) throw new Violation('rule 1', `a second copy starts at ${host.site}`);
+    if (other.isUp && other.guest.isRunning)
+      throw new Violation('rule 1', `a second copy starts at ${host.site}`);
   }
 
   #peerOf(host: SimHost): SimHost {

@@ -34,6 +34,8 @@ export type LinkContent =
       readonly type: 'data';
       readonly connection: number;
       readonly kind: LinkKind;
+      /** The other end has not been heard yet: this frame may open the connection. */
+      readonly opens: boolean;
       readonly segment: Segment;
       /** Which packets of the segment this frame carries; null for all. */
       readonly part: readonly number[] | null;

@@ -9,8 +9,8 @@
  * Loss is seen by acknowledgements of later segments, else by a timer that doubles (RFC 6298, its idea). The window is
  * fixed: a line of one's own, whose rate is known. An end from which nothing was heard for `silenceNs`, heartbeats
  * included, is lost.
- * Left out: congestion control (the transports' own tests have it), and opening: the first segment opens, as in TCP
- * Fast Open (RFC 7413).
+ * Left out: congestion control (the transports' own tests have it), and opening: what is sent before the other end was
+ * heard opens, as in TCP Fast Open (RFC 7413).
  */
 import { Ring } from '../core/index.js';
 import {
@@ -18,8 +18,8 @@ import {
   type LinkContent,
   type LinkKind,
   PACKET_PAYLOAD_BYTES,
-  type Segment,
   SEGMENT_PACKETS_MAX,
+  type Segment,
 } from './link-frames.js';
 import { type VirtualTime, Waker } from './virtual-time.js';
 
@@ -88,6 +88,7 @@ export class Link {
   #highest = -1;
   #heardNs: number;
   #saidNs: number;
+  #established = false;
   #closing = false;
   #open = true;
 
@@ -149,6 +150,7 @@ export class Link {
   take(content: LinkContent, missing: readonly number[] | null): void {
     if (!this.#open) return;
     this.#heardNs = this.#time.nowNs;
+    this.#established = true;
     switch (content.type) {
       case 'data':
         this.#dataCame(content.segment, content.part, missing);
@@ -201,7 +203,8 @@ export class Link {
 
   #sendData(segment: Segment, part: readonly number[] | null): void {
     this.#saidNs = this.#time.nowNs;
-    this.#transmit({ type: 'data', connection: this.id, kind: this.kind, segment, part });
+    const opens = !this.#established;
+    this.#transmit({ type: 'data', connection: this.id, kind: this.kind, opens, segment, part });
   }
 
   #sendAgain(f: InFlight): void {

@@ -40,7 +40,14 @@ export class PageSource {
   #demand: Link | null = null;
   #turn = 0;
   #busy = false;
-  #round: { readonly number: number; readonly pages: PageSet; next: number; data: number; zero: number; bytes: number } | null = null;
+  #round: {
+    readonly number: number;
+    readonly pages: PageSet;
+    next: number;
+    data: number;
+    zero: number;
+    bytes: number;
+  } | null = null;
   #order: PushOrder | null = null;
   #servingRound = 0;
   #pushFromNs = 0;
@@ -100,12 +107,14 @@ export class PageSource {
     if (this.#streams.length > 0) return;
     for (let i = 0; i < this.#streamCount; i++) this.#streams.push(this.#newLink('pages'));
     this.#demand = this.#newLink('demand');
-    this.#demand.onItem = (item) => this.#host.after(this.#host.costs.faultNs, () => this.#demanded(item as PageItem));
+    this.#demand.onItem = (item) =>
+      this.#host.after(this.#host.costs.faultNs, () => this.#demanded(item as PageItem));
   }
 
   #newLink(kind: 'pages' | 'demand'): Link {
     const link = this.#host.stack.connect(kind);
-    link.onLost = (text) => this.#host.after(0, () => this.#lost(link, text));
+    // Looked at behind the control line, whose last word may say why.
+    link.onLost = (text) => this.#host.after(this.#host.costs.messageNs, () => this.#lost(link, text));
     link.onRoom = () => {
       if (!this.#busy) this.#pump();
     };
@@ -153,7 +162,11 @@ export class PageSource {
   #nextOfRound(): number[] | null {
     const round = this.#round!;
     const pfns: number[] = [];
-    for (let pfn = round.pages.next(round.next); pfn >= 0 && pfns.length < BATCH_PAGES; pfn = round.pages.next(pfn + 1)) {
+    for (
+      let pfn = round.pages.next(round.next);
+      pfn >= 0 && pfns.length < BATCH_PAGES;
+      pfn = round.pages.next(pfn + 1)
+    ) {
       pfns.push(pfn);
       round.next = pfn + 1;
     }

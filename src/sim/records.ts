@@ -60,7 +60,8 @@ export class SimRecords {
 
   /** The host died: each write that was under way has reached the store, or has not. */
   crash(): void {
-    for (const record of this.#underWay) if (!this.isFull && this.#rng.chance(0.5)) this.#records.push(record);
+    for (const record of this.#underWay)
+      if (!this.isFull && this.#rng.chance(0.5)) this.#records.push(record);
     this.#underWay.clear();
   }
 }

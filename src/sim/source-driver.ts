@@ -65,7 +65,7 @@ export class SourceDriver {
   framesForwarded = 0;
   hashesCompared = 0;
   hashesDiffering = 0;
-  readonly pages: PageSource;
+  readonly #pages: PageSource;
   readonly #host: SimHost;
   readonly #machine: Source;
   readonly #table: PageTable;
@@ -101,7 +101,7 @@ export class SourceDriver {
       precopyLimitNs: orders.limitNs,
       timers: host.around.sourceTimers,
     });
-    this.pages = new PageSource(host, this.#table, this.migrationId, orders.streams, {
+    this.#pages = new PageSource(host, this.#table, this.migrationId, orders.streams, {
       roundSent: (sent) => this.#roundSent(sent),
       lost: (text) => this.#lineLost(text),
     });
@@ -123,6 +123,11 @@ export class SourceDriver {
 
   get hasDied(): boolean {
     return this.#died;
+  }
+
+  /** Pages that went after the switchover. */
+  get served(): PageSource['served'] {
+    return this.#pages.served;
   }
 
   get outcome(): SourceOutcome | null {
@@ -178,8 +183,10 @@ export class SourceDriver {
     const link = this.#host.stack.connect('control');
     this.#control = link;
     this.#dialled++;
-    link.onItem = (item) => this.#host.after(this.#host.costs.messageNs, () => this.#item(link, item as ControlItem));
-    link.onLost = (text) => this.#host.after(0, () => this.#linkLost(link, text));
+    link.onItem = (item) =>
+      this.#host.after(this.#host.costs.messageNs, () => this.#item(link, item as ControlItem));
+    // Behind what had arrived before: a last word is heard although the line ends with it.
+    link.onLost = (text) => this.#host.after(this.#host.costs.messageNs, () => this.#linkLost(link, text));
   }
 
   #item(link: Link, item: ControlItem): void {
@@ -211,7 +218,7 @@ export class SourceDriver {
     this.#line = 'broken';
     if (this.#control?.isOpen) this.#control.vanish();
     this.#control = null;
-    this.pages.abandon();
+    this.#pages.abandon();
     if (!wasBroken) {
       this.#host.around.judge.excuses.framesDelayed = true;
       this.#step({ type: 'connection-lost', text });
@@ -244,7 +251,8 @@ export class SourceDriver {
     for (let i = 0; i * 8 + 8 <= hashes.length; i++) {
       const pfn = firstPfn + i;
       this.hashesCompared++;
-      if (view.getUint32(i * 8, true) !== lo[pfn] || view.getUint32(i * 8 + 4, true) !== hi[pfn]) this.hashesDiffering++;
+      if (view.getUint32(i * 8, true) !== lo[pfn] || view.getUint32(i * 8 + 4, true) !== hi[pfn])
+        this.hashesDiffering++;
     }
   }
 
@@ -274,15 +282,17 @@ export class SourceDriver {
         this.#send(action.message);
         break;
       case 'harvest':
-        this.#host.after(costs.harvestNs + guest.dirty.count() * costs.harvestPageNs, () => this.#harvested());
+        this.#host.after(costs.harvestNs + guest.dirty.count() * costs.harvestPageNs, () =>
+          this.#harvested(),
+        );
         break;
       case 'send-pages':
         if (action.missing !== null) this.#table.forget(action.missing);
         this.#sendingFinal = action.final;
-        this.pages.begin(action.round, action.pages);
+        this.#pages.begin(action.round, action.pages);
         break;
       case 'serve-pages':
-        this.pages.serve(action.round, action.pages, action.hot, this.#host.worldNs(action.pushFromNs));
+        this.#pages.serve(action.round, action.pages, action.hot, this.#host.worldNs(action.pushFromNs));
         break;
       case 'slow-guest':
         guest.catchUp(around.time.nowNs);
@@ -359,7 +369,7 @@ export class SourceDriver {
   #resume(): void {
     const { guest, around } = this.#host;
     this.#pausing++;
-    this.pages.stop();
+    this.#pages.stop();
     this.#forwarding = false;
     if (!guest.isRunning) {
       around.judge.resumes(this.#host, this.migrationId);
@@ -371,7 +381,9 @@ export class SourceDriver {
   #record(record: 'COMMIT' | 'ENDED'): void {
     this.#host.append(record, this.#epoch, this.migrationId, (ok) => {
       if (record === 'COMMIT') this.times.commitRecordedNs = this.#host.nowNs();
-      this.#step(ok ? { type: 'recorded', record } : { type: 'record-failed', record, text: 'the disk is full' });
+      this.#step(
+        ok ? { type: 'recorded', record } : { type: 'record-failed', record, text: 'the disk is full' },
+      );
     });
   }
 
@@ -392,7 +404,7 @@ export class SourceDriver {
       return;
     }
     this.#forwarding = false;
-    this.pages.stop();
+    this.#pages.stop();
     this.#control?.close();
     this.#host.guest.isTracking = false;
     if (outcome === 'completed') this.#host.guest.clear();

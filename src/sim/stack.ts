@@ -89,7 +89,7 @@ export class Stack {
     const known = this.#links.get(connection);
     if (known !== undefined) return known.take(content, missing);
     if (content.type === 'fin' || content.type === 'reset') return;
-    const opens = content.type === 'data' && content.segment.seq === 0 && !this.#gone.has(connection);
+    const opens = content.type === 'data' && content.opens && !this.#gone.has(connection);
     if (!opens || this.onAccept === null) return this.#send({ type: 'reset', connection });
     const link = this.#add(connection, content.kind);
     this.onAccept(link);

@@ -24,7 +24,13 @@ import {
   type Timeline,
   wireBytesOf,
 } from '../fiber/index.js';
-import { Bridge, type BridgeAction, type BridgeCounters, type BridgeFrameReceived, type PortRole } from '../l2/index.js';
+import {
+  Bridge,
+  type BridgeAction,
+  type BridgeCounters,
+  type BridgeFrameReceived,
+  type PortRole,
+} from '../l2/index.js';
 import type { TraceHash } from './trace-hash.js';
 import { type VirtualTime, Waker } from './virtual-time.js';
 

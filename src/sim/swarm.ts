@@ -59,11 +59,33 @@ const AFTER_NS = 60 * NS_PER_MS;
 const LAST_ANSWERS_NS = 60 * NS_PER_MS;
 
 const SOURCE_PHASES = [
-  'offering', 'probing', 'tracking', 'round', 'harvesting', 'last-round', 'pausing', 'saving', 'final-flight', 'committing',
-  'committed', 'serving', 'ending', 'proving', 'in-doubt', 'returning',
+  'offering',
+  'probing',
+  'tracking',
+  'round',
+  'harvesting',
+  'last-round',
+  'pausing',
+  'saving',
+  'final-flight',
+  'committing',
+  'committed',
+  'serving',
+  'ending',
+  'proving',
+  'in-doubt',
+  'returning',
 ].map((phase) => `source:${phase}`);
 const DESTINATION_PHASES = [
-  'preparing', 'receiving', 'verifying', 'loading', 'deciding', 'starting', 'filling', 'running', 'renouncing',
+  'preparing',
+  'receiving',
+  'verifying',
+  'loading',
+  'deciding',
+  'starting',
+  'filling',
+  'running',
+  'renouncing',
 ].map((phase) => `destination:${phase}`);
 const WHENS = ['ordered', ...SOURCE_PHASES, ...DESTINATION_PHASES];
 
@@ -134,11 +156,28 @@ function faultsAt(rng: Rng, when: string, afterNs: number): Fault[] {
     default:
       return rng.chance(0.3)
         ? [{ when, afterNs, what: { do: 'cancel' } }]
-        : [{ when, afterNs, what: { do: 'fiber', direction, set: { lossProb: 0.05, jitter: { model: 'uniform', halfWidthNs: 300 * NS_PER_US }, reorder: true } } }];
+        : [
+            {
+              when,
+              afterNs,
+              what: {
+                do: 'fiber',
+                direction,
+                set: {
+                  lossProb: 0.05,
+                  jitter: { model: 'uniform', halfWidthNs: 300 * NS_PER_US },
+                  reorder: true,
+                },
+              },
+            },
+          ];
   }
 }
 
-export function runScenario(s: Scenario, keepTrace = false): ScenarioEnd & { readonly lines: readonly string[] } {
+export function runScenario(
+  s: Scenario,
+  keepTrace = false,
+): ScenarioEnd & { readonly lines: readonly string[] } {
   const world = new World(worldOptions(s, keepTrace));
   world.startClients();
   world.live(10 * NS_PER_MS);

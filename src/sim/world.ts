@@ -8,9 +8,16 @@
  *                                  judge: looks at every start, every return, and at the end
  */
 import { frameOf, NS_PER_MS, NS_PER_S, Rng } from '../core/index.js';
-import { bottleneckBps, type FiberSettings, FULL_PACKET_WIRE_BYTES, oneWayNs, type Timeline } from '../fiber/index.js';
+import {
+  bottleneckBps,
+  type FiberSettings,
+  FULL_PACKET_WIRE_BYTES,
+  oneWayNs,
+  type Timeline,
+} from '../fiber/index.js';
 import { dirtyRange, layoutOf, slotPagesOf } from '../guest/index.js';
 import type { DestinationTimers, SourceTimers, TimelineEvent } from '../vmotion-protocol/index.js';
+import { type BackgroundFlow, startFlow } from './background.js';
 import { type ClientSpec, requestIn, SimClient } from './client.js';
 import { HOST_COSTS, type HostCosts } from './costs.js';
 import type { Fault, FaultKind } from './faults.js';
@@ -19,6 +26,7 @@ import { SimHost } from './host.js';
 import { Judge, type JudgedMigration, Violation } from './judge.js';
 import type { LinkSettings } from './link.js';
 import { SimRecords } from './records.js';
+import { probeRtt } from './rtt-probe.js';
 import { type SimOrders, SourceDriver } from './source-driver.js';
 import { Stack } from './stack.js';
 import { type SiteName, StretchedSegment } from './stretched-segment.js';
@@ -31,12 +39,15 @@ export interface WorldOptions {
   readonly seed: number | string;
   readonly guest: GuestSpec;
   readonly clients: readonly ClientSpec[];
+  readonly background?: readonly BackgroundFlow[];
   readonly fiber: FiberSettings;
   readonly timeline?: Timeline;
   readonly guestFirst?: boolean;
   readonly costs?: HostCosts;
   readonly faults?: readonly Fault[];
   readonly driverFaults?: DriverFaults;
+  /** Whether the judge compares contents of pages; it does unless told otherwise. */
+  readonly judgesMemory?: boolean;
   readonly sourceTimers?: Partial<SourceTimers>;
   readonly destinationTimers?: Partial<DestinationTimers>;
   /** Silence after which a host takes the other for lost. */
@@ -105,7 +116,7 @@ export class World {
     );
     this.truth = new Truth(options.guest.pages);
     const hosts = {} as Record<SiteName, SimHost>;
-    this.judge = new Judge(hosts, this.truth);
+    this.judge = new Judge(hosts, this.truth, options.judgesMemory ?? true);
     const around = this.#surroundings();
     const numbers = { next: 1 };
     const link = linkSettings(options);
@@ -113,7 +124,13 @@ export class World {
       const peer = site === 'a' ? 'b' : 'a';
       const stack = new Stack(this.time, this.segment, site, VMK_MAC[site], VMK_MAC[peer], link, numbers);
       const draws = rng.fork(`records ${site}`);
-      hosts[site] = new SimHost(site, around, options.guest, stack, new SimRecords(hexName(draws.fork('store')), draws));
+      hosts[site] = new SimHost(
+        site,
+        around,
+        options.guest,
+        stack,
+        new SimRecords(hexName(draws.fork('store')), draws),
+      );
     }
     this.hosts = hosts;
     this.clients = options.clients.map(
@@ -126,9 +143,17 @@ export class World {
           slotPages: slotPagesOf(options.guest.pages),
         }),
     );
-    this.segment.onLoss = (frame, why) => this.#frameLost(frame.data.subarray(frame.start, frame.start + frame.length), why);
+    this.segment.onLoss = (frame, why) =>
+      this.#frameLost(frame.data.subarray(frame.start, frame.start + frame.length), why);
+    for (const [index, flow] of (options.background ?? []).entries())
+      startFlow(this.time, this.segment, flow, index);
     this.hosts.a.guest.boot(rng.fork('guest'));
     this.hosts.a.guest.start(0);
+  }
+
+  /** The round trip between the sites, and how many echoes were lost. */
+  probe(count: number, intervalNs: number): { readonly rttsNs: number[]; readonly lost: number } {
+    return probeRtt(this.time, this.segment, count, intervalNs);
   }
 
   /** Lets the guest and its clients run for a while, before a move or after one. */
@@ -166,7 +191,8 @@ export class World {
   settle(limitNs: number): void {
     this.#guarded(() => {
       const endNs = this.time.nowNs + limitNs;
-      while (this.time.nowNs < endNs && !this.#atRest()) this.time.run(Math.min(endNs, this.time.nowNs + SETTLE_STEP_NS));
+      while (this.time.nowNs < endNs && !this.#atRest())
+        this.time.run(Math.min(endNs, this.time.nowNs + SETTLE_STEP_NS));
     });
   }
 
@@ -225,7 +251,13 @@ export class World {
   }
 
   #surroundings(): Surroundings {
-    const { costs = HOST_COSTS, driverFaults = {}, sourceTimers = {}, destinationTimers = {}, redialNs } = this.#options;
+    const {
+      costs = HOST_COSTS,
+      driverFaults = {},
+      sourceTimers = {},
+      destinationTimers = {},
+      redialNs,
+    } = this.#options;
     return {
       time: this.time,
       trace: this.trace,
@@ -304,7 +336,12 @@ function hexName(rng: Rng): string {
   return Array.from({ length: 4 }, () => rng.u32().toString(16).padStart(8, '0')).join('');
 }
 
-function linkSettings({ fiber, silenceNs, retransmitNs, segmentNs = DEFAULT_SEGMENT_NS }: WorldOptions): LinkSettings {
+function linkSettings({
+  fiber,
+  silenceNs,
+  retransmitNs,
+  segmentNs = DEFAULT_SEGMENT_NS,
+}: WorldOptions): LinkSettings {
   const rateBps = Math.min(bottleneckBps(fiber, 'a-b'), bottleneckBps(fiber, 'b-a'));
   const rttNs = oneWayNs(fiber, 'a-b') + oneWayNs(fiber, 'b-a');
   const queueBytes = Math.min(...fiber.spans.flatMap(({ aToB, bToA }) => [aToB.queueBytes, bToA.queueBytes]));
@@ -321,7 +358,9 @@ function linkSettings({ fiber, silenceNs, retransmitNs, segmentNs = DEFAULT_SEGM
 
 /** The guest of an experiment as both places have it. @param hotPages pages that the dirty model may write */
 export function guestSpec(
-  guest: Omit<GuestSpec, 'dirty'> & { readonly dirty: Omit<GuestSpec['dirty'], 'firstPage' | 'pages'> & { readonly hotPages: number } },
+  guest: Omit<GuestSpec, 'dirty'> & {
+    readonly dirty: Omit<GuestSpec['dirty'], 'firstPage' | 'pages'> & { readonly hotPages: number };
+  },
 ): GuestSpec {
   const { hotPages, ...dirty } = guest.dirty;
   return { ...guest, dirty: { ...dirty, ...dirtyRange(layoutOf(guest.pages), hotPages) } };

@@ -26,7 +26,13 @@ const pages = Number(values.pages);
 
 function report(scenario: Scenario): void {
   const end = runScenario(scenario, true);
-  const lines = [...describeScenario(scenario), '', ...end.lines.slice(-LAST_LINES), '', end.violation ?? 'no rule is broken'];
+  const lines = [
+    ...describeScenario(scenario),
+    '',
+    ...end.lines.slice(-LAST_LINES),
+    '',
+    end.violation ?? 'no rule is broken',
+  ];
   process.stdout.write(`${lines.join('\n')}\ntrace ${end.traceHash}\n`);
 }
 
