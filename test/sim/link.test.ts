@@ -45,7 +45,7 @@ function carry({ time, a, b }: Pair, sizes: readonly number[]): number[] {
     link.onItem = (item) => came.push(item as number);
   };
   const link = a.connect('pages');
-  sizes.forEach((bytes, n) => link.send(bytes, n));
+  for (const [n, bytes] of sizes.entries()) link.send(bytes, n);
   time.run(60_000 * MS, () => came.length === sizes.length && link.isIdle);
   return came;
 }
