@@ -28,6 +28,8 @@ export interface Scenario {
   readonly lane: Partial<LaneSettings>;
   readonly hasClients: boolean;
   readonly faults: readonly Fault[];
+  /** This host never comes back once it died; of a doubt that is left then an operator says how it ends. */
+  readonly buried: SiteName | null;
   /** Whether the guest, where it is well, is moved once more. */
   readonly again: boolean;
   /** A fault of the drivers' own, to see that the judge finds it. */
@@ -105,6 +107,7 @@ export function scenarioOf(seed: string, pages: number): Scenario {
     lane: laneOf(rng.fork('lane')),
     hasClients: rng.chance(0.8),
     faults: faultsOf(rng.fork('faults')),
+    buried: pick([null, null, null, 'a', 'b'] as const),
     again: rng.chance(0.25),
   };
 }
@@ -187,6 +190,9 @@ export function runScenario(
   world.stopClients();
   world.live(LAST_ANSWERS_NS);
   world.settle(SETTLE_LIMIT_NS);
+  // A doubt may have begun since: whoever waits for a buried host is told.
+  world.sayOfDoubt();
+  world.settle(SETTLE_LIMIT_NS);
   const violation = world.verdict();
   return {
     migrations: world.migrations.length,
@@ -209,8 +215,9 @@ function move(world: World, from: SiteName, s: Scenario): void {
   };
   world.migrate(from, orders, MIGRATION_LIMIT_NS);
   world.live(AFTER_NS);
-  world.heal();
+  world.heal(s.buried);
   world.live(AFTER_NS);
+  world.sayOfDoubt();
 }
 
 function whereItRuns(world: World): SiteName | null {
@@ -280,6 +287,7 @@ export function shrink(scenario: Scenario, isBroken: (s: Scenario) => boolean): 
 
 function* smallerThan(s: Scenario): Generator<Scenario> {
   for (let i = 0; i < s.faults.length; i++) yield { ...s, faults: s.faults.filter((_, at) => at !== i) };
+  if (s.buried !== null) yield { ...s, buried: null };
   if (s.again) yield { ...s, again: false };
   if (Object.keys(s.lane).length > 0) yield { ...s, lane: {} };
   if (s.hasClients) yield { ...s, hasClients: false };

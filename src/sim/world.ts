@@ -196,14 +196,30 @@ export class World {
     });
   }
 
-  /** Ends every fault: hosts come back, the fiber is whole, disks are free. */
-  heal(): void {
+  /** Ends every fault: hosts come back, but one that is buried, the fiber is whole, disks are free. */
+  heal(buried: SiteName | null = null): void {
     this.#guarded(() => {
       this.segment.change('both', { link: 'up', lossProb: 0, corruptProb: 0, duplicateProb: 0 });
       for (const host of Object.values(this.hosts)) {
         host.records.isFull = false;
         host.records.slowness = 1;
-        host.restart();
+        if (host.site !== buried) host.restart();
+      }
+    });
+  }
+
+  /**
+   * An operator's word on a migration in doubt whose destination's host is down for good: the guest is to run at its
+   * source. Of one that serves pages to nobody, the pages are given up.
+   */
+  sayOfDoubt(): void {
+    this.#guarded(() => {
+      for (const { source, destinationHost } of this.migrations) {
+        if (destinationHost.isUp || source.isOver) continue;
+        if (source.phase === 'in-doubt') {
+          this.judge.operatorSaid(source.migrationId);
+          source.resolve('never', 'the destination is fenced');
+        } else if (source.phase === 'serving') source.resolve('running', 'the guest is lost');
       }
     });
   }

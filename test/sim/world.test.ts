@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { HOST_COSTS, outcomeOf } from '../../src/sim/index.js';
 import type { MigrationMode } from '../../src/vmotion-protocol/index.js';
 import { suite } from '../suite.js';
-import { moveIn, testWorld } from './worlds.js';
+import { moveIn, ORDERS, testWorld } from './worlds.js';
 
 const test = suite('sim/world');
 const US = 1000;
@@ -106,6 +106,28 @@ test('a destination that dies between COMMIT and its decision: the doubt is sett
     ['in-doubt', 'aborted'],
   );
   assert.ok(world.hosts.a.guest.isRunning);
+});
+
+test('a destination that died for good after COMMIT: the source waits for an operator, and resumes by that word alone', () => {
+  const world = testWorld({
+    faults: [{ when: 'source:committed', afterNs: 0, what: { do: 'crash', host: 'b' } }],
+  });
+  world.startClients();
+  world.live(20_000 * US);
+  const { source } = world.migrate('a', ORDERS, 60e9);
+  world.heal('b');
+  world.live(5e9);
+  assert.is(source.phase, 'in-doubt');
+  assert.not.ok(world.hosts.a.guest.isRunning, 'nobody runs it meanwhile');
+  world.sayOfDoubt();
+  world.stopClients();
+  world.settle(60e9);
+  assert.is(world.verdict(), null);
+  assert.ok(world.hosts.a.guest.isRunning);
+  assert.equal(
+    source.ends.map((e) => e.outcome),
+    ['in-doubt', 'aborted'],
+  );
 });
 
 test('a fiber cut while pages are missing: the guest waits, the line is opened again, and nothing is lost', () => {
