@@ -43,7 +43,7 @@ import {
   unexpected,
   violation,
 } from './destination-never.js';
-import { accept, offered, refuse } from './destination-offer.js';
+import { accept, offered, prepareFailed, refuse } from './destination-offer.js';
 import { allPresent, missingTold, resumed } from './destination-postcopy.js';
 import { DestinationState, NEVER_NS } from './destination-state.js';
 import {
@@ -92,7 +92,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
         if (phase === 'preparing') accept(s);
         break;
       case 'prepare-failed':
-        if (phase === 'preparing') refuse(s, event);
+        if (phase === 'preparing') prepareFailed(s, event);
         break;
       case 'round-applied':
         if (phase === 'receiving') roundApplied(s, event.round, event.pages);
@@ -127,7 +127,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
         allPresent(s);
         break;
       case 'reconnected':
-        if (s.started) s.connected = true;
+        s.connected = true;
         break;
       case 'missing-told':
         missingTold(s, event.missing);
