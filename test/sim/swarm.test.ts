@@ -3,7 +3,7 @@ import { describeScenario, runScenario, type Scenario, scenarioOf, shrink } from
 import { suite } from '../suite.js';
 
 const test = suite('sim/swarm');
-const WORLDS = 120;
+const WORLDS = 100;
 const PAGES = 512;
 
 test('a hundred random worlds and some: no rule is broken, and they are not all alike', () => {
