@@ -163,6 +163,7 @@ export class SourceDriver {
   }
 
   lateFrame(bytes: Uint8Array): void {
+    if (this.#host.around.faults.isDeaf === true) return;
     this.framesForwarded++;
     this.#step({ type: 'late-frame', bytes });
   }

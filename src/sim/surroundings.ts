@@ -13,6 +13,8 @@ export interface DriverFaults {
   readonly hiddenPfn?: number;
   /** Damaged on its way in every round, past all checksums. */
   readonly corruptPfn?: number;
+  /** Frames that reach the source's port in the pause are dropped, as by a host that does not forward. */
+  readonly isDeaf?: boolean;
 }
 
 export interface Surroundings {

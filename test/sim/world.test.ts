@@ -79,6 +79,16 @@ test('a page that the dirty log hides is found before the guest starts on it', (
   assert.match(world.verdict()!.message, /^rule 4: the guest starts with a wrong page 1$/);
 });
 
+test('a source that does not forward what comes in the pause: the judge misses the requests that it dropped', () => {
+  const clients = [{ site: 'a' as const, icmpIntervalNs: null, serviceIntervalNs: 100 * US }];
+  const deaf = testWorld({ clients, driverFaults: { isDeaf: true } });
+  moveIn(deaf);
+  assert.match(deaf.verdict()!.message, /^rule 5: request \d+ of the client at a never reached the guest$/);
+  const sound = testWorld({ clients });
+  moveIn(sound);
+  assert.is(sound.verdict(), null);
+});
+
 test('a page that changed on its way past all checksums: NACK, and the guest goes on where it was', () => {
   const world = testWorld({ driverFaults: { corruptPfn: 900 }, pagesPerS: 0 });
   const { source } = moveIn(world, { mode: 'pre-copy' });
