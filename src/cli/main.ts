@@ -42,7 +42,8 @@ async function captureReadContext(): Promise<CaptureReadContext> {
 const commands: Commands = {
   run: async (file, typed) => {
     // Before anything is made: an unprivileged user's command starts over inside a user namespace.
-    if (typed.attach !== 'loopback') (await import('../lab/user-namespace.js')).enterUserNamespace();
+    if (typed.attach !== 'loopback' && typed.attach !== 'sim')
+      (await import('../lab/user-namespace.js')).enterUserNamespace();
     const interrupt = new AbortController();
     // A second Ctrl-C changes nothing: cleaning up is bounded, and leaving half of it would not be.
     process.on('SIGINT', () => interrupt.abort());

@@ -29,7 +29,11 @@ const KEY_OPTIONS: readonly KeyOption[] = [
   { flags: '--rate <rate>', path: ['fiber', 'rate'], text: 'rate of the link: 10Gbit, unlimited' },
   { flags: '--loss <chance>', path: ['fiber', 'loss'], text: 'chance that a packet is lost: 0.01%' },
   { flags: '--queue <size>', path: ['fiber', 'queue'], text: 'queue in front of the rate: 4MiB' },
-  { flags: '--attach <how>', path: ['attach'], text: 'auto, netns or loopback (default: auto)' },
+  {
+    flags: '--attach <how>',
+    path: ['attach'],
+    text: 'auto, netns, loopback or sim: virtual time (default: auto)',
+  },
   { flags: '--memory <size>', path: ['guest', 'memory'], text: 'memory of the guest (default: 256MiB)' },
   { flags: '--fill <content>', path: ['guest', 'fill'], text: 'zero, text, random or mix (default: mix)' },
   {

@@ -15,5 +15,5 @@ export {
 } from './layout.js';
 export { Service } from './service.js';
 export { ServiceLedger } from './service-ledger.js';
-export { REQUEST_SIZE, RESPONSE_SIZE, SERVICE_PORT } from './service-wire.js';
+export { REQUEST_SIZE, RESPONSE_SIZE, RequestMessage, SERVICE_PORT } from './service-wire.js';
 export type { Phase, SessionSnapshot } from './session-stats.js';

@@ -43,7 +43,10 @@ export const EXPERIMENT_KEYS = z
   .strictObject({
     name: z.string().max(80).default('').describe('What people call it'),
     seed: integer(0, 0xffffffff, 'Seed of every random draw').prefault(1),
-    attach: z.enum(ATTACHES).default('auto').describe('How hosts and clients hang on the fabric'),
+    attach: z
+      .enum(ATTACHES)
+      .default('auto')
+      .describe('How hosts and clients hang on the fabric; sim: virtual time'),
     fiber: FIBER_KEYS.prefault({}),
     guest: z
       .strictObject({

@@ -15,7 +15,7 @@ import { LANE_SCHEMA, TIMELINE_SCHEMA } from './lane-schema.js';
 const ns = (text: string) => z.int().nonnegative().describe(`${text}, nanoseconds`);
 const count = (text: string) => z.int().nonnegative().describe(text);
 
-export const ATTACHES = ['auto', 'netns', 'loopback'] as const;
+export const ATTACHES = ['auto', 'netns', 'loopback', 'sim'] as const;
 export const FILLS = ['zero', 'text', 'random', 'mix'] as const;
 export const DIRTY_MODELS = ['idle', 'sweep', 'uniform', 'zipf'] as const;
 export const QOS = ['guest-first', 'none'] as const;
@@ -68,7 +68,7 @@ export const EXPERIMENT_SCHEMA = z.object({
   seed: count('Seed of every random draw'),
   attach: z
     .enum(ATTACHES)
-    .describe('How hosts and clients hang on the fabric; auto takes the best available'),
+    .describe('How hosts and clients hang on the fabric; auto takes the best available, sim is virtual time'),
   fiber: z.object({
     profile: z.string().describe('The named profile it began from'),
     spans: z

@@ -89,7 +89,7 @@ function bridgeAccount(b: FabricSnapshot['bridges']['a']): BridgeAccount {
   };
 }
 
-export function fabricResult(s: FabricSnapshot): FabricResult {
+export function fabricResult(s: Pick<FabricSnapshot, 'fiber' | 'bridges'>): FabricResult {
   const bridgeCloses = (b: BridgeAccount): boolean =>
     b.framesIn === b.framesForwarded + Object.values(b.drops).reduce((sum, n) => sum + n, 0);
   const bridges = { a: bridgeAccount(s.bridges.a), b: bridgeAccount(s.bridges.b) };

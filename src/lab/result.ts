@@ -236,6 +236,12 @@ export const RESULT_SCHEMA = z
       dirtyLog: z.enum(['kernel', 'soft-dirty', 'scan']).describe('How dirty pages were found'),
     }),
     attach: z.enum(['netns', 'loopback', 'sim']).describe('How hosts and clients hung on the fabric'),
+    traceHash: z
+      .string()
+      .optional()
+      .describe(
+        'Digest of all that happened, in order: the same seed gives the same one. Only in virtual time',
+      ),
     profile: z.string().describe('Profile of the fiber'),
     experiment: EXPERIMENT_SCHEMA.describe('The experiment as it was run'),
     rtt: RTT_SCHEMA.nullable(),

@@ -22,7 +22,7 @@ export interface KeptSite {
 }
 
 export type RunEvent =
-  | { readonly type: 'attach'; readonly attach: 'netns' | 'loopback'; readonly why: string }
+  | { readonly type: 'attach'; readonly attach: 'netns' | 'loopback' | 'sim'; readonly why: string }
   | { readonly type: 'note'; readonly text: string }
   | {
       readonly type: 'phase';

@@ -21,6 +21,7 @@ import { checkMode } from './mode-choice.js';
 import { type MigrationResult, RESULT_VERSION, type RunResult } from './result.js';
 import { fabricResult, rttResult } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
+import { simulateExperiment } from './simulate.js';
 import { transportOrders } from './transport-choice.js';
 
 /** Clients go on this long after a move, so that what it did to them shows in its account. */
@@ -32,6 +33,7 @@ const REMEDY = 'longhaul host list shows them, longhaul host resolve guest --dis
  * LonghaulError LAB_… when the experiment itself cannot go on
  */
 export async function runExperiment(experiment: Experiment, hooks: RunHooks): Promise<RunResult> {
+  if (experiment.attach === 'sim') return simulateExperiment(experiment, hooks);
   const { signal, onEvent } = hooks;
   const startedAt = new Date();
   const epochNs = nowNs();

@@ -62,6 +62,12 @@ export function refuse(s: DestinationState, { code, text }: Reason): void {
   s.finish('refused', code, text);
 }
 
+/** Nothing is discarded: nothing was prepared, and what is in that place may be a running guest. */
+export function prepareFailed(s: DestinationState, { code, text }: Reason): void {
+  s.send({ type: 'refuse', code, text });
+  s.finish('refused', code, text);
+}
+
 export function accept(s: DestinationState): void {
   s.enter('receiving', s.timers.precopyNs);
   const { major } = PROTOCOL_VERSION;

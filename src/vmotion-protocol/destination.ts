@@ -44,7 +44,7 @@ import {
   unexpected,
   violation,
 } from './destination-never.js';
-import { accept, offered, refuse } from './destination-offer.js';
+import { accept, offered, prepareFailed, refuse } from './destination-offer.js';
 import { allPresent } from './destination-postcopy.js';
 import { DestinationState, NEVER_NS } from './destination-state.js';
 import {
@@ -70,6 +70,11 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     return this.#s.phase;
   }
 
+  /** All that decides what it does next: for those who compare or print machines, not to be written. */
+  get state(): Readonly<DestinationState> {
+    return this.#s;
+  }
+
   nextWakeNs(): number {
     return Math.min(this.#s.deadlineNs, this.#s.nicDirectNs);
   }
@@ -87,7 +92,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
         if (phase === 'preparing') accept(s);
         break;
       case 'prepare-failed':
-        if (phase === 'preparing') refuse(s, event);
+        if (phase === 'preparing') prepareFailed(s, event);
         break;
       case 'round-applied':
         if (phase === 'receiving') roundApplied(s, event.round, event.pages);

@@ -78,7 +78,8 @@ export const DUPLICATE_WINDOW_NS = 500 * NS_PER_MS;
 /** Frames remembered. Beyond it the oldest is forgotten, and its copy would be delivered. */
 export const DUPLICATE_FRAMES_MAX = 1024;
 
-interface Seen {
+/** A frame that the filter remembers. */
+export interface Seen {
   readonly atNs: number;
   readonly path: FramePath;
   readonly hash: number;
@@ -98,6 +99,11 @@ export class DuplicateFilter {
   constructor(windowNs = DUPLICATE_WINDOW_NS, framesMax = DUPLICATE_FRAMES_MAX) {
     this.#windowNs = windowNs;
     this.#framesMax = framesMax;
+  }
+
+  /** The frames remembered, oldest first. */
+  get seen(): readonly Readonly<Seen>[] {
+    return this.#seen;
   }
 
   /** Copies found and dropped. */

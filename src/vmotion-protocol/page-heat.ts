@@ -11,6 +11,11 @@ const HARVESTS_MIN = 2;
 export class PageHeat {
   readonly #sets: PageSet[] = [];
 
+  /** The last harvests, oldest first. */
+  get sets(): readonly PageSet[] {
+    return this.#sets;
+  }
+
   /** The pages of the newest harvest. Not changed, and not to be changed by others while it is among the last few. */
   harvested(dirty: PageSet): void {
     this.#sets.push(dirty);

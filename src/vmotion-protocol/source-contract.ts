@@ -70,6 +70,8 @@ export interface SourceOptions {
   readonly precopyLimitNs?: number;
   /** Round trips measured before the first round; default 4. */
   readonly probes?: number;
+  /** Pages that the pause of a post-copy move carries, those just written first; default 16. */
+  readonly flightPages?: number;
   readonly timers?: Partial<SourceTimers>;
   /** Bounds of what is kept for the guest while it stands. */
   readonly lateFramesMax?: number;

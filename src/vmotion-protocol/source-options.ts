@@ -5,10 +5,14 @@ import { requireRange, type VmotionErrorCode } from './errors.js';
 import { GUEST_NAME_MAX, type MigrationMode, PAGES_MAX, STATE_BYTES_MAX, STREAMS_MAX } from './messages.js';
 import { SOURCE_TIMERS, type SourceOptions, type SourceTimers } from './source-contract.js';
 
+/** Without rounds nobody has said how many pages a pause may carry: those that a guest's first steps touch. */
+const FLIGHT_PAGES = 16;
+
 export interface ResolvedSourceOptions extends SourceOptions {
   readonly mode: MigrationMode;
   readonly stateBytesMax: number;
   readonly probes: number;
+  readonly flightPages: number;
   readonly timers: SourceTimers;
   readonly policy: ConvergencePolicy;
 }
@@ -33,6 +37,7 @@ export function resolveSourceOptions(o: SourceOptions): ResolvedSourceOptions {
     timers,
     stateBytesMax: requireRange('stateBytesMax', o.stateBytesMax ?? STATE_BYTES_MAX, 0, STATE_BYTES_MAX),
     probes: requireRange('probes', o.probes ?? 4, 1, 100),
+    flightPages: requireRange('flightPages', o.flightPages ?? FLIGHT_PAGES, 1, PAGES_MAX),
     policy:
       o.policy ??
       predictivePolicy({

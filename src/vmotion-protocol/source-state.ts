@@ -13,8 +13,6 @@ import { type ResolvedSourceOptions, resolveSourceOptions } from './source-optio
 
 export const NEVER_NS = Number.POSITIVE_INFINITY;
 const NO_HASH: Hash64 = Object.freeze({ lo: 0, hi: 0 });
-/** Without rounds nobody has said how many pages a pause may carry: those that a guest's first steps touch. */
-const FLIGHT_PAGES = 16;
 
 export class SourceState {
   readonly options: ResolvedSourceOptions;
@@ -56,7 +54,7 @@ export class SourceState {
   left: PageSet;
   /** Of these, what the guest will touch first: dirty after every round. */
   wanted: PageSet;
-  flightPagesMax = FLIGHT_PAGES;
+  flightPagesMax: number;
   /** What FINAL says the destination lacks. */
   missing: PageSet | null = null;
   hot: PageSet | null = null;
@@ -82,6 +80,7 @@ export class SourceState {
   constructor(options: SourceOptions) {
     this.options = resolveSourceOptions(options);
     this.log = new RoundLog(options.pages);
+    this.flightPagesMax = this.options.flightPages;
     this.left = this.wanted = this.sending = this.owed = new PageSet(options.pages);
     this.frames = new LateFrameBuffer(options.lateFramesMax, options.lateFrameBytesMax);
   }

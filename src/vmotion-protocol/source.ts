@@ -67,6 +67,11 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     return this.#s.phase;
   }
 
+  /** All that decides what it does next: for those who compare or print machines, not to be written. */
+  get state(): Readonly<SourceState> {
+    return this.#s;
+  }
+
   /** How the memory moves; what both sides agreed on once ACCEPT has come. */
   get mode(): MigrationMode {
     return this.#s.log.mode;

@@ -134,7 +134,7 @@ function migration(writer: CaptureWriter): void {
 
   stretch.at(0, () => control.open());
   stretch.at(1 * MS, () =>
-    control.write('client', encodePreamble({ kind: 'control', stream: 0, migrationId: idBytes })),
+    control.write('client', encodePreamble({ kind: 'control', stream: 0, attempt: 0, migrationId: idBytes })),
   );
   say(1 * MS, 'client', {
     type: 'offer',
@@ -159,7 +159,7 @@ function migration(writer: CaptureWriter): void {
   say(6 * MS, 'server', { type: 'pong', seq: 1 });
   stretch.at(7 * MS, () => pages.open());
   stretch.at(8 * MS, () =>
-    pages.write('client', encodePreamble({ kind: 'pages', stream: 0, migrationId: idBytes })),
+    pages.write('client', encodePreamble({ kind: 'pages', stream: 0, attempt: 0, migrationId: idBytes })),
   );
   stretch.at(8 * MS, () => pages.write('client', pageRound(1, [0, 1, 2], [3, 5])));
   say(12 * MS, 'server', { type: 'round-done', round: 1, pages: 8 });

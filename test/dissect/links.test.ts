@@ -57,7 +57,7 @@ function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
 }
 
 const CONTROL = joined(
-  encodePreamble({ kind: 'control', stream: 0, migrationId }),
+  encodePreamble({ kind: 'control', stream: 0, attempt: 0, migrationId }),
   encodeMessage({ type: 'ping', seq: 1 }),
   encodeMessage({ type: 'ready' }),
   encodeMessage({ type: 'ended', migrationId: '07'.repeat(16) }),
@@ -99,7 +99,7 @@ test('a page link that begins with a later round, and requests on a demand link'
   writeRecordHeader(view, 24, RECORD_END, 5, 0, 0);
   const { events, lines } = journal();
   const link = new LinkBytes(events);
-  for (const piece of cut(joined(encodePreamble({ kind: 'demand', stream: 0, migrationId }), records), [7])) {
+  for (const piece of cut(joined(encodePreamble({ kind: 'demand', stream: 0, attempt: 0, migrationId }), records), [7])) {
     link.put('source', piece);
   }
   link.put('destination', new Uint8Array(6));

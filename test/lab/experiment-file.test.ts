@@ -47,7 +47,7 @@ test('a refusal names file, line, column, key, what is allowed and the remedy', 
   );
   assert.is(
     refusal('attach: netnz\n'),
-    'LAB_KEY_VALUE: x.yaml:1:9: attach "netnz" is not one of auto, netns, loopback; did you mean netns?',
+    'LAB_KEY_VALUE: x.yaml:1:9: attach "netnz" is not one of auto, netns, loopback, sim; did you mean netns?',
   );
 });
 

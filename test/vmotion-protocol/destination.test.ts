@@ -183,7 +183,15 @@ test('an offer is refused with the reason: version, mode, place, limits, epoch, 
   const s = make()
     .give(offer())
     .give({ type: 'prepare-failed', code: 'VMOTION_PREPARE_FAILED', text: 'no memory' });
-  s.expect('send refuse VMOTION_PREPARE_FAILED', 'discard', 'finished refused VMOTION_PREPARE_FAILED');
+  s.expect('send refuse VMOTION_PREPARE_FAILED', 'finished refused VMOTION_PREPARE_FAILED');
+});
+
+test('an offer to a host that runs the guest wiped the running memory: what was not prepared is not discarded', () => {
+  make()
+    .give(offer())
+    .expect('prepare')
+    .give({ type: 'prepare-failed', code: 'VMOTION_BUSY', text: 'guest web-1 runs here already' })
+    .expect('send refuse VMOTION_BUSY', 'finished refused VMOTION_BUSY');
 });
 
 test('of two minor versions the lower one is spoken', () => {

@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { Rng } from '../../src/core/index.js';
+import { type LaneSettings, resolveFiber } from '../../src/fiber/index.js';
+import type { Link } from '../../src/sim/link.js';
+import { Stack } from '../../src/sim/stack.js';
+import { StretchedSegment } from '../../src/sim/stretched-segment.js';
+import { TraceHash } from '../../src/sim/trace-hash.js';
+import { VirtualTime } from '../../src/sim/virtual-time.js';
+import { suite } from '../suite.js';
+
+const test = suite('sim/link');
+const MS = 1_000_000;
+const LINK = { windowBytes: 2_000_000, segmentPackets: 44, silenceNs: 500 * MS, retransmitNs: 20 * MS };
+
+interface Pair {
+  readonly time: VirtualTime;
+  readonly segment: StretchedSegment;
+  readonly a: Stack;
+  readonly b: Stack;
+}
+
+function pair(lane: Partial<LaneSettings>, seed = 'link'): Pair {
+  const time = new VirtualTime();
+  const metro = resolveFiber({ profile: 'metro-80km' });
+  const spans = metro.spans.map(({ aToB, bToA }) => ({
+    aToB: { ...aToB, ...lane },
+    bToA: { ...bToA, ...lane },
+  }));
+  const settings = { fiber: { ...metro, spans }, guestFirst: true, portNs: 0 };
+  const segment = new StretchedSegment(time, settings, new Rng(seed), new TraceHash());
+  const numbers = { next: 1 };
+  return {
+    time,
+    segment,
+    a: new Stack(time, segment, 'a', 0x020000000001, 0x020000000002, LINK, numbers),
+    b: new Stack(time, segment, 'b', 0x020000000002, 0x020000000001, LINK, numbers),
+  };
+}
+
+/** Sends items of these sizes from A to B; gives what came. */
+function carry({ time, a, b }: Pair, sizes: readonly number[]): number[] {
+  const came: number[] = [];
+  b.onAccept = (link) => {
+    link.onItem = (item) => came.push(item as number);
+  };
+  const link = a.connect('pages');
+  for (const [n, bytes] of sizes.entries()) link.send(bytes, n);
+  time.run(60_000 * MS, () => came.length === sizes.length && link.isIdle);
+  return came;
+}
+
+test('items arrive once and in order, whatever the fiber does to their frames', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 200_000 }), { minLength: 1, maxLength: 40 }),
+      fc.record({
+        lossProb: fc.constantFrom(0, 0.001, 0.05, 0.2),
+        duplicateProb: fc.constantFrom(0, 0.1),
+        corruptProb: fc.constantFrom(0, 0.02),
+        reorder: fc.boolean(),
+      }),
+      fc.string(),
+      (sizes, { reorder, ...lane }, seed) => {
+        const jitter = reorder ? ({ model: 'uniform', halfWidthNs: 300_000 } as const) : null;
+        const p = pair({ ...lane, reorder, jitter }, seed);
+        assert.equal(
+          carry(p, sizes),
+          sizes.map((_, n) => n),
+        );
+        assert.ok(p.segment.closes());
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('a bulk transfer goes at the rate of the fiber', () => {
+  const p = pair({});
+  const items = 400;
+  carry(p, new Array(items).fill(62_500));
+  // 25 MB at 10 Gbit/s with 1538 wire bytes for 1448 of payload, and one way beyond.
+  const idealNs = ((items * 62_500 * 1538) / 1448) * 0.8 + 400_000;
+  assert.ok(p.time.nowNs > idealNs && p.time.nowNs < idealNs * 1.1, `${p.time.nowNs} against ${idealNs}`);
+});
+
+test('a line that is cut is lost to both ends after their silence, and not before', () => {
+  const p = pair({});
+  const lost: string[] = [];
+  p.b.onAccept = (link) => {
+    link.onLost = () => lost.push(`b ${Math.round(p.time.nowNs / MS)}`);
+  };
+  const link = p.a.connect('control');
+  link.onLost = () => lost.push(`a ${Math.round(p.time.nowNs / MS)}`);
+  link.send(100, 'hello');
+  p.time.run(1000 * MS); // heartbeats keep an idle line
+  assert.equal(lost, []);
+  p.segment.change('both', { link: 'down' });
+  p.time.run(1370 * MS); // the last heartbeat came up to 125 ms before the cut
+  assert.equal(lost, []);
+  p.time.run(1600 * MS);
+  assert.equal(lost.map((l) => l.split(' ')[0]).sort(), ['a', 'b']);
+});
+
+test('a frame of a line that is no more is answered by a reset; a late copy of its first one opens nothing', () => {
+  const p = pair({});
+  let accepted = 0;
+  p.b.onAccept = () => {
+    accepted++;
+  };
+  const link = p.a.connect('control');
+  link.send(10, 1);
+  p.time.run(10 * MS);
+  let lost = '';
+  link.onLost = (text) => {
+    lost = text;
+  };
+  p.b.powerOff();
+  p.b.powerOn();
+  link.send(10, 2);
+  p.time.run(20 * MS);
+  assert.is(lost, 'the peer knows nothing of it');
+  assert.is(accepted, 1);
+});
+
+test('the last items of a line that is closed still arrive; then the other end is told', () => {
+  const p = pair({ lossProb: 0.05 });
+  const came: unknown[] = [];
+  let ended = '';
+  p.b.onAccept = (link: Link) => {
+    link.onItem = (item) => came.push(item);
+    link.onLost = (text) => {
+      ended = text;
+    };
+  };
+  const link = p.a.connect('control');
+  for (let n = 0; n < 50; n++) link.send(5000, n);
+  link.close();
+  link.send(10, 'after the end');
+  p.time.run(5_000 * MS);
+  assert.is(came.length, 50);
+  assert.not.ok(link.isOpen);
+  assert.ok(ended.length > 0);
+});
+
+test.run();
