@@ -22,6 +22,7 @@ import {
 } from '../sys/index.js';
 import {
   Chain,
+  Codecs,
   decodePreamble,
   type Link,
   type LinkPoller,
@@ -72,6 +73,7 @@ export class Endpoint {
   #destination: DestinationRole | null = null;
   #guestHere: boolean;
   readonly #catchesFaults = canCatchFaults();
+  readonly #codecs = new Codecs();
   #stopping = false;
 
   constructor(parts: EndpointParts) {
@@ -111,6 +113,7 @@ export class Endpoint {
       if (this.#destination?.finished) this.#destination = null;
       poller.flush(nowNs());
     }
+    this.#codecs.close();
   }
 
   #handle(request: HostRequest): void {
@@ -132,6 +135,7 @@ export class Endpoint {
           table,
           records,
           poller,
+          codecs: this.#codecs,
           report,
           hurry,
           onPaused: () => this.#announcements.cancel(),
@@ -205,6 +209,7 @@ export class Endpoint {
       records,
       polls: this.#parts.polls,
       poller,
+      codecs: this.#codecs,
       catchesFaults: this.#catchesFaults,
       report,
       hurry,

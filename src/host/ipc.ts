@@ -3,7 +3,13 @@
  * thread and its endpoint thread say (message port and doorbell). Reports flow up, orders flow down.
  */
 import type { DirtyOptions, FillKind } from '../guest/index.js';
-import type { MigrationMode, PauseInstants, StartedTimes } from '../vmotion-protocol/index.js';
+import type {
+  MigrationMode,
+  PauseInstants,
+  PipelineSavings,
+  StartedTimes,
+  Switch,
+} from '../vmotion-protocol/index.js';
 import type { MissingFigures } from './missing-memory.js';
 
 /** How a host's vMotion port reaches the segment. Descriptors are inherited ones. */
@@ -42,6 +48,15 @@ export interface HostOrders {
   readonly boots: boolean;
 }
 
+/** How pages are made shorter. `auto` switches itself on where it pays at the present rate and CPU. */
+export interface PipelineOrders {
+  readonly compress: Switch;
+  readonly delta: Switch;
+  readonly dedup: Switch;
+  /** Rate of the link as its operator knows it, bits per second: it chooses the codec, nothing else. Null: not known. */
+  readonly linkRateBps: number | null;
+}
+
 export interface MigrationOrders {
   readonly migrationId: string;
   readonly epoch: number;
@@ -49,6 +64,7 @@ export interface MigrationOrders {
   readonly mode: MigrationMode;
   /** Whether the guest may be slowed when rounds do not converge. */
   readonly slowGuest: boolean;
+  readonly pipeline: PipelineOrders;
   readonly pauseTargetNs: number;
   readonly maxRounds: number;
   readonly limitNs: number;
@@ -106,6 +122,14 @@ export interface ServedPages {
   readonly bytes: number;
 }
 
+/** What the pipeline did at the source. Pages and bytes are those of all rounds, the final flight and what was served. */
+export interface PipelineReport extends PipelineSavings {
+  /** The codec that was agreed on; null for none. */
+  readonly codec: string | null;
+  /** Pages that the destination could not make of what came, so that they went once more. */
+  readonly misses: number;
+}
+
 /** What the source knows when its part in a migration is over. */
 export interface SourceReport {
   readonly outcome: 'completed' | 'refused' | 'aborted' | 'in-doubt';
@@ -124,6 +148,8 @@ export interface SourceReport {
   readonly finalBytes: number;
   /** Null when nothing was missing at the switchover. */
   readonly served: ServedPages | null;
+  /** Null when no page was sent, or the destination takes none that is encoded. */
+  readonly pipeline: PipelineReport | null;
   readonly framesForwarded: number;
   readonly memoryIdentical: boolean | null;
   /** Pages whose hashes differed, when they were compared. */

@@ -31,6 +31,7 @@ import {
 } from '../sys/index.js';
 import {
   Chain,
+  Codecs,
   decodePreamble,
   type Link,
   newRegion,
@@ -138,6 +139,7 @@ class Rehearsal {
   readonly #records: RecordStore;
   readonly #polls = new PollSet(16);
   readonly #catchesFaults = canCatchFaults();
+  readonly #codecs = new Codecs();
   good = 0;
 
   constructor(path: string) {
@@ -156,6 +158,7 @@ class Rehearsal {
       nicFd: this.#nicFd,
       records: this.#records,
       poller,
+      codecs: this.#codecs,
       hurry: () => {},
       report: (r: HostReport) => {
         if (r.type === 'source-finished' && r.report.outcome === 'completed' && r.report.memoryIdentical)
@@ -169,6 +172,7 @@ class Rehearsal {
         streams: 1,
         mode: index % 3 === 2 ? 'pre-copy' : 'hybrid',
         slowGuest: false,
+        pipeline: { compress: 'auto', delta: 'auto', dedup: 'auto', linkRateBps: null },
         pauseTargetNs: 600_000,
         maxRounds: 4,
         limitNs: LIMIT_NS,
@@ -211,6 +215,7 @@ class Rehearsal {
   close(): void {
     for (const guest of this.#guests) guest.dirtyLog.close();
     this.#records.close();
+    this.#codecs.close();
     rmSync(this.#path, { force: true });
     closeFd(this.#nicFd);
     this.#bell.close();

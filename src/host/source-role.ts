@@ -11,6 +11,8 @@ import { PageSet, WOKE } from '../core/index.js';
 import { nowNs, receiveBytes } from '../sys/index.js';
 import {
   type ConvergenceVerdict,
+  decodePageSet,
+  ENCODED_MINOR,
   type Message,
   type RoundStats,
   Source,
@@ -20,6 +22,7 @@ import {
   type StartedTimes,
 } from '../vmotion-protocol/index.js';
 import {
+  type Codecs,
   encodePreamble,
   type Link,
   type LinkPoller,
@@ -33,6 +36,7 @@ import type { HostReport, MigrationOrders, RoundReport, ServedPages } from './ip
 import type { MovingGuest } from './moving-guest.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
+import { codecsToOffer, SourcePipeline } from './source-pipeline.js';
 import { hashOfState } from './state-hash.js';
 
 const PARK_LIMIT_MS = 1000;
@@ -46,6 +50,7 @@ export interface SourceParts {
   readonly table: PageTable;
   readonly records: RecordStore;
   readonly poller: LinkPoller;
+  readonly codecs: Codecs;
   readonly report: (report: HostReport) => void;
   /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
   readonly hurry: (on: boolean) => void;
@@ -67,6 +72,7 @@ export class SourceRole {
   #streams: Link[] = [];
   #sender: PageSender | null = null;
   #server: PageServer | null = null;
+  #pipeline: SourcePipeline | null = null;
   #pushFromNs = 0;
   #rounds: RoundReport[] = [];
   readonly #times = {
@@ -107,6 +113,7 @@ export class SourceRole {
       storeId: Buffer.from(parts.records.storeId).toString('hex'),
       mode: orders.mode,
       slowGuest: orders.slowGuest,
+      codecs: codecsToOffer(orders.pipeline, parts.codecs),
       pauseTargetNs: orders.pauseTargetNs,
       maxRounds: orders.maxRounds,
       precopyLimitNs: orders.limitNs,
@@ -161,6 +168,7 @@ export class SourceRole {
     if (this.#lost) return;
     if (code === 'VMOTION_CONNECTION_LOST') {
       this.#lost = true;
+      this.#pipeline?.linksLost();
       this.#step({ type: 'connection-lost', text });
     } else {
       this.#step({ type: 'violation', code, text });
@@ -173,6 +181,7 @@ export class SourceRole {
       this.#destination = message.times;
       this.#startedReceivedNs = nowNs();
     }
+    if (message.type === 'round-done') this.#pipeline?.roundDone(message);
     if (message.type === 'hashes') this.#compare(message.firstPfn, message.hashes);
     this.#step({ type: 'received', message });
     // The pause is over: reports that were kept out of it may go.
@@ -248,7 +257,10 @@ export class SourceRole {
     const { guest, records, table } = this.#parts;
     switch (action.type) {
       case 'send':
-        if (action.message.type === 'arm') this.#parts.hurry(true);
+        if (action.message.type === 'arm') {
+          this.#parts.hurry(true);
+          this.#pipeline?.dropped(decodePageSet(guest.memory.pages, action.message.left)!);
+        }
         if (action.message.type === 'final') {
           this.#control.send(action.message);
           this.#times.finalSentNs = nowNs();
@@ -276,7 +288,10 @@ export class SourceRole {
         this.#sendingRound = action.round;
         this.#sendingPages = action.final ? 0 : action.pages.count();
         this.#roundStartNs = nowNs();
-        if (action.missing !== null) table.forget(action.missing);
+        if (action.missing !== null) {
+          table.forget(action.missing);
+          this.#pipeline?.dropped(action.missing);
+        }
         this.#sender.begin(action.round, action.pages);
         if (!action.final && this.#rounds.length === 0)
           this.#parts.report({ type: 'phase', phase: 'pre-copy' });
@@ -383,7 +398,7 @@ export class SourceRole {
   }
 
   #openStreams(): PageSender {
-    const { poller, guest, table } = this.#parts;
+    const { poller, guest, table, codecs } = this.#parts;
     for (let i = 0; i < this.#orders.streams; i++) {
       const link = poller.connect();
       this.#streams.push(link);
@@ -391,7 +406,13 @@ export class SourceRole {
     const preambles = this.#streams.map((_, stream) =>
       encodePreamble({ kind: 'pages', stream, migrationId: this.#id }),
     );
-    const sender = new PageSender(regionOf(guest.memory.bytes), table, poller, this.#streams, preambles);
+    if (this.#machine.minor >= ENCODED_MINOR) {
+      const codec = codecs.get(this.#machine.codec);
+      this.#pipeline = new SourcePipeline(guest.memory, table, this.#orders.pipeline, codec);
+    }
+    const memory = regionOf(guest.memory.bytes);
+    const encoder = this.#pipeline?.encoder ?? null;
+    const sender = new PageSender(memory, table, poller, this.#streams, preambles, encoder);
     sender.corruptPfn = this.#orders.corruptPfn ?? -1;
     if (this.#machine.mode !== 'pre-copy') this.#server = this.#openServer(sender);
     return sender;
@@ -403,7 +424,8 @@ export class SourceRole {
     const demand = poller.connect();
     const preamble = encodePreamble({ kind: 'demand', stream: 0, migrationId: this.#id });
     const memory = regionOf(guest.memory.bytes);
-    const server = new PageServer(memory, table, poller, sender.lanes, demand, preamble);
+    const encoder = this.#pipeline?.encoder ?? null;
+    const server = new PageServer(memory, table, poller, sender.lanes, demand, preamble, encoder);
     server.corruptPfn = this.#orders.corruptPfn ?? -1;
     return server;
   }
@@ -447,6 +469,7 @@ export class SourceRole {
         finalZeroPages: this.#final.zero,
         finalBytes: this.#final.bytes,
         served: this.#servedPages(),
+        pipeline: this.#pipeline?.report() ?? null,
         framesForwarded: this.#forwarded,
         memoryIdentical: this.#compared === pages ? this.#differing === 0 : null,
         pagesDiffering: this.#differing,

@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { parseDuration, parseRate, parseSize } from '../core/index.js';
 import { DEFAULT_DIRTY_RATE, parseDirty } from './dirty-spec.js';
-import { ATTACHES, DIRECTIONS, FILLS, MODES, QOS, SITES, SPINS } from './experiment.js';
+import { ATTACHES, DIRECTIONS, FILLS, MODES, QOS, SITES, SPINS, SWITCHES } from './experiment.js';
 import { FIBER_KEYS } from './fiber-keys.js';
 import {
   address,
@@ -90,6 +90,15 @@ export const EXPERIMENT_KEYS = z
           .boolean()
           .default(false)
           .describe('Slow the guest in steps when rounds do not converge'),
+        compress: z.enum(SWITCHES).default('auto').describe('Compress pages; auto: while it pays'),
+        delta: z
+          .enum(SWITCHES)
+          .default('auto')
+          .describe('Send what changed of pages that were sent before; auto: while it pays'),
+        dedup: z
+          .enum(SWITCHES)
+          .default('auto')
+          .describe('Send pages that the destination holds elsewhere as a number; auto: while it pays'),
         streams: integer(1, 16, 'TCP streams that carry pages').prefault(1),
         'pause-target': quantity(
           parseDuration,

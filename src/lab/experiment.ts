@@ -21,6 +21,7 @@ export const DIRTY_MODELS = ['idle', 'sweep', 'uniform', 'zipf'] as const;
 export const QOS = ['guest-first', 'none'] as const;
 export const SPINS = ['deadline', 'always', 'never'] as const;
 export const MODES = ['precopy', 'postcopy', 'hybrid'] as const;
+export const SWITCHES = ['on', 'off', 'auto'] as const;
 export const SITES = ['a', 'b'] as const;
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
 
@@ -77,6 +78,15 @@ export const EXPERIMENT_SCHEMA = z.object({
       .enum(MODES)
       .describe('Memory moves before the switchover, after it, or before and the rest after'),
     slowGuest: z.boolean().describe('Whether the guest may be slowed when rounds do not converge'),
+    compress: z.enum(SWITCHES).default('auto').describe('Pages travel compressed; auto: where it pays'),
+    delta: z
+      .enum(SWITCHES)
+      .default('auto')
+      .describe('Pages travel as what changed since they were sent before; auto: where it pays'),
+    dedup: z
+      .enum(SWITCHES)
+      .default('auto')
+      .describe('Pages travel as the number of one that holds the same; auto: where it pays'),
     streams: count('TCP streams that carry pages'),
     pauseTargetNs: ns('Pre-copy stops when the predicted pause is at most this'),
     maxRounds: count('Pre-copy rounds before the switchover is made regardless'),

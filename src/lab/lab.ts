@@ -29,7 +29,7 @@ import { rawSocketBuilt } from './client/raw-socket.js';
 import type { Experiment, Site } from './experiment.js';
 import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
-import { clientResult, MODE_NAMES, migrationResult } from './result-parts.js';
+import { clientResult, MODE_NAMES, migrationResult, pipelineOrders } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
 import { clientStation, echoStation, hostStation, VMOTION_PORT } from './stations.js';
 
@@ -183,6 +183,7 @@ export class Lab {
         streams: migration.streams,
         mode: MODE_NAMES[migration.mode],
         slowGuest: migration.slowGuest,
+        pipeline: pipelineOrders(this.#experiment, from),
         pauseTargetNs: migration.pauseTargetNs,
         maxRounds: migration.maxRounds,
         limitNs: migration.limitNs,
@@ -451,6 +452,7 @@ export class Lab {
       mode: null,
       rounds,
       served: null,
+      pipeline: null,
       finalPages: 0,
       finalZeroPages: 0,
       finalBytes: 0,

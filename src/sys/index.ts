@@ -57,6 +57,7 @@ export {
   setTcpUserTimeout,
   setTunnelOptions,
   socketError,
+  unsentBytes,
 } from './socket.js';
 export { openTap, VNET_HDR_SIZE } from './tap.js';
 export {

@@ -52,9 +52,11 @@ import {
   STREAMS_MAX,
 } from './messages.js';
 import { decodePageSet, encodePageSet } from './page-set-codec.js';
+import { agreeOnCodec } from './pipeline/codec.js';
 import { answerAsk } from './resolve.js';
 
 const NEVER_NS = Number.POSITIVE_INFINITY;
+const NO_BYTES = new Uint8Array(0);
 
 interface Reason {
   readonly code: VmotionErrorCode | (string & {});
@@ -83,6 +85,9 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
   #armRound = 0;
   #ready = false;
   #mode: MigrationMode = 'pre-copy';
+  #codec = '';
+  /** The minor version that both sides speak. */
+  #minor = PROTOCOL_VERSION.minor;
   #final: Final | null = null;
   #missing: PageSet | null = null;
   /** Pages are missing that FINAL named; decided when FINAL comes, over with `all-present`. */
@@ -139,7 +144,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
         if (phase === 'preparing') this.#refuse(event);
         break;
       case 'round-applied':
-        if (phase === 'receiving') this.#roundApplied(event.round, event.pages);
+        if (phase === 'receiving') this.#roundApplied(event.round, event.pages, event.missed);
         break;
       case 'armed':
         if (phase === 'receiving' && this.#armRound > 0 && !this.#ready) {
@@ -202,9 +207,12 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     if (why !== null) return this.#refuse(why);
     this.#offer = offer;
     this.#mode = this.#modeOf(offer)!;
+    this.#minor = Math.min(PROTOCOL_VERSION.minor, offer.version.minor);
+    this.#codec = agreeOnCodec(offer.codecs, this.#options.codecs ?? []);
     this.#enter('preparing', this.#timers.prepareNs);
     const { migrationId, guest, epoch, pages, streams } = offer;
-    this.#do({ type: 'prepare', migrationId, guest, epoch, pages, streams, mode: this.#mode });
+    const agreed = { mode: this.#mode, minor: this.#minor, codec: this.#codec };
+    this.#do({ type: 'prepare', migrationId, guest, epoch, pages, streams, ...agreed });
   }
 
   /** The mode that an offer gets here, or null. */
@@ -260,18 +268,18 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
   #accept(): void {
     this.#enter('receiving', this.#timers.precopyNs);
     const { major } = PROTOCOL_VERSION;
-    const minor = Math.min(PROTOCOL_VERSION.minor, this.#offer!.version.minor);
     this.#send({
       type: 'accept',
-      version: { major, minor },
+      version: { major, minor: this.#minor },
       storeId: this.#options.storeId,
       mode: this.#mode,
+      codec: this.#codec,
     });
   }
 
   // ── rounds, and the switchover ──────────────────────────────────────────────────────────────────
 
-  #roundApplied(round: number, pages: number): void {
+  #roundApplied(round: number, pages: number, missed?: PageSet): void {
     if (round !== this.#round + 1) {
       return this.#renounce({ code: 'VMOTION_PAGE_ROUND', text: `round ${round} came after ${this.#round}` });
     }
@@ -281,7 +289,8 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       this.#flightPages = pages;
       this.#mayVerify();
     } else {
-      this.#send({ type: 'round-done', round, pages });
+      const missedBytes = missed === undefined ? NO_BYTES : encodePageSet(missed);
+      this.#send({ type: 'round-done', round, pages, missed: missedBytes });
     }
   }
 

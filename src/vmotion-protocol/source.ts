@@ -33,7 +33,7 @@
  * decides nothing stands elsewhere: options, the rounds' figures, the policy, frames, the pause's parts.
  */
 import { formatNs, type Machine, PAGE_SIZE, PageSet } from '../core/index.js';
-import type { ConvergencePolicy, ConvergenceVerdict } from './convergence.js';
+import type { ConvergencePolicy, ConvergenceVerdict } from './convergence-contract.js';
 import type { VmotionErrorCode } from './errors.js';
 import { LateFrameBuffer } from './late-frames.js';
 import {
@@ -48,11 +48,13 @@ import {
   type MigrationMode,
   PROTOCOL_VERSION,
   ROUND_MAX,
+  type RoundDone,
   type Started,
 } from './messages.js';
 import { PageHeat, takePages } from './page-heat.js';
 import { decodePageSet, encodePageSet } from './page-set-codec.js';
 import { type PauseInstants, pausePartsOf } from './pause-parts.js';
+import { isOffered } from './pipeline/codec.js';
 import { RoundLog } from './round-log.js';
 import type {
   SourceAction,
@@ -84,6 +86,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   #out: SourceAction[] = [];
 
   #peerStoreId = '';
+  #minor = PROTOCOL_VERSION.minor;
+  #codec = '';
   #pingNs = 0;
   readonly #rttsNs: number[] = [];
   #round = 0;
@@ -92,6 +96,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   #sentPages = 0;
   #doneAtPeer = false;
   #ready = false;
+  /** Pages that the destination missed in the round that is over: the next set of pages takes them in. */
+  #missed: PageSet | null = null;
   readonly #heat = new PageHeat();
   /** Pages that the last round left out, since they keep changing; in post-copy all. */
   #left: PageSet;
@@ -134,6 +140,16 @@ export class Source implements Machine<SourceEvent, SourceAction> {
   /** How the memory moves; what both sides agreed on once ACCEPT has come. */
   get mode(): MigrationMode {
     return this.#log.mode;
+  }
+
+  /** The minor version that both sides speak; of account once ACCEPT has come. */
+  get minor(): number {
+    return this.#minor;
+  }
+
+  /** The codec that both sides have agreed on; empty before ACCEPT, and where there is none. */
+  get codec(): string {
+    return this.#codec;
   }
 
   nextWakeNs(): number {
@@ -216,6 +232,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       streams,
       storeId,
       stateBytesMax: this.#options.stateBytesMax,
+      codecs: this.#options.codecs,
     });
   }
 
@@ -231,6 +248,10 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         return this.#fail('VMOTION_MODE', `the peer accepts mode ${m.mode}, ${mode} was offered`);
       this.#note('VMOTION_MODE', 'the destination cannot catch missing pages: pre-copy in place of hybrid');
     }
+    if (m.codec !== '' && !isOffered(m.codec, this.#options.codecs))
+      return this.#fail('VMOTION_CODEC', `the peer accepts codec ${m.codec}, which was not offered`);
+    this.#minor = minor;
+    this.#codec = m.codec;
     this.#log.mode = m.mode;
     this.#peerStoreId = m.storeId;
     this.#enter('probing', this.#options.timers.pongNs);
@@ -302,13 +323,18 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     this.#roundMayEnd();
   }
 
-  #roundDone(round: number, pages: number): void {
+  #roundDone({ round, pages, missed }: RoundDone): void {
     if (round !== this.#round || !this.#sent || this.#doneAtPeer) return this.#unexpected('round-done');
     if (pages !== this.#sentPages) {
       return this.#fail(
         'VMOTION_ROUND_COUNT',
         `round ${round}: ${this.#sentPages} pages sent, ${pages} arrived`,
       );
+    }
+    if (missed.length > 0) {
+      this.#missed = decodePageSet(this.#options.pages, missed);
+      if (this.#missed === null)
+        return this.#fail('VMOTION_MESSAGE_FIELD', 'ROUND_DONE: missed is not a set of pages');
     }
     this.#doneAtPeer = true;
     this.#log.done(this.#nowNs);
@@ -338,13 +364,21 @@ export class Source implements Machine<SourceEvent, SourceAction> {
       this.#beginRound('last-round', new PageSet(this.#options.pages));
     } else if (this.#phase === 'harvesting') {
       this.#heat.harvested(dirty);
-      this.#decide(dirty, dirtyPages);
+      this.#decide(dirty, this.#joinMissed(dirty, dirtyPages));
     } else if (this.#phase === 'saving') {
       this.#instants.harvestedNs = this.#nowNs;
-      this.#reportRound(dirtyPages, null);
+      this.#reportRound(this.#joinMissed(dirty, dirtyPages), null);
       this.#dirty = this.#chooseFlight(dirty);
       this.#finalFlightMayBegin();
     }
+  }
+
+  /** What the destination missed is sent as if it had been written again. @returns pages of both */
+  #joinMissed(dirty: PageSet, dirtyPages: number): number {
+    if (this.#missed === null) return dirtyPages;
+    dirty.union(this.#missed);
+    this.#missed = null;
+    return dirty.count();
   }
 
   /** Parts what is dirty, or was left out, into the pages that travel in the pause and those that are missing then. */
@@ -498,7 +532,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         return this.#pong(m.seq);
       case 'round-done':
         if (phase !== 'round' && phase !== 'last-round') return this.#unexpected(m.type);
-        return this.#roundDone(m.round, m.pages);
+        return this.#roundDone(m);
       case 'ready':
         if (phase !== 'last-round' || this.#ready) return this.#unexpected(m.type);
         this.#ready = true;

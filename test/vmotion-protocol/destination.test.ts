@@ -29,6 +29,7 @@ const got = (message: Message): DestinationEvent => ({ type: 'received', message
 const offer = (over: Partial<Offer> = {}): DestinationEvent =>
   got({
     type: 'offer',
+    codecs: '',
     version: { major: 1, minor: 0 },
     migrationId: ID,
     guest: 'web-1',

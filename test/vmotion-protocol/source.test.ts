@@ -51,7 +51,13 @@ const make = (over: Partial<SourceOptions> = {}) =>
 
 type S = ReturnType<typeof make>;
 const got = (message: Message): SourceEvent => ({ type: 'received', message });
-const ACCEPT = got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B, mode: 'pre-copy' });
+const ACCEPT = got({
+  type: 'accept',
+  version: { major: 1, minor: 0 },
+  storeId: STORE_B,
+  mode: 'pre-copy',
+  codec: '',
+});
 const dirty = (...pfns: number[]): SourceEvent => {
   const set = new PageSet(PAGES);
   for (const p of pfns) set.add(p);
@@ -65,7 +71,9 @@ const sent = (round: number, pages: number, zeroPages = 0): SourceEvent => ({
   bytes: pages * 4096,
   setHash: HASH,
 });
-const done = (round: number, pages: number) => got({ type: 'round-done', round, pages });
+const NONE = new Uint8Array(0);
+const done = (round: number, pages: number, missed = NONE) =>
+  got({ type: 'round-done', round, pages, missed });
 const READY = got({ type: 'ready' });
 const STATE: SourceEvent = {
   type: 'state-saved',
@@ -282,7 +290,7 @@ test('an offer refused, unanswered or accepted in a version that was not offered
     { major: 1, minor: 1 },
   ]) {
     start()
-      .give(got({ type: 'accept', version, storeId: STORE_B, mode: 'pre-copy' }))
+      .give(got({ type: 'accept', version, storeId: STORE_B, mode: 'pre-copy', codec: '' }))
       .expect('send abort VMOTION_VERSION', 'finished aborted VMOTION_VERSION');
   }
 });
@@ -541,7 +549,7 @@ test('options out of range are refused with what is allowed', () => {
 // ── post-copy and hybrid ──────────────────────────────────────────────────────────────────────────
 
 const accept = (mode: 'pre-copy' | 'post-copy' | 'hybrid'): SourceEvent =>
-  got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B, mode });
+  got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B, mode, codec: '' });
 const COMPLETE = got({ type: 'complete', migrationId: ID, epoch: 3 });
 const pagesOf = (bytes: Uint8Array): number[] => {
   const set = decodePageSet(PAGES, bytes)!;

@@ -160,10 +160,22 @@ export class PagePipeline {
     for (let pfn = pages.next(0); pfn >= 0; pfn = pages.next(pfn + 1)) this.#forgetPage(pfn);
   }
 
-  /** Page `pfn` was sent past the pipeline: what is known of it is no longer so. */
+  /** Page `pfn` is sent as it is, past the pipeline: what is known of it is no longer so. */
   sentPast(pfn: number): void {
     this.#sent.add(pfn);
     this.#forgetPage(pfn);
+    this.#pagesAs[AS_RAW]!++;
+    this.#bytes += PAGE_SIZE;
+  }
+
+  /** Page `pfn`, all zeros, is sent as a number, past `encode`. */
+  sentZero(pfn: number): void {
+    this.#sent.add(pfn);
+    this.#forgetPage(pfn);
+    this.#pagesAs[AS_ZERO]!++;
+    const { zero } = this.#savings;
+    zero.tried++;
+    zero.hit(PAGE_SIZE, 0);
   }
 
   /** The links broke: what arrived of the rounds not acknowledged is unknown. */

@@ -1,6 +1,7 @@
 export { Chain, newRegion, type Region, regionOf } from './chain.js';
-export { availableCodecs, openCodec } from './compressor.js';
+export { availableCodecs, Codecs, openCodec } from './compressor.js';
 export type { Link, LinkPoller } from './link.js';
+export { PageEncoder, type PageHashes } from './page-encoder.js';
 export {
   PageReceiver,
   type PageReceiverEvents,

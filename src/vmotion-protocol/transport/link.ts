@@ -17,6 +17,8 @@ export interface Link {
   receive(chain: Chain): number;
   /** Whether `send` may have room again; asked after each wake-up while something waits to be sent. */
   writable(): boolean;
+  /** Whether nothing waits below to be sent: the path is not what holds the sender up. Absent: not known. */
+  drained?(): boolean;
   /** Keeps few bytes waiting below, so that what is given later is not long behind: post-copy pushes so. */
   keepShallow?(): void;
   close(): void;

@@ -5,12 +5,24 @@
  *   rounds behind ARM    into staging; each page is hashed there and then placed: the page may be missing, and a system
  *                        call that is given a missing page fails (`stageFrom`)
  *   post-copy            held back until FINAL has said what is missing (`holdFrom`, `release`)
+ *   encoded pages        into a buffer; `PageApplier` makes the page, in guest memory or beside it
  *
  * A payload arrives in pages of a guest that does not run, or from staging in one step: half a record is no harm.
  */
 import { PAGE_SIZE } from '../../core/index.js';
-import { MAX_RECORD_PAGES, PAGE_HASH_BYTES, PageStreamReader, STAGING_BYTES } from '../index.js';
-import { Chain, newRegion, type Region } from './chain.js';
+import {
+  type Applied,
+  AS_ZERO,
+  DESCRIPTOR_BYTES,
+  descriptorEncoding,
+  descriptorLength,
+  MAX_RECORD_PAGES,
+  PAGE_HASH_BYTES,
+  type PageApplier,
+  PageStreamReader,
+  STAGING_BYTES,
+} from '../index.js';
+import { Chain, newRegion, type Region, regionOf } from './chain.js';
 import type { Link } from './link.js';
 import type { PageContent } from './page-sender.js';
 
@@ -55,7 +67,7 @@ interface Lane {
   readonly reader: PageStreamReader;
   readonly staging: Region;
   readonly stagingView: DataView;
-  /** Pages of one record, once records are staged. */
+  /** Pages of one record, once records are staged or encoded. */
   payload: Region | null;
   payloadAt: number;
   readonly chain: Chain;
@@ -71,6 +83,9 @@ export class PageReceiver {
   readonly #events: PageReceiverEvents;
   readonly #lanes: Lane[] = [];
   #demandLane: Lane | null = null;
+  #applier: PageApplier | null = null;
+  /** The page that the applier makes. */
+  #made: Region | null = null;
   #streams = 0;
   #roundsApplied = 0;
   #stage: PageStage | null = null;
@@ -86,9 +101,14 @@ export class PageReceiver {
     this.#events = events;
   }
 
-  /** Expects this many streams; they may come before or after. */
-  begin(streams: number): void {
+  /**
+   * Expects this many streams; they may come before or after.
+   * @param applier makes pages of encoded ones; null refuses them
+   */
+  begin(streams: number, applier: PageApplier | null): void {
     this.#streams = streams;
+    this.#applier = applier;
+    this.#made = applier && regionOf(applier.page);
   }
 
   addStream(link: Link, stream: number): void {
@@ -166,9 +186,8 @@ export class PageReceiver {
     chain.clear();
     if (reader.phase === 'staging') {
       chain.push(staging, reader.stagingOffset, reader.needBytes);
-    } else if (this.#isStaged(reader)) {
-      lane.payload ??= newRegion(MAX_RECORD_PAGES * PAGE_SIZE);
-      chain.push(lane.payload, lane.payloadAt, reader.payloadBytesLeft);
+    } else if (reader.phase === 'encoded' || this.#isStaged(reader)) {
+      chain.push(payloadOf(lane), lane.payloadAt, reader.payloadBytesLeft);
     } else {
       chain.push(this.#memory, reader.memoryOffset, reader.needBytes);
       for (let r = reader.run + 1; r < reader.runs; r++)
@@ -200,6 +219,13 @@ export class PageReceiver {
           if (this.#isStaged(reader)) this.#place(lane);
           else this.#applied(reader);
           break;
+        case 'encoded':
+          lane.payloadAt = 0;
+          break;
+        case 'encoded-done':
+          if (this.#decode(lane)) break;
+          lane.open = false;
+          return false;
         case 'zero':
           if (this.#isStaged(reader)) this.#placeZeros(reader);
           else this.#clear(reader);
@@ -233,7 +259,59 @@ export class PageReceiver {
       const first = reader.pfns[r]!;
       for (let pfn = first; pfn < first + reader.counts[r]!; pfn++) this.#content.hash(pfn);
     }
+    this.#held(reader);
     this.#count(reader);
+  }
+
+  /** Makes the pages of an encoded record. @returns false when it is none */
+  #decode(lane: Lane): boolean {
+    const { reader, stagingView: view } = lane;
+    if (this.#applier === null) {
+      this.#events.onViolation('VMOTION_PAGE_KIND', 'pages came encoded, which was not agreed on');
+      return false;
+    }
+    const bytes = payloadOf(lane).bytes;
+    const staged = this.#isStaged(reader);
+    let at = 0;
+    let descriptorAt = reader.descriptorsAt;
+    let hashAt = reader.hashesAt;
+    for (let r = 0; r < reader.runs; r++) {
+      const end = reader.pfns[r]! + reader.counts[r]!;
+      for (let pfn = reader.pfns[r]!; pfn < end; pfn++) {
+        const encoding = descriptorEncoding(view, descriptorAt);
+        const length = descriptorLength(view, descriptorAt);
+        const applied = staged
+          ? this.#placeMade(lane, pfn, encoding, at, length, hashAt)
+          : this.#applier.apply(pfn, encoding, bytes, at, length);
+        if (applied === 'bad') {
+          this.#events.onViolation('VMOTION_PAGE_ENCODING', `page ${pfn} is no page in encoding ${encoding}`);
+          return false;
+        }
+        // A page that was missed is read as well: it has to be populated, should the next round find it armed.
+        if (!staged) this.#content.hash(pfn);
+        at += length;
+        descriptorAt += DESCRIPTOR_BYTES;
+        hashAt += PAGE_HASH_BYTES;
+      }
+    }
+    this.#count(reader);
+    return true;
+  }
+
+  /** Makes a page beside guest memory, and places it if it is whole. */
+  #placeMade(lane: Lane, pfn: number, encoding: number, at: number, length: number, hashAt: number): Applied {
+    const announced = lane.reader.hashesAt > 0 ? lane.stagingView : null;
+    const applied = this.#applier!.make(pfn, encoding, lane.payload!.bytes, at, length);
+    if (applied === 'bad') return applied;
+    const made = this.#made!;
+    if (applied === 'applied' && this.#content.hashStaged(pfn, made.bytes, 0, announced, hashAt)) {
+      if (encoding === AS_ZERO) this.#stage!.placeZeros(pfn, 1);
+      else this.#stage!.place(pfn, 1, made, 0);
+    } else {
+      this.#applier!.dropped(pfn);
+      if (announced !== null) this.#stage!.damaged(pfn);
+    }
+    return applied;
   }
 
   /** Verifies each page of a staged record and hands on the whole ones, neighbours together. */
@@ -257,6 +335,8 @@ export class PageReceiver {
       this.#placeRun(wholeFrom, end, payload!, offset + (wholeFrom - first) * PAGE_SIZE);
       offset += (end - first) * PAGE_SIZE;
     }
+    // A page that came damaged was not placed: what comes with hashes is not referred to at all.
+    if (announced === null) this.#held(reader);
     this.#count(reader);
   }
 
@@ -270,11 +350,19 @@ export class PageReceiver {
       for (let pfn = first; pfn < first + reader.counts[r]!; pfn++) this.#content.hashZero(pfn);
       this.#stage!.placeZeros(first, reader.counts[r]!);
     }
+    this.#held(reader);
     this.#count(reader);
   }
 
   #count(reader: PageStreamReader): void {
     this.#pagesOf.set(reader.round, (this.#pagesOf.get(reader.round) ?? 0) + reader.pages);
+  }
+
+  /** Pages that came as they are and stand in guest memory: others may refer to them from now on. */
+  #held(reader: PageStreamReader): void {
+    const applier = this.#applier;
+    if (applier === null) return;
+    for (let r = 0; r < reader.runs; r++) applier.received(reader.pfns[r]!, reader.counts[r]!);
   }
 
   #endRounds(): void {
@@ -289,4 +377,9 @@ export class PageReceiver {
       this.#events.onRoundApplied(round, pages);
     }
   }
+}
+
+function payloadOf(lane: Lane): Region {
+  lane.payload ??= newRegion(MAX_RECORD_PAGES * PAGE_SIZE);
+  return lane.payload;
 }

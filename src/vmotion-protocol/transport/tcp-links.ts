@@ -23,6 +23,7 @@ import {
   type PollSet,
   setTcpBacklog,
   setTcpUserTimeout,
+  unsentBytes,
 } from '../../sys/index.js';
 import { type Chain, newRegion } from './chain.js';
 import type { Link, LinkPoller } from './link.js';
@@ -88,6 +89,10 @@ class TcpLink implements Link {
 
   keepShallow(): void {
     setTcpBacklog(this.fd, SHALLOW_BYTES);
+  }
+
+  drained(): boolean {
+    return unsentBytes(this.fd) === 0;
   }
 
   writable(): boolean {

@@ -112,7 +112,7 @@ class Move {
 
   /** ROUND_DONE comes back, with what was missed. */
   acknowledge(): void {
-    const misses = this.applier.takeMisses();
+    const misses = this.applier.takeMisses() ?? new PageSet(this.pages);
     this.pipeline.acknowledged(this.round);
     this.pipeline.forget(misses);
     this.dirty.union(misses);
@@ -202,7 +202,7 @@ function streamRounds(move: Move, rng: Rng, streams: number, races: boolean, bre
       // What was under way is lost, and which of it arrived is unknown: all of the round is sent again.
       move.pipeline.linksLost();
       move.dirty.union(set);
-      move.dirty.union(move.applier.takeMisses());
+      move.dirty.union(move.applier.takeMisses() ?? new PageSet(move.pages));
       continue;
     }
     while (queues.some((q) => q.length > 0)) deliverOne();
