@@ -62,18 +62,18 @@ const NAME = 'rehearsal';
 /**
  * Moves the scratch guest to and fro.
  * @param recordsPath of the host; the rehearsal's own records stand beside it while it lasts
- * @returns moves that completed with memory identical, and how many were begun
+ * @returns moves that completed with memory identical, and how many ended before the time was over
  */
 export function rehearse(
   recordsPath: string,
   moves = MOVES,
-): { readonly begun: number; readonly good: number } {
+): { readonly ended: number; readonly good: number } {
   const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`);
   const untilNs = nowNs() + LIMIT_NS;
-  let begun = 0;
-  while (begun < moves && nowNs() < untilNs) rehearsal.move(begun++, untilNs);
+  let ended = 0;
+  while (ended < moves && rehearsal.move(ended, untilNs)) ended++;
   rehearsal.close();
-  return { begun, good: rehearsal.good };
+  return { ended, good: rehearsal.good };
 }
 
 /** Steers a guest that has no thread: it obeys at once. */
@@ -149,7 +149,8 @@ class Rehearsal {
     this.#guests[0].control.resume();
   }
 
-  move(index: number, untilNs: number): void {
+  /** @returns whether it ended before `untilNs` */
+  move(index: number, untilNs: number): boolean {
     const [source, target] = index % 2 === 0 ? this.#guests : [this.#guests[1], this.#guests[0]];
     const poller = new MemoryLinks();
     const migrationId = index.toString(16).padStart(32, '0');
@@ -210,6 +211,7 @@ class Rehearsal {
       (incoming as DestinationRole | null)?.service();
     }
     (incoming as DestinationRole | null)?.service();
+    return outgoing.finished;
   }
 
   close(): void {

@@ -11,9 +11,9 @@ const test = suite('host/rehearsal');
 test('every rehearsed move completes with memory identical, and nothing is left behind', () => {
   const dir = mkdtempSync(join(tmpdir(), 'rehearsal-'));
   const openBefore = readdirSync('/proc/self/fd').length;
-  const { begun, good } = rehearse(join(dir, 'records'), 12);
-  assert.ok(begun >= 1);
-  assert.is(good, begun, 'hybrid and pre-copy moves, there and back');
+  const { ended, good } = rehearse(join(dir, 'records'), 12);
+  assert.ok(ended >= 1);
+  assert.is(good, ended, 'hybrid and pre-copy moves, there and back');
   assert.not.ok(existsSync(join(dir, 'records.rehearsal')));
   assert.is(readdirSync('/proc/self/fd').length, openBefore, 'every descriptor is closed');
   rmSync(dir, { recursive: true });

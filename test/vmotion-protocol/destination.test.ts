@@ -187,7 +187,9 @@ test('of two minor versions the lower one is spoken', () => {
   const s = make()
     .give(offer({ version: { major: 1, minor: 7 } }))
     .give({ type: 'prepared' });
-  assert.equal(s.sent('accept').version, { major: 1, minor: 0 });
+  assert.equal(s.sent('accept').version, { major: 1, minor: 1 });
+  const older = make().give(offer()).give({ type: 'prepared' });
+  assert.equal(older.sent('accept').version, { major: 1, minor: 0 });
 });
 
 test('before FINAL is whole every trouble ends in NEVER on record, and only then in a NACK', () => {

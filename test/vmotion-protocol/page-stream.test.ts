@@ -203,7 +203,7 @@ test('what is wrong is refused before a byte of it is accepted, with a code and 
     ['bad VMOTION_PAGE_MAGIC @24'],
   );
   assert.equal(
-    edited((v) => v.setUint8(2, 5)),
+    edited((v) => v.setUint8(2, 7)),
     ['bad VMOTION_PAGE_KIND @24'],
   );
   assert.equal(

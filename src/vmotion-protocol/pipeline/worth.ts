@@ -6,7 +6,7 @@
  *   with    = max(base + cost, wire · (1 − saved)) base  time that any page takes here
  *                                                  cost, saved: measured on the pages tried
  *
- *             with < 0.9 · without                     with > without
+ *             with < 0.9 · without                     with > 0.98 · without
  *   trying ─────────────────────────► on        on ─────────────────────► off       off tries every 64th page
  *      └────────── otherwise ───────► off       off ── with < 0.9 · without ──► on
  *
@@ -25,8 +25,12 @@ export interface WorthOptions {
   readonly baseNs: number;
 }
 
-/** Gain below which a technique is not switched on: what keeps it from flapping. */
+/**
+ * What it must gain to be switched on, and to stay on; the distance keeps it from flapping. Gaining nothing is a reason
+ * to switch it off, also where the wire is so slow that the time it takes does not show.
+ */
 const ON_BELOW = 0.9;
+const OFF_ABOVE = 0.98;
 const NEW_WEIGHT = 0.5;
 /** A try is timed when it is one of so many: reading the clock is not free. */
 const TIMED_EVERY = 16;
@@ -107,7 +111,13 @@ export class Worth {
     const without = Math.max(baseNs, this.#wireNs);
     const withIt = Math.max(baseNs + this.costPerTryNs, this.#wireNs * (1 - this.savedShare));
     const next =
-      this.#state === 'on' ? (withIt > without ? 'off' : 'on') : withIt < ON_BELOW * without ? 'on' : 'off';
+      this.#state === 'on'
+        ? withIt > OFF_ABOVE * without
+          ? 'off'
+          : 'on'
+        : withIt < ON_BELOW * without
+          ? 'on'
+          : 'off';
     if (next !== this.#state) this.switches++;
     this.#state = next;
     this.#untimed = Math.min(this.#untimed, this.timedWeight - 1);

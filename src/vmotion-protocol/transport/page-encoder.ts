@@ -30,6 +30,7 @@ export class PageEncoder {
   readonly #hashes: PageHashes;
   readonly #clockNs: () => number;
   readonly #rate = new PathRate();
+  readonly #lanes = new Map<number, LaneEncoder>();
 
   /** @param clockNs nanoseconds that never decrease */
   constructor(memory: Region, hashes: PageHashes, pipeline: PagePipeline, clockNs: () => number) {
@@ -39,9 +40,17 @@ export class PageEncoder {
     this.#clockNs = clockNs;
   }
 
-  /** @param stream number of the lane, from 0; UNORDERED for one that no later page may rely on */
+  /**
+   * The one of this lane: who sends on it next goes on with it.
+   * @param stream number of the lane, from 0; UNORDERED for one that no later page may rely on
+   */
   laneEncoder(stream: number): LaneEncoder {
-    return new LaneEncoder(this.#memory, this.#hashes, this.pipeline, stream);
+    let lane = this.#lanes.get(stream);
+    if (lane === undefined) {
+      lane = new LaneEncoder(this.#memory, this.#hashes, this.pipeline, stream);
+      this.#lanes.set(stream, lane);
+    }
+    return lane;
   }
 
   /** A round begins: the one before has arrived, so the links have run empty. @param pages read while it lasts */

@@ -93,7 +93,7 @@ export class PageServer {
     this.#demandLane.flush();
     this.#encoder = encoder;
     this.#encoders = encoder && lanes.map((_, i) => encoder.laneEncoder(i));
-    this.#demandEncoder = encoder && encoder.laneEncoder(UNORDERED);
+    this.#demandEncoder = encoder?.laneEncoder(UNORDERED) ?? null;
   }
 
   /** Sends `pages`; `hot` ones go first. Both sets are the server's from now on. */
