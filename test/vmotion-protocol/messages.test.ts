@@ -283,4 +283,29 @@ test('the largest FINAL fits the frame', () => {
   assert.equal(readAll([bytes]).out, [{ ok: true, message: final }]);
 });
 
+test('what minor 1 added may be absent: a 1.0 peer offers no codec, agrees on none, misses nothing', () => {
+  const of = (value: object) => {
+    const d = decodeMessage(packr.pack(value));
+    assert.ok(d.ok, d.ok ? '' : d.text);
+    return d.ok ? d.message : null;
+  };
+  const version = { major: 1, minor: 0 };
+  const id16 = Buffer.alloc(16);
+  const offer = { type: 'offer', version, migrationId: id16, guest: 'g', epoch: 1, mode: 'hybrid' };
+  const sizes = { pages: 1, pageSize: 4096, streams: 1, storeId: id16, stateBytesMax: 0 };
+  assert.is((of({ ...offer, ...sizes }) as { codecs?: string }).codecs, '');
+  assert.is((of({ type: 'accept', version, storeId: id16, mode: 'hybrid' }) as { codec?: string }).codec, '');
+  assert.is((of({ type: 'round-done', round: 1, pages: 1 }) as { missed?: Uint8Array }).missed?.length, 0);
+  const wrong = (value: object) => refusal(value).text;
+  assert.match(wrong({ ...offer, ...sizes, codecs: 'x'.repeat(65) }), 'codecs must be text of 0..64');
+  assert.match(
+    wrong({ type: 'accept', version, storeId: id16, mode: 'hybrid', codec: 7 }),
+    'codec must be text of 0..16',
+  );
+  assert.match(
+    wrong({ type: 'round-done', round: 1, pages: 1, missed: Buffer.alloc(PAGE_SET_BYTES_MAX + 1) }),
+    'missed must be',
+  );
+});
+
 test.run();

@@ -62,6 +62,8 @@ export interface PairOptions {
   readonly crash?: { readonly side: Side; readonly at: number };
   /** One byte of one page changes on its way, in the final flight or in an earlier round. */
   readonly corrupt?: 'final' | 'round';
+  /** Chance that a page of a round is missed: it came as something that b does not hold. Never in the final flight. */
+  readonly missProb?: number;
   /** Records that cannot be written. */
   readonly failRecords?: readonly string[];
   readonly cancelAtNs?: number;
@@ -108,9 +110,12 @@ export class Pair {
   served = 0;
   servedTwice = 0;
   stalledTicks = 0;
+  /** Pages missed, over all rounds. */
+  missed = 0;
 
   readonly #o: PairOptions;
   readonly #rng: Rng;
+  readonly #missRng: Rng;
   readonly #heap = new TimeHeap<() => void>();
   readonly #dirty: PageSet;
   readonly #hashA: SetHash = new SetHash();
@@ -136,6 +141,7 @@ export class Pair {
   constructor(o: PairOptions) {
     this.#o = o;
     this.#rng = new Rng(o.seed);
+    this.#missRng = this.#rng.fork('misses');
     this.pages = o.pages ?? 200;
     this.#oneWayNs = o.oneWayNs ?? 400 * US;
     const host = (running: boolean): Host => ({
@@ -493,6 +499,9 @@ export class Pair {
     if (corrupt) versions[0] = versions[0]! ^ 0x80000000;
     const movingNs = pfns.length * (this.#o.pageNs ?? 4096);
     const connected = this.#connected;
+    const missed = new PageSet(this.pages);
+    for (const p of pfns) if (!final && this.#missRng.chance(this.#o.missProb ?? 0)) missed.add(p);
+    this.missed += missed.count();
     this.#later(movingNs, 'a', () => {
       const bytes = pfns.length * 4096;
       this.#toSource({
@@ -507,6 +516,7 @@ export class Pair {
     this.#later(movingNs + this.#oneWayNs, 'b', () => {
       if (!connected || !this.#connected) return;
       pfns.forEach((p, i) => {
+        if (missed.has(p)) return;
         const old = pageHash(p, this.b.memory[p]!);
         const h = pageHash(p, versions[i]!);
         if (!this.#known.has(p)) this.#hashB.add(p, h.lo, h.hi);
@@ -514,7 +524,8 @@ export class Pair {
         this.#known.add(p);
         this.b.memory[p] = this.#placed[p] = versions[i]!;
       });
-      this.#toDestination({ type: 'round-applied', round, pages: pfns.length });
+      const told = missed.next(0) < 0 ? {} : { missed };
+      this.#toDestination({ type: 'round-applied', round, pages: pfns.length, ...told });
     });
   }
 
