@@ -576,4 +576,37 @@ test('a zero page costs no bytes and drops what was known of it', () => {
   assert.ok(move.identical());
 });
 
+test('once the guest runs at the receiver, none of its pages is read, however it came', () => {
+  const move = new Move(3, { compress: 'off' });
+  const content = new Uint8Array(PAGE_SIZE).fill(9);
+  move.write(0, 0, content);
+  move.sendAll();
+  move.applier.guestRuns();
+  move.applier.received(0, 3);
+  move.write(1, 0, content);
+  const [sent] = move.sendAll();
+  assert.is(sent!.encoding, AS_SAME, 'a sender that does not care');
+  assert.is(move.misses, 1);
+  const made = move.applier.make(2, AS_RAW, content, 0, PAGE_SIZE);
+  assert.is(made, 'applied');
+  move.write(0, 0, content);
+  assert.is(
+    move.sendAll().filter((s) => s.encoding === AS_SAME).length,
+    move.misses - 1,
+    'a page made there neither',
+  );
+});
+
+test('a page that was made, and not put into its place, is not referred to', () => {
+  const move = new Move(2, { compress: 'off' });
+  const content = new Uint8Array(PAGE_SIZE).fill(9);
+  assert.is(move.applier.make(0, AS_RAW, content, 0, PAGE_SIZE), 'applied');
+  move.applier.dropped(0);
+  move.hash.take(content, 0);
+  const same = new Uint8Array(12);
+  new DataView(same.buffer).setUint32(4, move.hash.lo, true);
+  new DataView(same.buffer).setUint32(8, move.hash.hi, true);
+  assert.is(move.applier.make(1, AS_SAME, same, 0, 12), 'miss');
+});
+
 test.run();
