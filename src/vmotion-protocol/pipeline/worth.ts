@@ -11,7 +11,8 @@
  *      └────────── otherwise ───────► off       off ── with < 0.9 · without ──► on
  *
  * A verdict falls after each window of tries and whenever the rate changes; estimates are halfway between the last
- * window and what was known before. `trying` is on until the first verdict.
+ * window and what was known before. `trying` lasts until the first verdict; it is on where something that saved all
+ * and cost nothing would pay. Where that would not, since this side is the slower one, nothing is tried at all.
  */
 import { PAGE_SIZE } from '../../core/index.js';
 
@@ -44,6 +45,7 @@ export class Worth {
   readonly #options: WorthOptions;
   #state: 'trying' | 'on' | 'off' = 'trying';
   #wireNs = 0;
+  #mayPay = false;
   #tries = 0;
   #savedBytes = 0;
   #timed = 0;
@@ -62,12 +64,13 @@ export class Worth {
 
   /** Whether it is in use now. */
   get active(): boolean {
-    return this.#setting === 'on' || (this.#setting === 'auto' && this.#state !== 'off');
+    if (this.#setting !== 'auto') return this.#setting === 'on';
+    return this.#state === 'on' || (this.#state === 'trying' && this.#mayPay);
   }
 
   /** Whether to use it on a page. @param sample the page is one of those tried while off */
   takes(sample: boolean): boolean {
-    return this.#setting !== 'off' && (sample || this.active);
+    return this.active || (sample && this.#setting === 'auto' && this.#mayPay);
   }
 
   /** Whether the next try is to be timed. */
@@ -83,6 +86,7 @@ export class Worth {
   /** The rate of the path, bits per second; Infinity where this side is what holds things up. */
   pathRate(rateBps: number): void {
     this.#wireNs = (PAGE_SIZE * 8e9) / rateBps;
+    this.#mayPay = this.#options.baseNs < ON_BELOW * this.#wireNs;
     this.#judge();
   }
 

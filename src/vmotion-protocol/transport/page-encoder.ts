@@ -6,7 +6,8 @@
  *                         └─ as it is ─► DATA or HASHED: gathered from guest memory, no copy
  *
  * A record once begun takes pages of every kind, those that stay as they are as copies: changing to and fro would make
- * records of a page or two. A row of such pages ends it. Over UDP a page is a record of its own, and its sender asks
+ * records of a page or two. A row of such pages ends it: a short one where few got shorter, as where a page is only
+ * tried now and then, a longer one where many did. Over UDP a page is a record of its own, and its sender asks
  * the pipeline itself.
  */
 import { PAGE_SIZE, type PageSet } from '../../core/index.js';
@@ -20,8 +21,8 @@ export interface PageHashes {
   hi(pfn: number): number;
 }
 
-/** Pages in a row that did not get shorter: so many end a record. */
-const PLAIN_ROW = 8;
+/** Pages in a row that did not get shorter: so many end a record in any case. */
+const PLAIN_ROW_MAX = 8;
 
 /** What the lanes of one migration share: the pipeline, and the rate of the path as they all see it. */
 export class PageEncoder {
@@ -53,8 +54,12 @@ export class PageEncoder {
     return lane;
   }
 
-  /** A round begins: the one before has arrived, so the links have run empty. @param pages read while it lasts */
+  /**
+   * A round begins: the one before has arrived, or the links that carried it broke; nothing of it is sent any more.
+   * @param pages read while it lasts
+   */
   begin(round: number, pages: PageSet): void {
+    for (const lane of this.#lanes.values()) lane.discard();
     this.pipeline.beginRound(round, pages);
     this.#ranEmpty();
   }
@@ -91,6 +96,8 @@ export class LaneEncoder {
   readonly #head = regionOf(this.#record.head);
   readonly #body = regionOf(this.#record.body);
   #plainRow = 0;
+  /** Pages of the record that got shorter. */
+  #shorter = 0;
   /** Of the record in hand, those that are all zero. */
   zeroPages = 0;
 
@@ -113,7 +120,8 @@ export class LaneEncoder {
 
   /** Whether the open record takes page `pfn` too. */
   takes(pfn: number): boolean {
-    return !this.#record.full && this.#plainRow < PLAIN_ROW && pfn >= this.#record.end;
+    const row = this.#plainRow;
+    return !this.#record.full && row <= this.#shorter && row < PLAIN_ROW_MAX && pfn >= this.#record.end;
   }
 
   /**
@@ -156,10 +164,16 @@ export class LaneEncoder {
     const bytes = record.finish(round, hashed);
     lane.put(this.#head, record.headBytes);
     if (record.bodyBytes > 0) lane.put(this.#body, record.bodyBytes);
-    record.begin();
-    this.#plainRow = 0;
-    this.zeroPages = 0;
+    this.discard();
     return bytes;
+  }
+
+  /** The record in hand is over. */
+  discard(): void {
+    this.#record.begin();
+    this.#plainRow = 0;
+    this.#shorter = 0;
+    this.zeroPages = 0;
   }
 
   #encode(pfn: number): number {
@@ -175,8 +189,12 @@ export class LaneEncoder {
   }
 
   #add(pfn: number, encoding: number, length: number): void {
-    this.#plainRow = encoding === AS_RAW || encoding === AS_ZERO ? this.#plainRow + 1 : 0;
     if (encoding === AS_ZERO) this.zeroPages++;
+    if (encoding === AS_RAW || encoding === AS_ZERO) this.#plainRow++;
+    else {
+      this.#plainRow = 0;
+      this.#shorter++;
+    }
     this.#record.add(pfn, encoding, length, this.#hashes.lo(pfn), this.#hashes.hi(pfn));
   }
 }

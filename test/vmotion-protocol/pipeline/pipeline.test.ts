@@ -489,6 +489,7 @@ test('auto on a fast path: everything switches itself off, and what is sampled s
   const move = new Move(4096, { compress: 'auto', delta: 'auto', dedup: 'auto' });
   fillMemory('text', 7, move.source, 0, 4096);
   const rng = new Rng(4);
+  move.pipeline.pathRate(16e9); // a page takes 2 µs on the wire, 1.5 here, and a try 1 more
   for (let round = 0; round < 4; round++) {
     move.encodings = [];
     move.sendAll();
@@ -506,6 +507,18 @@ test('auto on a fast path: everything switches itself off, and what is sampled s
   assert.ok(move.encodings.filter((e) => e === AS_DELTA).length > 200);
   for (let i = 0; i < 3; i++) move.sendAll();
   assert.ok(move.identical());
+});
+
+test('auto without a rate: this side is the slower one, and nothing is tried', () => {
+  const move = new Move(512, { compress: 'auto', delta: 'auto', dedup: 'auto' });
+  fillMemory('text', 7, move.source, 0, 512);
+  for (let round = 0; round < 3; round++) {
+    move.dirty = PageSet.full(512);
+    move.sendAll();
+  }
+  const { dedup, delta, compress, pagesByEncoding } = move.pipeline.savings();
+  assert.is(dedup.tried + delta.tried + compress.tried, 0);
+  assert.is(pagesByEncoding.raw, 3 * 512);
 });
 
 test('a page that is kept leaves as it was kept, though the guest writes it before it is sent', () => {
