@@ -40,7 +40,7 @@ import {
 import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
-import type { HostReport } from './ipc.js';
+import type { HostReport, PipelineOrders } from './ipc.js';
 import { MemoryLinks } from './memory-link.js';
 import { canCatchFaults } from './missing-memory.js';
 import type { MovingGuest } from './moving-guest.js';
@@ -54,7 +54,12 @@ const WRITES = 40;
 const MOVES = 200;
 /** However slow the machine is, a host is not kept longer. */
 const LIMIT_NS = 1_500_000_000;
+/** Turns in which a move that was cut short comes to its end. */
+const LAST_TURNS = 200;
 const LOOPBACK = 0x7f000001;
+/** Some moves encode pages whatever it costs, so that this has run before too. */
+const ENCODED: PipelineOrders = { compress: 'on', delta: 'on', dedup: 'on', linkRateBps: null };
+const PLAIN: PipelineOrders = { compress: 'auto', delta: 'auto', dedup: 'auto', linkRateBps: null };
 const MAC = Uint8Array.of(2, 0x4c, 0x48, 0xff, 0xff, 0xff);
 const ADDRESSES = { mac: 0x024c48ffffff, ip: 0x0a50fffe };
 const NAME = 'rehearsal';
@@ -67,9 +72,10 @@ const NAME = 'rehearsal';
 export function rehearse(
   recordsPath: string,
   moves = MOVES,
+  limitNs = LIMIT_NS,
 ): { readonly ended: number; readonly good: number } {
   const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`);
-  const untilNs = nowNs() + LIMIT_NS;
+  const untilNs = nowNs() + limitNs;
   let ended = 0;
   while (ended < moves && rehearsal.move(ended, untilNs)) ended++;
   rehearsal.close();
@@ -173,7 +179,7 @@ class Rehearsal {
         streams: 1,
         mode: index % 3 === 2 ? 'pre-copy' : 'hybrid',
         slowGuest: false,
-        pipeline: { compress: 'auto', delta: 'auto', dedup: 'auto', linkRateBps: null },
+        pipeline: index % 4 === 1 ? ENCODED : PLAIN,
         pauseTargetNs: 600_000,
         maxRounds: 4,
         limitNs: LIMIT_NS,
@@ -201,7 +207,7 @@ class Rehearsal {
     };
     // The last link is heard when its preamble was sent, which may be a turn after it was opened.
     const strangers: Link[] = [];
-    while (!outgoing.finished && nowNs() < untilNs) {
+    const turn = (): void => {
       for (let link = poller.accept(); link !== null; link = poller.accept()) strangers.push(link);
       for (const link of strangers.splice(0)) {
         if (poller.waits(link)) takeIn(link);
@@ -209,9 +215,17 @@ class Rehearsal {
       }
       outgoing.service();
       (incoming as DestinationRole | null)?.service();
-    }
-    (incoming as DestinationRole | null)?.service();
-    return outgoing.finished;
+    };
+    while (!outgoing.finished && nowNs() < untilNs) turn();
+    const ended = outgoing.finished;
+    const { good } = this;
+    // Both sides give back what they hold. Past COMMIT a move cannot be cancelled, and goes on to its end.
+    if (!ended) outgoing.cancel('the rehearsal is over');
+    const isOver = (): boolean =>
+      outgoing.finished && ((incoming as DestinationRole | null)?.finished ?? true);
+    for (let last = 0; last < LAST_TURNS && !isOver(); last++) turn();
+    if (!ended) this.good = good;
+    return ended;
   }
 
   close(): void {

@@ -19,4 +19,15 @@ test('every rehearsed move completes with memory identical, and nothing is left 
   rmSync(dir, { recursive: true });
 });
 
+test('a rehearsal that is cut short in the middle of a move leaves no descriptor open', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'rehearsal-'));
+  const openBefore = readdirSync('/proc/self/fd').length;
+  for (const limitNs of [1, 500_000, 2_000_000, 5_000_000, 20_000_000]) {
+    const { ended, good } = rehearse(join(dir, 'records'), 1_000_000, limitNs);
+    assert.is(good, ended);
+    assert.is(readdirSync('/proc/self/fd').length, openBefore, `after ${limitNs} ns`);
+  }
+  rmSync(dir, { recursive: true });
+});
+
 test.run();
