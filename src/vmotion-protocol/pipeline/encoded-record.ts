@@ -39,10 +39,6 @@ export class EncodedRecord {
     return this.#runEnd;
   }
 
-  get full(): boolean {
-    return this.pages === MAX_RECORD_PAGES;
-  }
-
   begin(): void {
     this.headBytes = 0;
     this.bodyBytes = 0;
@@ -52,7 +48,7 @@ export class EncodedRecord {
   }
 
   /**
-   * Adds the page whose `length` bytes stand at body[bodyBytes …). Pfns ascend; not to be called when `full`.
+   * Adds the page whose `length` bytes stand at body[bodyBytes …). Pfns ascend; at most MAX_RECORD_PAGES.
    * @param hashLo, hashHi of the page, where the record is finished with hashes
    */
   add(pfn: number, encoding: number, length: number, hashLo: number, hashHi: number): void {

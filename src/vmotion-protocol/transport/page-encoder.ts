@@ -118,10 +118,11 @@ export class LaneEncoder {
     return this.#record.pages;
   }
 
-  /** Whether the open record takes page `pfn` too. */
-  takes(pfn: number): boolean {
+  /** Whether the open record takes page `pfn` too. @param pagesMax 1..64 */
+  takes(pfn: number, pagesMax: number): boolean {
+    const { pages, end } = this.#record;
     const row = this.#plainRow;
-    return !this.#record.full && row <= this.#shorter && row < PLAIN_ROW_MAX && pfn >= this.#record.end;
+    return pages < pagesMax && row <= this.#shorter && row < PLAIN_ROW_MAX && pfn >= end;
   }
 
   /**

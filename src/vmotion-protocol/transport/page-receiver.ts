@@ -26,7 +26,7 @@ import { Chain, newRegion, type Region, regionOf } from './chain.js';
 import type { Link } from './link.js';
 import type { PageContent } from './page-sender.js';
 
-/** Bytes taken from one stream before the others and the control channel have their turn. */
+/** Bytes taken from one stream, or made of what came, before the others and the control channel have their turn. */
 const TURN_BYTES = 1 << 20;
 
 export interface PageReceiverEvents {
@@ -137,6 +137,9 @@ export class PageReceiver {
   /** Whether bytes were left waiting by the last `receive`, so that it wants to be called again at once. */
   eager = false;
 
+  /** Of the stream in hand, in this turn. */
+  #budget = 0;
+
   /** Takes what has come on every stream, demanded pages first. */
   receive(): void {
     this.eager = false;
@@ -165,8 +168,8 @@ export class PageReceiver {
   }
 
   #receiveLane(lane: Lane): void {
-    let budget = TURN_BYTES;
-    while (budget > 0) {
+    this.#budget = TURN_BYTES;
+    while (this.#budget > 0) {
       if (lane.reader.streamRound >= this.#holdFrom) return;
       const n = this.#receiveSome(lane);
       if (n === 0) return;
@@ -174,7 +177,7 @@ export class PageReceiver {
         lane.open = false;
         return;
       }
-      budget -= n;
+      this.#budget -= n;
       if (!this.#took(lane, n)) return;
     }
     this.eager = true;
@@ -294,6 +297,7 @@ export class PageReceiver {
         hashAt += PAGE_HASH_BYTES;
       }
     }
+    this.#budget -= reader.pages * PAGE_SIZE;
     this.#count(reader);
     return true;
   }

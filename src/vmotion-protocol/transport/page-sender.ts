@@ -169,7 +169,7 @@ export class PageSender {
   /** Puts the lane's open record, with as many of the next pages as it takes. @returns as `#fill` */
   #fillEncoded(lane: RecordLane, encoder: LaneEncoder): number {
     let pfn = this.#next;
-    while (pfn >= 0 && pfn !== this.corruptPfn && encoder.takes(pfn)) {
+    while (pfn >= 0 && pfn !== this.corruptPfn && encoder.takes(pfn, MAX_RECORD_PAGES)) {
       if (this.#pendingZero(pfn)) encoder.addZero(pfn);
       else encoder.add(pfn);
       pfn = this.#after(pfn);

@@ -34,6 +34,8 @@ export const DEMAND_AGAIN = 0x8000_0000;
 const REQUESTS = 256;
 /** Pages taken from the order at once: a run of neighbours, but not so many that one side of the pivot has them all. */
 const RUN_PAGES = 16;
+/** Pages encoded at once: a demand that comes meanwhile waits a quarter of a millisecond. */
+const ENCODED_PAGES = 16;
 
 /** Content whose hashes can be told. */
 export interface HashedContent extends PageContent, PageHashes {
@@ -236,7 +238,7 @@ export class PageServer {
 
   /** Puts the lane's open record, with as many of the next pages as it takes. */
   #pushEncoded(lane: RecordLane, encoder: LaneEncoder): void {
-    while (this.#takePages() && this.#held !== this.corruptPfn && encoder.takes(this.#held)) {
+    while (this.#takePages() && this.#held !== this.corruptPfn && encoder.takes(this.#held, ENCODED_PAGES)) {
       if (this.#content.hash(this.#held)) encoder.addZero(this.#held);
       else encoder.add(this.#held);
       this.#advance();

@@ -71,7 +71,7 @@ test('what is written is what a reader finds, and a full record fits its buffers
           record.add(pfn++, encoding, lengthOf[encoding]!, 0, 0);
         }
         const bytes = record.finish(1, false);
-        assert.is(record.full, pages.length === MAX_RECORD_PAGES);
+        assert.is(record.pages, pages.length);
         assert.ok(record.headBytes <= STAGING_BYTES && record.bodyBytes <= record.body.length);
         const view = new DataView(record.head.buffer);
         const at = HEADER_BYTES + runs * RUN_BYTES;
