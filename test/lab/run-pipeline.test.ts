@@ -14,11 +14,17 @@ import { suite } from '../suite.js';
 const test = suite('lab/run pipeline');
 const missingLack = canCatchFaults() ? null : 'no userfaultfd here';
 
-const START = { 'start-after': '200ms', between: '50ms' };
-const GUEST = { memory: '12MiB', dirty: 'uniform:2MB/s', 'hot-set': '1MiB' } as const;
+const START = { 'start-after': '100ms' };
+const GUEST = { memory: '8MiB', dirty: 'uniform:2MB/s', 'hot-set': '1MiB' } as const;
 
 function run(input: ExperimentInput): Promise<RunResult> {
-  const small: ExperimentInput = { seed: 11, probe: { count: 10 }, guest: GUEST, migration: START };
+  const small: ExperimentInput = {
+    seed: 11,
+    probe: { count: 10 },
+    guest: GUEST,
+    clients: [{ site: 'b' }],
+    migration: START,
+  };
   return runExperiment(experimentFrom({ ...small, ...input }), {
     onEvent: () => {},
     signal: new AbortController().signal,
