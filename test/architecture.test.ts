@@ -146,6 +146,28 @@ test('another folder is entered by its face, index.ts, unless it has none', () =
   assert.equal(wrong, []);
 });
 
+test('no file imports itself by way of others, but for a type', () => {
+  const importsOf = new Map(
+    files.map((f) => [
+      f.path,
+      [...f.text.matchAll(/^(?:import|export) (?!type\b)[^;]*?from '(\.[^']+)'/gm)].map((m) =>
+        normalize(join(dirname(f.path), m[1]!)).replace(/\.js$/, '.ts'),
+      ),
+    ]),
+  );
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (path: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(path);
+    if (at >= 0) circles.push([...trail.slice(at), path].join(' → '));
+    if (at >= 0 || done.has(path)) return;
+    for (const target of importsOf.get(path) ?? []) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of importsOf.keys()) visit(path, []);
+  assert.equal(circles, []);
+});
+
 test('pure floors meet no socket, clock or global', () => {
   const wrong: string[] = [];
   for (const f of files) {

@@ -77,6 +77,21 @@ const KEY_OPTIONS: readonly KeyOption[] = [
     text: 'parity over the flight that ends the pause, with udp (default: on)',
   },
   {
+    flags: '--compress <when>',
+    path: ['migration', 'compress'],
+    text: 'compress pages: on, off, or auto, while it pays (default: auto)',
+  },
+  {
+    flags: '--delta <when>',
+    path: ['migration', 'delta'],
+    text: 'send what changed of pages sent before: on, off, auto (default: auto)',
+  },
+  {
+    flags: '--dedup <when>',
+    path: ['migration', 'dedup'],
+    text: 'send pages that are there already as a number: on, off, auto (default: auto)',
+  },
+  {
     flags: '--streams <n>',
     path: ['migration', 'streams'],
     text: 'TCP streams for pages, 1..16 (default: 1)',

@@ -6,16 +6,19 @@
  */
 import { availableParallelism } from 'node:os';
 import { WOKE } from '../core/index.js';
-import { RUNNING } from '../guest/memory/index.js';
+import { PageDigester, RUNNING } from '../guest/memory/index.js';
 import { nowNs, type PollSet, receiveBytes } from '../sys/index.js';
 import {
   Destination,
   type DestinationAction,
   type DestinationEvent,
+  ENCODED_MINOR,
   type Message,
+  PageApplier,
   type TimelineEvent,
 } from '../vmotion-protocol/index.js';
 import {
+  type Codecs,
   type Link,
   type LinkPoller,
   newRegion,
@@ -55,6 +58,7 @@ export interface DestinationParts {
   readonly records: RecordStore;
   readonly polls: PollSet;
   readonly poller: LinkPoller;
+  readonly codecs: Codecs;
   /** Whether this machine catches faults on missing pages. */
   readonly catchesFaults: boolean;
   readonly report: (report: HostReport) => void;
@@ -77,6 +81,7 @@ export class DestinationRole {
   readonly #machine: Destination;
   readonly #actions: DestinationAction[] = [];
   readonly #receiver: RoundReceiver;
+  #applier: PageApplier | null = null;
   readonly #frame = newRegion(FRAME_BYTES);
   readonly migrationId: string;
   #missing: MissingMemory | null = null;
@@ -104,7 +109,8 @@ export class DestinationRole {
       onRoundApplied: (round: number, pages: number) => {
         if (round === this.#armRound && availableParallelism() >= CORES_TO_SPIN)
           this.#spinUntilNs = nowNs() + FINAL_SPIN_NS;
-        this.#step({ type: 'round-applied', round, pages });
+        const missed = this.#applier?.takeMisses() ?? null;
+        this.#step({ type: 'round-applied', round, pages, ...(missed === null ? {} : { missed }) });
       },
       onViolation: (code: string, text: string) => this.#lose(code, text),
     };
@@ -118,6 +124,7 @@ export class DestinationRole {
       pages: guest.memory.pages,
       storeId: Buffer.from(parts.records.storeId).toString('hex'),
       catchesFaults: parts.catchesFaults,
+      codecs: parts.codecs.names(Number.POSITIVE_INFINITY),
       epochOf: (name) => parts.records.highestEpoch(name),
       decisionOf: (id) => parts.records.decision(id),
     });
@@ -257,7 +264,11 @@ export class DestinationRole {
         }
         table.clear();
         this.#parts.dropMemory();
-        this.#receiver.begin(action.streams);
+        if (action.minor >= ENCODED_MINOR) {
+          const codec = this.#parts.codecs.get(action.codec);
+          this.#applier = new PageApplier(guest.memory.bytes, new PageDigester(), codec);
+        }
+        this.#receiver.begin(action.streams, this.#applier);
         this.#empty = action.mode === 'post-copy';
         if (action.mode !== 'pre-copy')
           this.#missing = new MissingMemory(guest.memory, this.#parts.polls, this.#parts.poller);
@@ -271,6 +282,7 @@ export class DestinationRole {
         // Behind the armed round comes the final flight, and behind that what was missing.
         this.#demandRound = action.round + 2;
         if (this.#missing !== null) {
+          this.#applier?.lost(action.left);
           this.#missing.arm(action.left, this.#empty);
           table.forget(action.left);
           this.#receiver.stageFrom(action.round + 1, this.#missing);
@@ -281,6 +293,7 @@ export class DestinationRole {
       case 'verify': {
         if (this.#missing !== null) {
           table.forget(action.missing);
+          this.#applier?.lost(action.missing);
           this.#missing.lack(action.missing);
           this.#filling = !this.#missing.whole;
         }
@@ -319,6 +332,7 @@ export class DestinationRole {
       case 'start-guest':
         guest.control.resume();
         this.#parts.hurry(false);
+        this.#applier?.guestRuns();
         this.#missing?.begin();
         this.#receiver.release();
         this.#starting = true;

@@ -15,6 +15,7 @@ import { type Doorbell, dropPages, nowNs, POLLIN, type PollSet, sharpenTimers } 
 import type { RefusalCounts } from '../vmotion-protocol/index.js';
 import {
   Chain,
+  Codecs,
   decodePreamble,
   type Link,
   type LinkPoller,
@@ -77,6 +78,7 @@ export class Endpoint {
   #guestHere: boolean;
   #recovered: RecoveredGuest | null = null;
   readonly #catchesFaults = canCatchFaults();
+  readonly #codecs = new Codecs();
   #stopping = false;
   #passing: Passing = () => {};
 
@@ -131,6 +133,7 @@ export class Endpoint {
       if (this.#destination?.finished) this.#destination = null;
       poller.flush(nowNs());
     }
+    this.#codecs.close();
   }
 
   #handle(request: HostRequest): void {
@@ -153,6 +156,7 @@ export class Endpoint {
           records,
           poller,
           transport: orders.transport,
+          codecs: this.#codecs,
           report,
           hurry,
           onAccepted: (storeId) =>
@@ -250,6 +254,7 @@ export class Endpoint {
       records,
       polls: this.#parts.polls,
       poller,
+      codecs: this.#codecs,
       catchesFaults: this.#catchesFaults,
       report,
       hurry,

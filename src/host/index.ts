@@ -14,6 +14,7 @@ export type {
   HostReport,
   HostRequest,
   MigrationOrders,
+  PipelineReport,
   RoundReport,
   ServedPages,
   SourceReport,

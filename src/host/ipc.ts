@@ -3,7 +3,14 @@
  * thread and its endpoint thread say (message port and doorbell). Reports flow up, orders flow down.
  */
 import type { DirtyOptions, FillKind } from '../guest/index.js';
-import type { MigrationMode, PauseInstants, RefusalCounts, StartedTimes } from '../vmotion-protocol/index.js';
+import type {
+  MigrationMode,
+  PauseInstants,
+  PipelineSavings,
+  RefusalCounts,
+  StartedTimes,
+  Switch,
+} from '../vmotion-protocol/index.js';
 import type { RunKey } from '../vmotion-protocol/transport/index.js';
 import type { MissingFigures } from './missing-memory.js';
 import type { NamedPoint } from './named-points.js';
@@ -72,6 +79,15 @@ export interface HostOrders {
   readonly boots: boolean;
 }
 
+/** How pages are made shorter. `auto` switches itself on where it pays at the present rate and CPU. */
+export interface PipelineOrders {
+  readonly compress: Switch;
+  readonly delta: Switch;
+  readonly dedup: Switch;
+  /** Rate of the link as its operator knows it, bits per second: it chooses the codec, nothing else. Null: not known. */
+  readonly linkRateBps: number | null;
+}
+
 export interface MigrationOrders {
   readonly migrationId: string;
   readonly epoch: number;
@@ -79,6 +95,7 @@ export interface MigrationOrders {
   readonly mode: MigrationMode;
   /** Whether the guest may be slowed when rounds do not converge. */
   readonly slowGuest: boolean;
+  readonly pipeline: PipelineOrders;
   readonly pauseTargetNs: number;
   readonly maxRounds: number;
   readonly limitNs: number;
@@ -146,6 +163,14 @@ export interface ServedPages {
   readonly bytes: number;
 }
 
+/** What the pipeline did at the source. Pages and bytes are those of all rounds, the final flight and what was served. */
+export interface PipelineReport extends PipelineSavings {
+  /** The codec that was agreed on; null for none. */
+  readonly codec: string | null;
+  /** Pages that the destination could not make of what came, so that they went once more. */
+  readonly misses: number;
+}
+
 /** What the source knows when its part in a migration is over. */
 export interface SourceReport {
   readonly outcome: 'completed' | 'refused' | 'aborted' | 'in-doubt';
@@ -165,6 +190,8 @@ export interface SourceReport {
   /** Null when nothing was missing at the switchover. */
   readonly served: ServedPages | null;
   readonly transport: TransportFigures | null;
+  /** Null when no page was sent, or the destination takes none that is encoded. */
+  readonly pipeline: PipelineReport | null;
   readonly framesForwarded: number;
   /** Times that links which carried pages broke and were dialled again. */
   readonly linkBreaks: number;

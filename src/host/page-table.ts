@@ -61,6 +61,14 @@ export class PageTable implements HashedContent, StagedContent {
     this.#take(pfn, lo, hi);
   }
 
+  lo(pfn: number): number {
+    return this.#words[pfn * 2]!;
+  }
+
+  hi(pfn: number): number {
+    return this.#words[pfn * 2 + 1]!;
+  }
+
   putHash(pfn: number, view: DataView, at: number): void {
     view.setUint32(at, this.#words[pfn * 2]!, true);
     view.setUint32(at + 4, this.#words[pfn * 2 + 1]!, true);

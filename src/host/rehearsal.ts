@@ -31,6 +31,7 @@ import {
 import type { RecordSuite } from '../vmotion-protocol/index.js';
 import {
   Chain,
+  Codecs,
   decodePreamble,
   type Link,
   LinkBuffers,
@@ -46,7 +47,7 @@ import {
 import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
-import type { HostReport, TransportOrders } from './ipc.js';
+import type { HostReport, PipelineOrders, TransportOrders } from './ipc.js';
 import { type MemoryLink, MemoryLinks } from './memory-link.js';
 import { MemoryWire } from './memory-wire.js';
 import { canCatchFaults } from './missing-memory.js';
@@ -67,9 +68,14 @@ const WRITES = 40;
 const MOVES = 200;
 /** However slow the machine is, a host is not kept longer. */
 const LIMIT_NS = 1_500_000_000;
+/** Turns in which a move that was cut short comes to its end. */
+const LAST_TURNS = 200;
 const LOOPBACK = 0x7f000001;
 /** Datagrams under way at most. */
 const PACKETS = 256;
+/** Some moves encode pages whatever it costs, so that this has run before too. */
+const ENCODED: PipelineOrders = { compress: 'on', delta: 'on', dedup: 'on', linkRateBps: null };
+const PLAIN: PipelineOrders = { compress: 'auto', delta: 'auto', dedup: 'auto', linkRateBps: null };
 const MAC = Uint8Array.of(2, 0x4c, 0x48, 0xff, 0xff, 0xff);
 const ADDRESSES = { mac: 0x024c48ffffff, ip: 0x0a50fffe };
 const NAME = 'rehearsal';
@@ -80,7 +86,7 @@ const NAME = 'rehearsal';
  * @param transport what the host will use: its links in memory carry the pages here
  * @param sealed over links that are sealed, as the host's own will be
  * @param limitNs a move that is under way when it is over is cut off
- * @returns moves that completed with memory identical, and how many were begun
+ * @returns moves that completed with memory identical, and how many ended before the time was over
  */
 export function rehearse(
   recordsPath: string,
@@ -88,13 +94,13 @@ export function rehearse(
   sealed: boolean,
   moves = MOVES,
   limitNs = LIMIT_NS,
-): { readonly begun: number; readonly good: number } {
+): { readonly ended: number; readonly good: number } {
   const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`, transport, sealed);
   const untilNs = nowNs() + limitNs;
-  let begun = 0;
-  while (begun < moves && nowNs() < untilNs) rehearsal.move(begun++, untilNs);
+  let ended = 0;
+  while (ended < moves && rehearsal.move(ended, untilNs)) ended++;
   rehearsal.close();
-  return { begun, good: rehearsal.good };
+  return { ended, good: rehearsal.good };
 }
 
 /** Steers a guest that has no thread: it obeys at once. */
@@ -162,6 +168,7 @@ class Rehearsal {
   readonly #polls = new PollSet(16);
   readonly #catchesFaults = canCatchFaults();
   readonly #sealing: Sealing | null;
+  readonly #codecs = new Codecs();
   good = 0;
 
   constructor(path: string, transport: TransportOrders, sealed: boolean) {
@@ -173,7 +180,8 @@ class Rehearsal {
     this.#guests[0].control.resume();
   }
 
-  move(index: number, untilNs: number): void {
+  /** @returns whether it ended before `untilNs` */
+  move(index: number, untilNs: number): boolean {
     const [source, target] = index % 2 === 0 ? this.#guests : [this.#guests[1], this.#guests[0]];
     const [near, far] = openEnds(this.#transport, this.#sealing);
     const migrationId = index.toString(16).padStart(32, '0');
@@ -182,6 +190,7 @@ class Rehearsal {
       nicFd: this.#nicFd,
       records: this.#records,
       transport: this.#transport,
+      codecs: this.#codecs,
       hurry: () => {},
       passing: () => {},
       report: (r: HostReport) => {
@@ -196,6 +205,7 @@ class Rehearsal {
         streams: 1,
         mode: index % 3 === 2 ? 'pre-copy' : 'hybrid',
         slowGuest: false,
+        pipeline: index % 4 === 1 ? ENCODED : PLAIN,
         pauseTargetNs: 600_000,
         maxRounds: 4,
         limitNs: LIMIT_NS,
@@ -235,8 +245,7 @@ class Rehearsal {
     };
     // The last link is heard when its preamble was sent, which may be a turn after it was opened.
     const strangers: Link[] = [];
-    const over = (): boolean => outgoing.finished && ((incoming as DestinationRole | null)?.finished ?? true);
-    while (!over() && nowNs() < untilNs) {
+    const turn = (): void => {
       near.takeIn(nowNs());
       far.takeIn(nowNs());
       for (let link = far.accept(); link !== null; link = far.accept()) strangers.push(link);
@@ -248,12 +257,23 @@ class Rehearsal {
       (incoming as DestinationRole | null)?.service();
       near.flush(nowNs());
       far.flush(nowNs());
-    }
+    };
+    while (!outgoing.finished && nowNs() < untilNs) turn();
+    const ended = outgoing.finished;
+    const { good } = this;
+    // Both sides give back what they hold. Past COMMIT a move cannot be cancelled, and goes on to its end.
+    if (!ended) outgoing.cancel('the rehearsal is over');
+    const isOver = (): boolean =>
+      outgoing.finished && ((incoming as DestinationRole | null)?.finished ?? true);
+    for (let last = 0; last < LAST_TURNS && !isOver(); last++) turn();
+    if (!ended) this.good = good;
+    return ended;
   }
 
   close(): void {
     for (const guest of this.#guests) guest.dirtyLog.close();
     this.#records.close();
+    this.#codecs.close();
     rmSync(this.#path, { force: true });
     closeFd(this.#nicFd);
     this.#bell.close();

@@ -34,6 +34,7 @@ export function bareSourceReport(
     linkBreaks: 0,
     pagesResent: 0,
     transport: null,
+    pipeline: null,
     framesForwarded: 0,
     memoryIdentical: null,
     pagesDiffering: 0,

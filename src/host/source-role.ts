@@ -11,6 +11,8 @@ import { PageSet, WOKE } from '../core/index.js';
 import { nowNs, receiveBytes } from '../sys/index.js';
 import {
   type ConvergenceVerdict,
+  decodePageSet,
+  ENCODED_MINOR,
   type Message,
   type RoundStats,
   Source,
@@ -20,6 +22,7 @@ import {
   type StartedTimes,
 } from '../vmotion-protocol/index.js';
 import {
+  type Codecs,
   encodePreamble,
   type Link,
   type LinkPoller,
@@ -50,6 +53,7 @@ import type { MovingGuest } from './moving-guest.js';
 import type { Passing } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
+import { codecsToOffer, SourcePipeline } from './source-pipeline.js';
 import { hashOfState } from './state-hash.js';
 import { transportFigures } from './transport-figures.js';
 
@@ -68,6 +72,7 @@ export interface SourceParts {
   readonly records: RecordStore;
   readonly poller: LinkPoller;
   readonly transport: TransportOrders;
+  readonly codecs: Codecs;
   readonly report: (report: HostReport) => void;
   /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
   readonly hurry: (on: boolean) => void;
@@ -95,6 +100,7 @@ export class SourceRole {
   #streams: Link[] = [];
   #sender: RoundSender | null = null;
   #server: MissingServer | null = null;
+  #pipeline: SourcePipeline | null = null;
   #pushFromNs = 0;
   #rounds: RoundReport[] = [];
   readonly #times = {
@@ -149,6 +155,7 @@ export class SourceRole {
       storeId: Buffer.from(parts.records.storeId).toString('hex'),
       mode: orders.mode,
       slowGuest: orders.slowGuest,
+      codecs: codecsToOffer(orders.pipeline, parts.codecs),
       pauseTargetNs: orders.pauseTargetNs,
       maxRounds: orders.maxRounds,
       precopyLimitNs: orders.limitNs,
@@ -257,6 +264,7 @@ export class SourceRole {
     this.#control.close();
     for (const link of this.#streams) link.close();
     this.#streams = [];
+    this.#pipeline?.linksLost();
     if (this.#sender === null) return;
     this.#breaks++;
     this.#handedOver = this.#sender.handedOver();
@@ -284,7 +292,10 @@ export class SourceRole {
       this.#parts.passing('started-heard');
     }
     // The poller may have sent a round's last bytes by itself, and the answer be here before this role has looked.
-    if (message.type === 'round-done') this.#pump();
+    if (message.type === 'round-done') {
+      this.#pump();
+      this.#pipeline?.roundDone(message);
+    }
     if (message.type === 'accept') this.#parts.onAccepted(message.storeId);
     if (message.type === 'hashes' && this.#orders.verify) this.#compare(message.firstPfn, message.hashes);
     this.#step({ type: 'received', message });
@@ -367,6 +378,7 @@ export class SourceRole {
         if (action.message.type === 'arm') {
           this.#parts.hurry(true);
           if (this.#orders.holdNs === 0) this.#parts.report({ type: 'phase', phase: 'switchover' });
+          this.#pipeline?.dropped(decodePageSet(guest.memory.pages, action.message.left)!);
         }
         if (action.message.type === 'final') {
           this.#control.send(action.message);
@@ -400,6 +412,7 @@ export class SourceRole {
         if (action.missing !== null) {
           table.forget(action.missing);
           this.#lacking = action.missing.next(0) >= 0;
+          this.#pipeline?.dropped(action.missing);
         }
         this.#sender.begin(action.round, action.pages, action.final);
         if (!action.final && this.#rounds.length === 0)
@@ -553,14 +566,20 @@ export class SourceRole {
   }
 
   #openStreams(): PageSender {
-    const { poller, guest, table, transport } = this.#parts;
+    const { poller, guest, table, codecs, transport } = this.#parts;
     for (let i = 0; i < this.#orders.streams; i++) {
       const link = poller.connect();
       if (transport.rateBps !== null) link.limitRate?.(transport.rateBps / this.#orders.streams);
       this.#streams.push(link);
     }
     const preambles = this.#streams.map((_, stream) => this.#preamble('pages', stream));
-    const sender = new PageSender(regionOf(guest.memory.bytes), table, poller, this.#streams, preambles);
+    if (this.#machine.minor >= ENCODED_MINOR && this.#pipeline === null) {
+      const codec = codecs.get(this.#machine.codec);
+      this.#pipeline = new SourcePipeline(guest.memory, table, this.#orders.pipeline, codec);
+    }
+    const memory = regionOf(guest.memory.bytes);
+    const encoder = this.#pipeline?.encoder ?? null;
+    const sender = new PageSender(memory, table, poller, this.#streams, preambles, encoder);
     sender.corruptPfn = this.#orders.corruptPfn ?? -1;
     if (this.#machine.mode !== 'pre-copy') this.#server = this.#openServer(sender);
     return sender;
@@ -572,7 +591,8 @@ export class SourceRole {
     const demand = poller.connect();
     const preamble = this.#preamble('demand', 0);
     const memory = regionOf(guest.memory.bytes);
-    const server = new PageServer(memory, table, poller, sender.lanes, demand, preamble);
+    const encoder = this.#pipeline?.encoder ?? null;
+    const server = new PageServer(memory, table, poller, sender.lanes, demand, preamble, encoder);
     server.corruptPfn = this.#orders.corruptPfn ?? -1;
     return server;
   }
@@ -632,6 +652,7 @@ export class SourceRole {
         finalBytes: this.#final.bytes,
         served: this.#servedPages(),
         transport: transportFigures(this.#streams.length > 0 ? this.#streams : [this.#control.link]),
+        pipeline: this.#pipeline?.report() ?? null,
         framesForwarded: this.#forwarded,
         linkBreaks: this.#breaks,
         pagesResent: this.#resent,

@@ -22,6 +22,7 @@ import {
   SIGNALS,
   SITES,
   SPINS,
+  SWITCHES,
   TRANSPORTS,
 } from './experiment.js';
 import { FIBER_KEYS } from './fiber-keys.js';
@@ -132,6 +133,15 @@ export const EXPERIMENT_KEYS = z
           .enum(['on', 'off'])
           .default('on')
           .describe('Parity over the flight that ends the pause; UDP only'),
+        compress: z.enum(SWITCHES).default('auto').describe('Compress pages; auto: while it pays'),
+        delta: z
+          .enum(SWITCHES)
+          .default('auto')
+          .describe('Send what changed of pages that were sent before; auto: while it pays'),
+        dedup: z
+          .enum(SWITCHES)
+          .default('auto')
+          .describe('Send pages that the destination holds elsewhere as a number; auto: while it pays'),
         streams: integer(1, 16, 'TCP streams that carry pages').prefault(1),
         'pause-target': quantity(
           parseDuration,

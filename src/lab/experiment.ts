@@ -42,6 +42,7 @@ export const NAMED_POINTS = [
   'after-never',
 ] as const;
 export const SIGNALS = ['SIGKILL', 'SIGSTOP'] as const;
+export const SWITCHES = ['on', 'off', 'auto'] as const;
 export const SITES = ['a', 'b'] as const;
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
 
@@ -113,6 +114,15 @@ export const EXPERIMENT_SCHEMA = z.object({
       .default(null)
       .describe('Upper limit of what the moves put on the wire, bits per second; null when unlimited'),
     fec: z.boolean().default(true).describe('Whether parity covers the flight that ends the pause; UDP only'),
+    compress: z.enum(SWITCHES).default('auto').describe('Pages travel compressed; auto: where it pays'),
+    delta: z
+      .enum(SWITCHES)
+      .default('auto')
+      .describe('Pages travel as what changed since they were sent before; auto: where it pays'),
+    dedup: z
+      .enum(SWITCHES)
+      .default('auto')
+      .describe('Pages travel as the number of one that holds the same; auto: where it pays'),
     streams: count('TCP streams that carry pages'),
     pauseTargetNs: ns('Pre-copy stops when the predicted pause is at most this'),
     maxRounds: count('Pre-copy rounds before the switchover is made regardless'),

@@ -51,7 +51,7 @@ import { MemoryBacking } from './memory-backing.js';
 import { endByDeath, type MoveEvidence } from './move-end.js';
 import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
-import { clientResult, MODE_NAMES, migrationResult } from './result-parts.js';
+import { clientResult, MODE_NAMES, migrationResult, pipelineOrders } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
 import { clientStation, echoStation, hostStation, VMOTION_PORT } from './stations.js';
 
@@ -271,6 +271,7 @@ export class Lab {
         streams: migration.streams,
         mode: MODE_NAMES[migration.mode],
         slowGuest: migration.slowGuest,
+        pipeline: pipelineOrders(this.#experiment, from),
         pauseTargetNs: migration.pauseTargetNs,
         maxRounds: migration.maxRounds,
         limitNs: migration.limitNs,

@@ -2,10 +2,11 @@
 import type { FabricSnapshot } from '../fabric/index.js';
 import { accountingCloses, DROP_REASONS, type LaneCounters } from '../fiber/index.js';
 import type { SessionSnapshot } from '../guest/index.js';
-import type { MissingFigures, SourceReport } from '../host/index.js';
+import type { MigrationOrders, MissingFigures, SourceReport } from '../host/index.js';
 import { type MigrationMode, pausePartsOf } from '../vmotion-protocol/index.js';
 import type { ProbeResult } from './client/protocol.js';
 import { type Experiment, MODES, type Site } from './experiment.js';
+import { pipelineResult } from './pipeline-result.js';
 import type {
   BridgeAccount,
   ClientResult,
@@ -111,6 +112,14 @@ export const MODE_NAMES = {
   hybrid: 'hybrid',
 } as const satisfies Record<Experiment['migration']['mode'], MigrationMode>;
 
+/** How pages are made shorter, and what an operator knows of the link: the rate of its slowest span. */
+export function pipelineOrders(e: Experiment, from: Site): MigrationOrders['pipeline'] {
+  const { compress, delta, dedup } = e.migration;
+  const direction = from === 'a' ? 'aToB' : 'bToA';
+  const rateBps = Math.min(...e.fiber.spans.map((s) => s[direction].rateBps ?? Number.POSITIVE_INFINITY));
+  return { compress, delta, dedup, linkRateBps: Number.isFinite(rateBps) ? rateBps : null };
+}
+
 /** Everything a migration's row needs besides the source's own report. */
 export interface MigrationContext {
   readonly index: number;
@@ -185,6 +194,7 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
       completed && c.announcedNs > 0 ? Math.max(0, c.announcedNs - report.destination!.startedNs) : null,
     blockedNs: completed ? (c.missing?.blockedNs ?? 0) : null,
     postcopy: completed ? postcopyResult(report, c.missing) : null,
+    pipeline: pipelineResult(report.pipeline),
     rounds: report.rounds.map((r, i) => ({
       round: i,
       startNs: Math.max(0, r.startNs - c.epochNs),

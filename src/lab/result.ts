@@ -15,6 +15,7 @@
 import { z } from 'zod';
 import { ConfigError } from '../core/index.js';
 import { DURABLES, EXPERIMENT_SCHEMA, MODES, SITES } from './experiment.js';
+import { PIPELINE_SCHEMA } from './pipeline-result.js';
 
 export const RESULT_VERSION = 'longhaul/result/1';
 
@@ -175,6 +176,7 @@ const MIGRATION_SCHEMA = z.object({
   announceNs: ns('From that instruction until the first announcement left; not part of the pause').nullable(),
   blockedNs: ns("Time that the guest's threads stood at missing pages in the first 100 ms").nullable(),
   postcopy: POSTCOPY_SCHEMA.nullable(),
+  pipeline: PIPELINE_SCHEMA.nullable().default(null),
   rounds: z.array(ROUND_SCHEMA),
   pagesSent: count('Pages sent with content, over all rounds and the final flight'),
   zeroPages: count('Pages sent as a number only'),
@@ -273,6 +275,7 @@ export const RESULT_SCHEMA = z
   })
   .describe('Result of a longhaul run');
 
+export type { PipelineResult } from './pipeline-result.js';
 export type RunResult = z.infer<typeof RESULT_SCHEMA>;
 export type RttResult = z.infer<typeof RTT_SCHEMA>;
 export type LatenessResult = z.infer<typeof LATENESS_SCHEMA>;

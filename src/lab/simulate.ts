@@ -269,6 +269,7 @@ function sourceReport(
     finalZeroPages: final?.zeroPages ?? 0,
     finalBytes: final?.bytes ?? 0,
     transport: null,
+    pipeline: null,
     linkBreaks: 0,
     pagesResent: 0,
     served: served.demanded + served.pushed === 0 ? null : served,

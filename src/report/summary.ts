@@ -1,7 +1,7 @@
 /**
  * The short summary a run ends with: pure text made from the result alone, at most 100 columns wide.
  *
- *   header ─ round trip ─ moves ─ pause in its parts ─ clients ─ trust (lateness, memory) ─ verdict
+ *   header ─ round trip ─ moves ─ pause in its parts ─ page pipeline ─ clients ─ trust (lateness, memory) ─ verdict
  *
  * Over several moves figures are medians with p99 and maximum; nothing is averaged.
  */
@@ -10,6 +10,7 @@ import type { MigrationResult, RunResult } from '../lab/result.js';
 import { clientLines } from './client-lines.js';
 import { formatCount, percent } from './figures.js';
 import { pauseLines } from './pause-lines.js';
+import { pipelineLines } from './pipeline-lines.js';
 import { median } from './quantile.js';
 import { type Column, formatTable, type Paint, paint, wrap } from './table.js';
 import { transportLines } from './transport-lines.js';
@@ -35,6 +36,7 @@ export function summarize(result: RunResult, options: SummaryOptions = {}): stri
     pauseLines(result, p),
     missingLines(result, p),
     transportLines(result, p),
+    pipelineLines(result, p),
     clientLines(result, p),
     trust(result, p),
     verdict(result, p),

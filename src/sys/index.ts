@@ -60,6 +60,7 @@ export {
   setTcpUserTimeout,
   setTunnelOptions,
   socketError,
+  unsentBytes,
 } from './socket.js';
 export { StampedReceiver, stampArrivals } from './stamped-receiver.js';
 export { openTap, VNET_HDR_SIZE } from './tap.js';

@@ -27,6 +27,7 @@ const IPPROTO_IP = 0;
 const IP_MTU_DISCOVER = 10;
 const IP_PMTUDISC_DO = 2;
 const IPPROTO_TCP = 6;
+const SIOCOUTQNSD = 0x894b;
 const TCP_NODELAY = 1;
 const TCP_USER_TIMEOUT = 18;
 const TCP_QUICKACK = 12;
@@ -136,6 +137,11 @@ export function setTcpUserTimeout(fd: number, ms: number): void {
 /** Limits the bytes that wait unsent in the socket: beyond them it takes no more. */
 export function setTcpBacklog(fd: number, bytes: number): void {
   trySetOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
+}
+
+/** Bytes that wait in a TCP socket and have not been sent once; 0 when it does not say. tcp(7), SIOCOUTQNSD. */
+export function unsentBytes(fd: number): number {
+  return libc.ioctl(fd, SIOCOUTQNSD, word.address) === 0 ? word.view.getInt32(0, true) : 0;
 }
 
 /** Acknowledges at once instead of after a delay; the kernel forgets it, so repeat it. */

@@ -3,7 +3,7 @@
  * on the policy's own model before it is named.
  */
 import { formatBps, formatNs, PAGE_SIZE } from '../core/index.js';
-import type { ConvergenceHistory } from './convergence.js';
+import type { ConvergenceHistory } from './convergence-contract.js';
 
 /** Time until the guest runs at the destination, with the guest's and the link's speed scaled; Infinity for never. */
 export type ScaledForecast = (history: ConvergenceHistory, guestScale: number, linkScale: number) => number;

@@ -19,69 +19,15 @@
  * serve to leave fewer pages for afterwards: they end when two in a row do not shorten the list by `improvement`.
  */
 import { NS_PER_MS, NS_PER_S, PAGE_SIZE } from '../core/index.js';
+import type {
+  ConvergenceHistory,
+  ConvergencePolicy,
+  ConvergenceVerdict,
+  RoundStats,
+} from './convergence-contract.js';
 import { outlookOf } from './convergence-outlook.js';
 import { requireRange } from './errors.js';
-import { INSTANT_MAX_NS, type MigrationMode } from './messages.js';
-
-/** One finished round and the harvest after it. */
-export interface RoundStats {
-  /** From 1. */
-  readonly round: number;
-  /** The round's first byte was ordered. */
-  readonly startNs: number;
-  /** ROUND_DONE was there. */
-  readonly endNs: number;
-  /** Pages found dirty by the harvest after this round: what the next one has to carry. */
-  readonly dirtyPages: number;
-  /** Pages that travelled with content. */
-  readonly pagesSent: number;
-  /** Pages that travelled as a number. */
-  readonly zeroPages: number;
-  /** Bytes handed to the transport. */
-  readonly bytes: number;
-  /** 8 · bytes / (endNs − startNs − RTT): the last byte's way and the answer's are no fault of the rate. */
-  readonly throughputBps: number;
-  /** dirtyPages / time between this round's two harvests. */
-  readonly dirtyRatePagesPerS: number;
-  /** What the policy said of it; absent while it decides. */
-  readonly predictedPauseNs?: number;
-  readonly etaNs?: number;
-}
-
-export interface ConvergenceHistory {
-  /** Oldest first; at least one. */
-  readonly rounds: readonly RoundStats[];
-  /** Median round trip. */
-  readonly rttNs: number;
-  /** Pages of the guest. */
-  readonly pages: number;
-  /** Pre-copy, or hybrid. */
-  readonly mode: MigrationMode;
-  /** Share of its time that the guest is kept from running now, 0..1. */
-  readonly slowdown: number;
-}
-
-export interface ConvergenceVerdict {
-  readonly action: 'continue' | 'slow' | 'switch' | 'post-copy' | 'give-up';
-  /** Length of the pause, were the last round begun now. */
-  readonly predictedPauseNs: number;
-  /** Until the guest runs at the destination; `Infinity` when the rounds will not reach the target. */
-  readonly etaNs: number;
-  /** 0..1: how well the last prediction of dirty pages was met. */
-  readonly confidence: number;
-  /** One clause for people. */
-  readonly reason: string;
-  /** With `slow`: the share of its time that the guest is kept from running from now on, 0..1. */
-  readonly slowdown?: number;
-  /** Pages that the pause may carry in a hybrid move; absent: all that are dirty. */
-  readonly flightPagesMax?: number;
-  /** Said as soon as the rounds are seen not to reach the target: why, and what would. */
-  readonly outlook?: string;
-}
-
-export interface ConvergencePolicy {
-  decide(history: ConvergenceHistory): ConvergenceVerdict;
-}
+import { INSTANT_MAX_NS } from './messages.js';
 
 export interface PredictivePolicyOptions {
   /** The pause to aim at, nanoseconds. Default 5 ms. */
@@ -243,8 +189,13 @@ function modelOf({ rounds, rttNs, pages }: ConvergenceHistory, exponentUnknown: 
   // A round of a few pages measures latency, not the rate: trust the round that moved the most.
   const widest = rounds.reduce((a, b) => (b.bytes >= a.bytes ? b : a));
   const recent = last.bytes * 4 >= widest.bytes ? last : widest;
-  const nsPerPage = (PAGE_SIZE * 8 * NS_PER_S) / Math.max(1, recent.throughputBps);
+  const nsPerPage = (pageBytesOf(recent) * 8 * NS_PER_S) / Math.max(1, recent.throughputBps);
   return { dirtyPages: last.dirtyPages, intervalNs, exponent, pages, nsPerPage, rttNs };
+}
+
+/** Bytes that a page took in this round: fewer than it holds where deltas or a codec were at work. */
+function pageBytesOf(r: RoundStats): number {
+  return r.pagesSent > 0 ? Math.min(PAGE_SIZE, r.bytes / r.pagesSent) : PAGE_SIZE;
 }
 
 function intervalOf(r: RoundStats): number {

@@ -46,6 +46,8 @@ export interface DestinationOptions {
   readonly storeId: string;
   /** Whether this host can start a guest some of whose pages are missing. Default true. */
   readonly catchesFaults?: boolean;
+  /** Codecs for pages that this host can undo. Default none. */
+  readonly codecs?: readonly string[];
   /** Default 16. */
   readonly streamsMax?: number;
   /** Default the protocol's limit. */
@@ -66,8 +68,16 @@ export type DestinationEvent =
   /** Memory for the guest is there and the page streams are awaited. */
   | { readonly type: 'prepared' }
   | { readonly type: 'prepare-failed'; readonly code: string; readonly text: string }
-  /** Every stream saw the END of this round and all of it lies in memory; `pages` counts DATA and ZERO. */
-  | { readonly type: 'round-applied'; readonly round: number; readonly pages: number }
+  /**
+   * Every stream saw the END of this round and all of it lies in memory, but for the pages of `missed`, if there are
+   * any: those came as something that is not held here. `pages` counts all that came.
+   */
+  | {
+      readonly type: 'round-applied';
+      readonly round: number;
+      readonly pages: number;
+      readonly missed?: PageSet;
+    }
   /** The guest's port is open and its thread stands at the start line. */
   | { readonly type: 'armed' }
   | { readonly type: 'verified'; readonly ok: boolean; readonly text: string }
@@ -106,6 +116,10 @@ export type DestinationAction =
       readonly pages: number;
       readonly streams: number;
       readonly mode: MigrationMode;
+      /** The minor version that both sides speak. */
+      readonly minor: number;
+      /** What compressed pages come in; empty for nothing. */
+      readonly codec: string;
     }
   /**
    * Open the guest's port and park its thread at the start line. In post-copy and hybrid catch missing pages from now

@@ -1,15 +1,19 @@
 /** The destination judges an offer: whether it has a place for this guest, and in which mode it may come. */
 import type { DestinationState, Reason } from './destination-state.js';
 import { MIGRATION_MODES, type MigrationMode, type Offer, PROTOCOL_VERSION } from './messages.js';
+import { agreeOnCodec } from './pipeline/codec.js';
 
 export function offered(s: DestinationState, offer: Offer): void {
   const why = objection(s, offer);
   if (why !== null) return refuse(s, why);
   s.offer = offer;
   s.mode = modeOf(s, offer)!;
+  s.minor = Math.min(PROTOCOL_VERSION.minor, offer.version.minor);
+  s.codec = agreeOnCodec(offer.codecs, s.options.codecs ?? []);
   s.enter('preparing', s.timers.prepareNs);
   const { migrationId, guest, epoch, pages, streams } = offer;
-  s.do({ type: 'prepare', migrationId, guest, epoch, pages, streams, mode: s.mode });
+  const agreed = { mode: s.mode, minor: s.minor, codec: s.codec };
+  s.do({ type: 'prepare', migrationId, guest, epoch, pages, streams, ...agreed });
 }
 
 /** The mode that an offer gets here, or null. */
@@ -71,11 +75,11 @@ export function prepareFailed(s: DestinationState, { code, text }: Reason): void
 export function accept(s: DestinationState): void {
   s.enter('receiving', s.timers.precopyNs);
   const { major } = PROTOCOL_VERSION;
-  const minor = Math.min(PROTOCOL_VERSION.minor, s.offer!.version.minor);
   s.send({
     type: 'accept',
-    version: { major, minor },
+    version: { major, minor: s.minor },
     storeId: s.options.storeId,
     mode: s.mode,
+    codec: s.codec,
   });
 }

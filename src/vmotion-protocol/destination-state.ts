@@ -20,6 +20,7 @@ import {
   type MigrationMode,
   type Offer,
   PAGES_MAX,
+  PROTOCOL_VERSION,
   type Resume,
   STATE_BYTES_MAX,
   STREAMS_MAX,
@@ -59,6 +60,9 @@ export class DestinationState {
   armRound = 0;
   ready = false;
   mode: MigrationMode = 'pre-copy';
+  codec = '';
+  /** The minor version that both sides speak. */
+  minor = PROTOCOL_VERSION.minor;
   final: Final | null = null;
   missing: PageSet | null = null;
   /** Pages are missing that FINAL named; decided when FINAL comes, over with `all-present`. */

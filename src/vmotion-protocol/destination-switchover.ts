@@ -3,15 +3,17 @@
  *
  *   receiving ─FINAL, flight applied─► verifying ─ok─► loading ─state-loaded─► deciding ─RUNNING─► starting
  */
-
+import type { PageSet } from '../core/index.js';
 import { resumed } from './destination-link.js';
 import { nack, renounce, unexpected, violation } from './destination-never.js';
 import { whole } from './destination-postcopy.js';
 import { type DestinationState, NEVER_NS } from './destination-state.js';
 import type { Arm, Final } from './messages.js';
-import { decodePageSet } from './page-set-codec.js';
+import { decodePageSet, encodePageSet } from './page-set-codec.js';
 
-export function roundApplied(s: DestinationState, round: number, pages: number): void {
+const NO_BYTES = new Uint8Array(0);
+
+export function roundApplied(s: DestinationState, round: number, pages: number, missed?: PageSet): void {
   if (round !== s.round + 1) {
     return renounce(s, { code: 'VMOTION_PAGE_ROUND', text: `round ${round} came after ${s.round}` });
   }
@@ -21,7 +23,8 @@ export function roundApplied(s: DestinationState, round: number, pages: number):
     s.flightPages = pages;
     mayVerify(s);
   } else {
-    s.send({ type: 'round-done', round, pages });
+    const missedBytes = missed === undefined ? NO_BYTES : encodePageSet(missed);
+    s.send({ type: 'round-done', round, pages, missed: missedBytes });
   }
 }
 

@@ -95,7 +95,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
         if (phase === 'preparing') prepareFailed(s, event);
         break;
       case 'round-applied':
-        if (phase === 'receiving') roundApplied(s, event.round, event.pages);
+        if (phase === 'receiving') roundApplied(s, event.round, event.pages, event.missed);
         break;
       case 'armed':
         if (phase === 'receiving' && s.armRound > 0 && !s.ready) {

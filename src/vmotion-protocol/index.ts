@@ -1,5 +1,6 @@
 /** The migration protocol: messages, page streams, both machines. No sockets, no clock. SPEC.md has the whole. */
 export * from './convergence.js';
+export * from './convergence-contract.js';
 export { Destination } from './destination.js';
 export * from './destination-contract.js';
 export type { BadBytes, VmotionErrorCode } from './errors.js';

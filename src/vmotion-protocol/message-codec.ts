@@ -14,6 +14,8 @@ import { LonghaulError, PAGE_SIZE } from '../core/index.js';
 import type { BadBytes, VmotionErrorCode } from './errors.js';
 import {
   CODE_MAX,
+  CODEC_NAME_MAX,
+  CODECS_MAX,
   FRAME_BYTES_MAX,
   GUEST_NAME_MAX,
   HASHES_BYTES_MAX,
@@ -47,6 +49,8 @@ interface Field<T> {
   readonly allowed: string;
   encode(value: T): unknown;
   decode(raw: unknown): T | undefined;
+  /** What a message without the field says: one of a minor version that did not have it. */
+  readonly absent?: T;
 }
 type Schema<M> = { readonly [K in Exclude<keyof M, 'type'>]: Field<M[K]> };
 type Fields = Readonly<Record<string, Field<unknown>>>;
@@ -87,12 +91,18 @@ const SCHEMAS: { readonly [T in MessageType]: Schema<Extract<Message, { type: T 
     streams: whole(1, STREAMS_MAX),
     storeId: id,
     stateBytesMax: whole(0, STATE_BYTES_MAX),
+    codecs: later(name(CODECS_MAX, 0), ''),
   },
-  accept: { version, storeId: id, mode: oneOf<MigrationMode>(...MIGRATION_MODES) },
+  accept: {
+    version,
+    storeId: id,
+    mode: oneOf<MigrationMode>(...MIGRATION_MODES),
+    codec: later(name(CODEC_NAME_MAX, 0), ''),
+  },
   refuse: { code, text },
   ping: { seq: whole(0, U32_MAX) },
   pong: { seq: whole(0, U32_MAX) },
-  'round-done': { round, pages },
+  'round-done': { round, pages, missed: later(bytes(0, PAGE_SET_BYTES_MAX), new Uint8Array(0)) },
   arm: { round, left: pageSet },
   ready: {},
   final: {
@@ -173,7 +183,7 @@ function decodeFields(fields: Fields, map: Record<string, unknown>): Record<stri
   const out: Record<string, unknown> = {};
   for (const key in fields) {
     const field = fields[key]!;
-    const value = Object.hasOwn(map, key) ? field.decode(map[key]) : undefined;
+    const value = Object.hasOwn(map, key) ? field.decode(map[key]) : field.absent;
     if (value === undefined) return `${key} must be ${field.allowed}`;
     out[key] = value;
   }
@@ -189,11 +199,17 @@ function whole(min: number, max: number): Field<number> {
   };
 }
 
-function name(charsMax: number): Field<string> {
+/** A field that a later minor version added. */
+function later<T>(field: Field<T>, absent: T): Field<T> {
+  return { ...field, absent };
+}
+
+function name(charsMax: number, charsMin = 1): Field<string> {
   return {
-    allowed: `text of 1..${charsMax} characters`,
+    allowed: `text of ${charsMin}..${charsMax} characters`,
     encode: (v) => v,
-    decode: (raw) => (typeof raw === 'string' && raw.length >= 1 && raw.length <= charsMax ? raw : undefined),
+    decode: (raw) =>
+      typeof raw === 'string' && raw.length >= charsMin && raw.length <= charsMax ? raw : undefined,
   };
 }
 

@@ -22,7 +22,10 @@ export interface ProtocolVersion {
   readonly minor: number;
 }
 
-export const PROTOCOL_VERSION: ProtocolVersion = Object.freeze({ major: 1, minor: 0 });
+/** Minor 1: pages that travel encoded (`pipeline/encoding.ts`), and the fields that go with them. */
+export const PROTOCOL_VERSION: ProtocolVersion = Object.freeze({ major: 1, minor: 1 });
+/** The minor version that ENCODED records came with. */
+export const ENCODED_MINOR = 1;
 
 /** Bytes of a migration's name and of a store's. */
 export const ID_BYTES = 16;
@@ -31,6 +34,9 @@ export const ID_BYTES = 16;
 export const MESSAGE_BYTES_MAX = 1 << 20;
 export const GUEST_NAME_MAX = 64;
 export const STREAMS_MAX = 16;
+/** A codec's name, and the list of them in an offer (`pipeline/codec.ts`). */
+export const CODEC_NAME_MAX = 16;
+export const CODECS_MAX = 64;
 /** Pages of a guest: 16 GiB. */
 export const PAGES_MAX = 1 << 22;
 /** A set of pages in a message: the bitmap of the largest guest and its kind (`page-set-codec.ts`). */
@@ -88,6 +94,8 @@ export interface Offer {
   /** The source's store of records, 32 hexadecimal digits. */
   readonly storeId: string;
   readonly stateBytesMax: number;
+  /** Codecs for pages, the one wanted most first (`codecList`). Since minor 1; empty before. */
+  readonly codecs: string;
 }
 export interface Accept {
   readonly type: 'accept';
@@ -96,6 +104,8 @@ export interface Accept {
   readonly storeId: string;
   /** The mode offered, or pre-copy in place of hybrid where missing pages cannot be caught. */
   readonly mode: MigrationMode;
+  /** The codec of the offer that is here too; empty: nothing is compressed. Since minor 1. */
+  readonly codec: string;
 }
 export interface Refuse {
   readonly type: 'refuse';
@@ -115,6 +125,11 @@ export interface RoundDone {
   readonly type: 'round-done';
   readonly round: number;
   readonly pages: number;
+  /**
+   * Pages that came as something the destination does not hold, and are as they were; empty bytes for none, else as
+   * `page-set-codec.ts` has it. Since minor 1.
+   */
+  readonly missed: Uint8Array;
 }
 /** `round` is the last one before the pause: open the guest's port, park its thread at the start line. */
 export interface Arm {

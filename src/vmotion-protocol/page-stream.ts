@@ -6,18 +6,26 @@
  *   │ magic  │ kind │ flags │ round  │ runs  │ reserved │ pages   │ runs × 8 B       │ hashes       │ payload
  *   │ 'LP' u16      │ = 0   │ u32    │ u16   │ = 0      │ u32     │ pfn u32, count u32 │ pages × 8 B (HASHED) │ pages × 4096 B
  *
- *   DATA   = 1   the pages of the runs, in order; 1..64 pages
- *   ZERO   = 2   pages that hold only zeros; no payload
- *   END    = 3   nothing more of this round on this stream; runs = pages = 0
- *   HASHED = 4   as DATA, with the hash of each page (lo u32, hi u32) ahead: post-copy verifies page by page
+ *   DATA           = 1   the pages of the runs, in order; 1..64 pages
+ *   ZERO           = 2   pages that hold only zeros; no payload
+ *   END            = 3   nothing more of this round on this stream; runs = pages = 0
+ *   HASHED         = 4   as DATA, with the hash of each page (lo u32, hi u32) ahead: post-copy verifies page by page
+ *   ENCODED        = 5   each page says how it travels, in descriptors ahead of the payload (`pipeline/encoding.ts`)
+ *   ENCODED_HASHED = 6   the same, with hashes ahead of the descriptors
  *
  * All fields little-endian, as the page hashes and the dirty bitmap are. Runs ascend and do not touch
  * an earlier one, so that no page stands twice in a record. Rounds count from 1, and each stream carries an
- * END for every round. Left out: compression and deltas (they will be kinds of their own).
+ * END for every round.
  */
 import { PAGE_SIZE } from '../core/index.js';
 import type { VmotionErrorCode } from './errors.js';
 import { ROUND_MAX } from './messages.js';
+import {
+  checkDescriptors,
+  DESCRIPTOR_BYTES,
+  RECORD_ENCODED,
+  RECORD_ENCODED_HASHED,
+} from './pipeline/encoding.js';
 
 export const RECORD_DATA = 1;
 export const RECORD_ZERO = 2;
@@ -28,14 +36,15 @@ export const RECORD_HASHED = 4;
 export const HEADER_BYTES = 16;
 /** Bytes of one run. */
 export const RUN_BYTES = 8;
-/** Pages of a DATA or HASHED record: 256 KiB of payload, so that streams take turns often. */
+/** Pages of a record with payload: 256 KiB of it at most, so that streams take turns often. */
 export const MAX_RECORD_PAGES = 64;
 /** Runs of any record. */
 export const MAX_RECORD_RUNS = 64;
 /** Bytes of a page's hash. */
 export const PAGE_HASH_BYTES = 8;
-/** The longest header, run list and hashes: what a staging buffer must hold. */
-export const STAGING_BYTES = HEADER_BYTES + MAX_RECORD_RUNS * RUN_BYTES + MAX_RECORD_PAGES * PAGE_HASH_BYTES;
+/** The longest header, run list, hashes and descriptors: what a staging buffer must hold. */
+export const STAGING_BYTES =
+  HEADER_BYTES + MAX_RECORD_RUNS * RUN_BYTES + MAX_RECORD_PAGES * (PAGE_HASH_BYTES + DESCRIPTOR_BYTES);
 
 const MAGIC = 0x504c;
 const MAGIC_AT = 0;
@@ -73,9 +82,11 @@ export function writeRun(view: DataView, at: number, pfn: number, count: number)
 /**
  * What `taken` found:
  * `more`: go on reading; `data`: a DATA record begins, its runs are known, its payload comes next;
- * `data-done`: that payload is complete; `zero`: the runs' pages are zero; `end`: the round's end; `bad`: see `failure`.
+ * `data-done`: that payload is complete; `encoded`: the descriptors of encoded pages are known, their bytes come next;
+ * `encoded-done`: those are complete, or there were none; `zero`: the runs' pages are zero; `end`: the round's end;
+ * `bad`: see `failure`.
  */
-export type PageEvent = 'more' | 'data' | 'data-done' | 'zero' | 'end' | 'bad';
+export type PageEvent = 'more' | 'data' | 'data-done' | 'encoded' | 'encoded-done' | 'zero' | 'end' | 'bad';
 
 /** Why a stream is refused. `at` is the offset in the stream of the record's first byte. */
 export interface PageFailure {
@@ -88,13 +99,14 @@ export interface PageFailure {
  * Reads one page stream without touching page bytes. The driver reads `needBytes` bytes (or fewer) to
  * where `phase` says, and tells with `taken`:
  *
- *                    ┌──────── zero, end ────────────────┐
- *                    ▼                                   │
- *   staging(header 16 B) ──► staging(runs, hashes) ──────┤
- *                    ▲                                   ▼ data
- *                    └─────── data-done ─── payload(memory at `memoryOffset`)
+ *                    ┌──────── zero, end ───────────────────────────┐
+ *                    ▼                                              │
+ *   staging(header 16 B) ──► staging(runs, hashes, descriptors) ────┤
+ *                    ▲                                              ▼ data
+ *                    ├─────── data-done ─── payload(memory at `memoryOffset`)
+ *                    └─────── encoded-done ─── encoded(a buffer of the driver's, 256 KiB)
  *
- * A record is checked as a whole before any of it is accepted. Any split of the stream reads the same.
+ * What of the record in hand stands in `staging` stays there until bytes of the next one come. A record is checked as a whole before any of it is accepted. Any split of the stream reads the same.
  * Once `bad`, a reader stays so.
  */
 export class PageStreamReader {
@@ -108,8 +120,8 @@ export class PageStreamReader {
   pages = 0;
   /** The round of the record in hand; after `end`, the round that ended. */
   round = 1;
-  phase: 'staging' | 'payload' = 'staging';
-  /** Bytes wanted next: of the header or runs, or of the current run's payload. 0 after `bad`. */
+  phase: 'staging' | 'payload' | 'encoded' = 'staging';
+  /** Bytes wanted next: of the header or runs, of the current run's payload, or of all encoded pages. 0 after `bad`. */
   needBytes = HEADER_BYTES;
   /** Where in `staging` they go. */
   stagingOffset = 0;
@@ -123,8 +135,11 @@ export class PageStreamReader {
   #run = 0;
   #streamRound: number;
   #recordAt = 0;
-  /** Where in `staging` the hashes of a HASHED record begin; 0 when the record in hand has none. */
+  #encodedBytes = 0;
+  /** Where in `staging` the hashes of the pages begin; 0 when the record in hand has none. */
   hashesAt = 0;
+  /** Where in `staging` the descriptors of encoded pages begin; 0 when the record in hand has none. */
+  descriptorsAt = 0;
 
   /**
    * @param pagesTotal pages of the guest: no run may reach beyond
@@ -147,7 +162,8 @@ export class PageStreamReader {
 
   /** Bytes of payload still to come in this record, over all its runs. */
   get payloadBytesLeft(): number {
-    if (this.phase !== 'payload') return 0;
+    if (this.phase === 'staging') return 0;
+    if (this.phase === 'encoded') return this.needBytes;
     let bytes = this.needBytes;
     for (let i = this.#run + 1; i < this.runs; i++) bytes += this.counts[i]! * PAGE_SIZE;
     return bytes;
@@ -158,10 +174,11 @@ export class PageStreamReader {
     if (this.failure !== null) return 'bad';
     this.needBytes -= bytes;
     if (this.phase === 'payload') return this.#payloadTaken(bytes);
+    if (this.phase === 'encoded') return this.needBytes > 0 ? 'more' : this.#encodedOver();
     this.stagingOffset += bytes;
     if (this.needBytes > 0) return 'more';
     if (this.stagingOffset === HEADER_BYTES) return this.#headerRead();
-    return this.hashesAt > 0 ? this.#payloadBegins() : this.#runsRead();
+    return this.hashesAt + this.descriptorsAt > 0 ? this.#payloadBegins() : this.#runsRead();
   }
 
   #payloadTaken(bytes: number): PageEvent {
@@ -171,9 +188,13 @@ export class PageStreamReader {
       this.#aimAtRun();
       return 'more';
     }
-    const hashes = this.hashesAt > 0 ? this.pages * PAGE_HASH_BYTES : 0;
-    this.#nextRecord(HEADER_BYTES + this.runs * RUN_BYTES + hashes + this.pages * PAGE_SIZE);
+    this.#nextRecord(this.stagingOffset + this.pages * PAGE_SIZE);
     return 'data-done';
+  }
+
+  #encodedOver(): PageEvent {
+    this.#nextRecord(this.stagingOffset + this.#encodedBytes);
+    return 'encoded-done';
   }
 
   #headerRead(): PageEvent {
@@ -186,8 +207,11 @@ export class PageStreamReader {
     const pages = view.getUint32(PAGES_AT, true);
     if (magic !== MAGIC)
       return this.#refuse('VMOTION_PAGE_MAGIC', `a record begins with 0x${magic.toString(16)}`);
-    if (kind < RECORD_DATA || kind > RECORD_HASHED) {
-      return this.#refuse('VMOTION_PAGE_KIND', `kind ${kind} is none of DATA, ZERO, END, HASHED`);
+    if (kind < RECORD_DATA || kind > RECORD_ENCODED_HASHED) {
+      return this.#refuse(
+        'VMOTION_PAGE_KIND',
+        `kind ${kind} is none of DATA, ZERO, END, HASHED, ENCODED, ENCODED_HASHED`,
+      );
     }
     if (flags !== 0 || view.getUint16(RESERVED_AT, true) !== 0) {
       return this.#refuse(
@@ -198,7 +222,7 @@ export class PageStreamReader {
     if (round !== this.#streamRound || round > ROUND_MAX) {
       return this.#refuse('VMOTION_PAGE_ROUND', `round ${round} came in round ${this.#streamRound}`);
     }
-    const payload = kind === RECORD_DATA || kind === RECORD_HASHED;
+    const payload = kind !== RECORD_ZERO && kind !== RECORD_END;
     const pagesMax = payload ? Math.min(MAX_RECORD_PAGES, this.#pagesTotal) : this.#pagesTotal;
     const wrongCount = kind === RECORD_END ? runs + pages > 0 : pages < 1 || pages > pagesMax;
     if (wrongCount) return this.#refuse('VMOTION_PAGE_COUNT', `${pages} pages in a record of kind ${kind}`);
@@ -209,7 +233,7 @@ export class PageStreamReader {
       );
     }
     this.#kind = kind;
-    this.hashesAt = 0;
+    this.hashesAt = this.descriptorsAt = 0;
     this.runs = runs;
     this.pages = pages;
     this.round = round;
@@ -247,19 +271,41 @@ export class PageStreamReader {
       this.#nextRecord(HEADER_BYTES + this.runs * RUN_BYTES);
       return 'zero';
     }
-    if (this.#kind === RECORD_HASHED) {
-      this.hashesAt = this.stagingOffset;
-      this.needBytes = this.pages * PAGE_HASH_BYTES;
-      return 'more';
+    if (this.#kind === RECORD_DATA) return this.#payloadBegins();
+    let behind = this.stagingOffset;
+    if (this.#kind !== RECORD_ENCODED) {
+      this.hashesAt = behind;
+      behind += this.pages * PAGE_HASH_BYTES;
     }
-    return this.#payloadBegins();
+    if (this.#kind !== RECORD_HASHED) {
+      this.descriptorsAt = behind;
+      behind += this.pages * DESCRIPTOR_BYTES;
+    }
+    this.needBytes = behind - this.stagingOffset;
+    return 'more';
   }
 
   #payloadBegins(): PageEvent {
+    if (this.descriptorsAt > 0) return this.#encodedBegins();
     this.phase = 'payload';
     this.#run = 0;
     this.#aimAtRun();
     return 'data';
+  }
+
+  #encodedBegins(): PageEvent {
+    const bytes = checkDescriptors(this.#view, this.descriptorsAt, this.pages);
+    if (bytes < 0) {
+      return this.#refuse(
+        'VMOTION_PAGE_ENCODING',
+        'a descriptor names no encoding, or a length it cannot have',
+      );
+    }
+    this.#encodedBytes = bytes;
+    if (bytes === 0) return this.#encodedOver();
+    this.phase = 'encoded';
+    this.needBytes = bytes;
+    return 'encoded';
   }
 
   #aimAtRun(): void {

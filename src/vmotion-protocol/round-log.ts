@@ -1,6 +1,6 @@
 /** The figures of each pre-copy round, from the instants the source machine sees. */
 import { NS_PER_S } from '../core/index.js';
-import type { ConvergenceHistory, RoundStats } from './convergence.js';
+import type { ConvergenceHistory, RoundStats } from './convergence-contract.js';
 import type { MigrationMode } from './messages.js';
 
 export class RoundLog {

@@ -3,7 +3,7 @@
  * `source.ts` has the machine.
  */
 import { NS_PER_S, type PageSet, type Woke } from '../core/index.js';
-import type { ConvergencePolicy } from './convergence.js';
+import type { ConvergencePolicy } from './convergence-contract.js';
 import type { Hash64, Message, MigrationMode } from './messages.js';
 import type { TimelineEvent } from './timeline.js';
 
@@ -60,6 +60,8 @@ export interface SourceOptions {
   readonly stateBytesMax?: number;
   /** Default pre-copy. A destination that cannot catch missing pages makes pre-copy of hybrid and refuses post-copy. */
   readonly mode?: MigrationMode;
+  /** Codecs for pages as an offer lists them (`codecList`). Default none. */
+  readonly codecs?: string;
   /** When to pause; default `predictivePolicy` with the three options below. */
   readonly policy?: ConvergencePolicy;
   readonly pauseTargetNs?: number;

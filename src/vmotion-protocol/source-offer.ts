@@ -5,6 +5,7 @@
  */
 import { formatNs, PAGE_SIZE } from '../core/index.js';
 import { type Accept, PROTOCOL_VERSION } from './messages.js';
+import { isOffered } from './pipeline/codec.js';
 import type { SourceState } from './source-state.js';
 import { fail } from './source-trouble.js';
 import { unexpected } from './source-way-back.js';
@@ -24,6 +25,7 @@ export function offer(s: SourceState): void {
     streams,
     storeId,
     stateBytesMax: s.options.stateBytesMax,
+    codecs: s.options.codecs,
   });
 }
 
@@ -39,6 +41,10 @@ export function accepted(s: SourceState, m: Accept): void {
       return fail(s, 'VMOTION_MODE', `the peer accepts mode ${m.mode}, ${mode} was offered`);
     s.note('VMOTION_MODE', 'the destination cannot catch missing pages: pre-copy in place of hybrid');
   }
+  if (m.codec !== '' && !isOffered(m.codec, s.options.codecs))
+    return fail(s, 'VMOTION_CODEC', `the peer accepts codec ${m.codec}, which was not offered`);
+  s.minor = minor;
+  s.codec = m.codec;
   s.log.mode = m.mode;
   s.peerStoreId = m.storeId;
   s.enter('probing', s.options.timers.pongNs);

@@ -1,8 +1,16 @@
 /** The source's options, checked and completed where the machine is built. */
 import { ConfigError, NS_PER_MS } from '../core/index.js';
-import { type ConvergencePolicy, predictivePolicy } from './convergence.js';
+import { predictivePolicy } from './convergence.js';
+import type { ConvergencePolicy } from './convergence-contract.js';
 import { requireRange, type VmotionErrorCode } from './errors.js';
-import { GUEST_NAME_MAX, type MigrationMode, PAGES_MAX, STATE_BYTES_MAX, STREAMS_MAX } from './messages.js';
+import {
+  CODECS_MAX,
+  GUEST_NAME_MAX,
+  type MigrationMode,
+  PAGES_MAX,
+  STATE_BYTES_MAX,
+  STREAMS_MAX,
+} from './messages.js';
 import { SOURCE_TIMERS, type SourceOptions, type SourceTimers } from './source-contract.js';
 
 /** Without rounds nobody has said how many pages a pause may carry: those that a guest's first steps touch. */
@@ -13,6 +21,7 @@ export interface ResolvedSourceOptions extends SourceOptions {
   readonly stateBytesMax: number;
   readonly probes: number;
   readonly flightPages: number;
+  readonly codecs: string;
   readonly timers: SourceTimers;
   readonly policy: ConvergencePolicy;
 }
@@ -23,6 +32,8 @@ export function resolveSourceOptions(o: SourceOptions): ResolvedSourceOptions {
   requireId('storeId', o.storeId);
   requireRange('length of the guest name', o.guest.length, 1, GUEST_NAME_MAX);
   requireRange('epoch', o.epoch, 0, 0xffffffff);
+  const codecs = o.codecs ?? '';
+  requireRange('length of the codec list', codecs.length, 0, CODECS_MAX);
   requireRange('pages', o.pages, 1, PAGES_MAX);
   requireRange('streams', o.streams, 1, STREAMS_MAX);
   const limit = o.precopyLimitNs === undefined ? {} : { precopyNs: o.precopyLimitNs };
@@ -35,6 +46,7 @@ export function resolveSourceOptions(o: SourceOptions): ResolvedSourceOptions {
     ...o,
     mode: o.mode ?? 'pre-copy',
     timers,
+    codecs,
     stateBytesMax: requireRange('stateBytesMax', o.stateBytesMax ?? STATE_BYTES_MAX, 0, STATE_BYTES_MAX),
     probes: requireRange('probes', o.probes ?? 4, 1, 100),
     flightPages: requireRange('flightPages', o.flightPages ?? FLIGHT_PAGES, 1, PAGES_MAX),

@@ -5,9 +5,9 @@
  *   last-round (ARM) ─sent, ROUND_DONE, READY─► pausing
  */
 import { formatNs, PageSet } from '../core/index.js';
-import type { ConvergencePolicy, ConvergenceVerdict } from './convergence.js';
-import { ROUND_MAX } from './messages.js';
-import { encodePageSet } from './page-set-codec.js';
+import type { ConvergencePolicy, ConvergenceVerdict } from './convergence-contract.js';
+import { ROUND_MAX, type RoundDone } from './messages.js';
+import { decodePageSet, encodePageSet } from './page-set-codec.js';
 import type { SourceEvent } from './source-contract.js';
 import type { SourceState } from './source-state.js';
 import { fail } from './source-trouble.js';
@@ -16,6 +16,8 @@ import { giveUp, unexpected } from './source-way-back.js';
 /** The connection is lost: rounds go on over the next one. @param owed what is due besides the round in flight */
 export function wait(s: SourceState, owed: PageSet): void {
   s.owed = owed.clone();
+  if (s.missed !== null) s.owed.union(s.missed);
+  s.missed = null;
   s.ready = false;
   s.missing = s.hot = s.dirty = s.state = null;
   s.left = new PageSet(s.options.pages);
@@ -61,10 +63,15 @@ export function roundSent(s: SourceState, e: Extract<SourceEvent, { type: 'round
   roundMayEnd(s);
 }
 
-export function roundDone(s: SourceState, round: number, pages: number): void {
+export function roundDone(s: SourceState, { round, pages, missed }: RoundDone): void {
   if (round !== s.round || !s.sent || s.doneAtPeer) return unexpected(s, 'round-done');
   if (pages !== s.sentPages) {
     return fail(s, 'VMOTION_ROUND_COUNT', `round ${round}: ${s.sentPages} pages sent, ${pages} arrived`);
+  }
+  if (missed.length > 0) {
+    s.missed = decodePageSet(s.options.pages, missed);
+    if (s.missed === null)
+      return fail(s, 'VMOTION_MESSAGE_FIELD', 'ROUND_DONE: missed is not a set of pages');
   }
   s.doneAtPeer = true;
   s.log.done(s.nowNs);
@@ -82,6 +89,14 @@ export function roundMayEnd(s: SourceState): void {
     s.enter('pausing', s.options.timers.localNs);
     s.do({ type: 'pause-guest' });
   }
+}
+
+/** What the destination missed is sent as if it had been written again. @returns pages of both */
+export function joinMissed(s: SourceState, dirty: PageSet, dirtyPages: number): number {
+  if (s.missed === null) return dirtyPages;
+  dirty.union(s.missed);
+  s.missed = null;
+  return dirty.count();
 }
 
 export function decide(s: SourceState, dirty: PageSet, dirtyPages: number): void {

@@ -4,7 +4,7 @@
  */
 import { formatNs, PageSet } from '../core/index.js';
 import { LateFrameBuffer } from './late-frames.js';
-import type { Hash64, Message } from './messages.js';
+import { type Hash64, type Message, PROTOCOL_VERSION } from './messages.js';
 import { PageHeat } from './page-heat.js';
 import type { PauseInstants } from './pause-parts.js';
 import { RoundLog } from './round-log.js';
@@ -36,6 +36,8 @@ export class SourceState {
   out: SourceAction[] = [];
 
   peerStoreId = '';
+  minor = PROTOCOL_VERSION.minor;
+  codec = '';
   pingNs = 0;
   readonly rttsNs: number[] = [];
   round = 0;
@@ -49,6 +51,8 @@ export class SourceState {
   sentPages = 0;
   doneAtPeer = false;
   ready = false;
+  /** Pages that the destination missed in the round that is over: the next set of pages takes them in. */
+  missed: PageSet | null = null;
   readonly heat = new PageHeat();
   /** Pages that the last round left out, since they keep changing; in post-copy all. */
   left: PageSet;

@@ -11,7 +11,7 @@ import { encodePageSet } from './page-set-codec.js';
 import { pausePartsOf } from './pause-parts.js';
 import type { SourceEvent } from './source-contract.js';
 import { forward, resume, serve, startedThere } from './source-postcopy.js';
-import { beginRound, decide, reportRound } from './source-rounds.js';
+import { beginRound, decide, joinMissed, reportRound } from './source-rounds.js';
 import type { SourceState } from './source-state.js';
 import { giveUp, recordEnd, unexpected } from './source-way-back.js';
 
@@ -27,10 +27,10 @@ export function harvested(s: SourceState, dirty: PageSet, dirtyPages: number): v
     beginRound(s, 'last-round', new PageSet(s.options.pages));
   } else if (s.phase === 'harvesting') {
     s.heat.harvested(dirty);
-    decide(s, dirty, dirtyPages);
+    decide(s, dirty, joinMissed(s, dirty, dirtyPages));
   } else if (s.phase === 'saving') {
     s.instants.harvestedNs = s.nowNs;
-    reportRound(s, dirtyPages, null);
+    reportRound(s, joinMissed(s, dirty, dirtyPages), null);
     s.dirty = chooseFlight(s, dirty);
     finalFlightMayBegin(s);
   }

@@ -77,6 +77,16 @@ export class Source implements Machine<SourceEvent, SourceAction> {
     return this.#s.log.mode;
   }
 
+  /** The minor version that both sides speak; of account once ACCEPT has come. */
+  get minor(): number {
+    return this.#s.minor;
+  }
+
+  /** The codec that both sides have agreed on; empty before ACCEPT, and where there is none. */
+  get codec(): string {
+    return this.#s.codec;
+  }
+
   nextWakeNs(): number {
     return this.#s.deadlineNs;
   }
@@ -157,7 +167,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         return pong(s, m.seq);
       case 'round-done':
         if (phase !== 'round' && phase !== 'last-round') return unexpected(s, m.type);
-        return roundDone(s, m.round, m.pages);
+        return roundDone(s, m);
       case 'ready':
         if (phase !== 'last-round' || s.ready) return unexpected(s, m.type);
         s.ready = true;

@@ -2,7 +2,7 @@
  * What a machine reports while it works: the timeline of a migration. Reports steer nothing; drivers put
  * them into results and progress lines.
  */
-import type { ConvergenceVerdict, RoundStats } from './convergence.js';
+import type { ConvergenceVerdict, RoundStats } from './convergence-contract.js';
 import type { LateFrameCounts } from './late-frames.js';
 import type { PauseParts } from './pause-parts.js';
 

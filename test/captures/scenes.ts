@@ -148,12 +148,14 @@ function migration(writer: CaptureWriter): void {
     streams: 1,
     storeId: 'a0000000000000000000000000000001',
     stateBytesMax: 1024,
+    codecs: '',
   });
   say(3 * MS, 'server', {
     type: 'accept',
     version,
     storeId: 'b0000000000000000000000000000001',
     mode: 'pre-copy',
+    codec: '',
   });
   say(5 * MS, 'client', { type: 'ping', seq: 1 });
   say(6 * MS, 'server', { type: 'pong', seq: 1 });
@@ -162,11 +164,11 @@ function migration(writer: CaptureWriter): void {
     pages.write('client', encodePreamble({ kind: 'pages', stream: 0, attempt: 0, migrationId: idBytes })),
   );
   stretch.at(8 * MS, () => pages.write('client', pageRound(1, [0, 1, 2], [3, 5])));
-  say(12 * MS, 'server', { type: 'round-done', round: 1, pages: 8 });
+  say(12 * MS, 'server', { type: 'round-done', round: 1, pages: 8, missed: new Uint8Array(0) });
   say(13 * MS, 'client', { type: 'arm', round: 2, left: noPages });
   stretch.at(13 * MS, () => pages.write('client', pageRound(2, [1], null)));
   say(15 * MS, 'server', { type: 'ready' });
-  say(15 * MS, 'server', { type: 'round-done', round: 2, pages: 1 });
+  say(15 * MS, 'server', { type: 'round-done', round: 2, pages: 1, missed: new Uint8Array(0) });
   stretch.at(16 * MS, () => stretch.event('pause'));
   stretch.at(16.1 * MS, () => pages.write('client', pageRound(3, [2], null)));
   stretch.at(16.2 * MS, () => stretch.event('COMMIT'));

@@ -99,7 +99,10 @@ test('a page link that begins with a later round, and requests on a demand link'
   writeRecordHeader(view, 24, RECORD_END, 5, 0, 0);
   const { events, lines } = journal();
   const link = new LinkBytes(events);
-  for (const piece of cut(joined(encodePreamble({ kind: 'demand', stream: 0, attempt: 0, migrationId }), records), [7])) {
+  for (const piece of cut(
+    joined(encodePreamble({ kind: 'demand', stream: 0, attempt: 0, migrationId }), records),
+    [7],
+  )) {
     link.put('source', piece);
   }
   link.put('destination', new Uint8Array(6));
@@ -140,7 +143,7 @@ test('random bytes never throw', () => {
       fc.constantFrom('control', 'pages', 'demand'),
       (bytes, kind) => {
         const link = new LinkBytes(journal().events);
-        link.put('source', encodePreamble({ kind: kind as 'control', stream: 0, migrationId }));
+        link.put('source', encodePreamble({ kind: kind as 'control', stream: 0, attempt: 0, migrationId }));
         link.put('source', bytes);
         link.put('destination', bytes);
         return true;

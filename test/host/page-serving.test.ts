@@ -44,6 +44,7 @@ function scene() {
     links,
     [links.connect()],
     [encodePreamble({ kind: 'pages', stream: 0, attempt: 0, migrationId: id })],
+    null,
   );
   const preamble = encodePreamble({ kind: 'demand', stream: 0, attempt: 0, migrationId: id });
   const server = new PageServer(
@@ -53,6 +54,7 @@ function scene() {
     sender.lanes,
     links.connect(),
     preamble,
+    null,
   );
   const [bulk, demand] = [links.accept()!, links.accept()!];
   // Two rounds of no pages, as before every switchover.
@@ -74,7 +76,7 @@ function scene() {
     onRoundApplied: () => {},
     onViolation: (code, text) => assert.unreachable(`${code}: ${text}`),
   });
-  receiver.begin(1);
+  receiver.begin(1, null);
   receiver.addStream(bulk, 0);
   receiver.stageFrom(FIRST_ROUND - 1, {
     place: (pfn, pages, source, offset) => {

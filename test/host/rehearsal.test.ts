@@ -18,12 +18,23 @@ for (const [transport, sealed] of TRANSPORTS.flatMap((t) => [[t, false] as const
   test(`${transport.kind}${sealed ? ', sealed' : ''}: every rehearsed move completes with memory identical, and nothing is left behind`, () => {
     const dir = mkdtempSync(join(tmpdir(), 'rehearsal-'));
     const openBefore = readdirSync('/proc/self/fd').length;
-    const { begun, good } = rehearse(join(dir, 'records'), transport, sealed, 12, Number.POSITIVE_INFINITY);
-    assert.is(begun, 12);
-    assert.is(good, begun, 'hybrid and pre-copy moves, there and back');
+    const { ended, good } = rehearse(join(dir, 'records'), transport, sealed, 12, Number.POSITIVE_INFINITY);
+    assert.is(ended, 12);
+    assert.is(good, ended, 'hybrid and pre-copy moves, there and back');
     assert.not.ok(existsSync(join(dir, 'records.rehearsal')));
     assert.is(readdirSync('/proc/self/fd').length, openBefore, 'every descriptor is closed');
     rmSync(dir, { recursive: true });
   });
+
+test('a rehearsal that is cut short in the middle of a move leaves no descriptor open', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'rehearsal-'));
+  const openBefore = readdirSync('/proc/self/fd').length;
+  for (const limitNs of [1, 500_000, 2_000_000, 5_000_000, 20_000_000]) {
+    const { ended, good } = rehearse(join(dir, 'records'), TRANSPORTS[0]!, true, 1_000_000, limitNs);
+    assert.is(good, ended);
+    assert.is(readdirSync('/proc/self/fd').length, openBefore, `after ${limitNs} ns`);
+  }
+  rmSync(dir, { recursive: true });
+});
 
 test.run();

@@ -54,6 +54,7 @@ const OFFER: Message = {
   streams: 1,
   storeId: 'cd'.repeat(16),
   stateBytesMax: 4096,
+  codecs: '',
 };
 const NACK: Message = { type: 'nack', migrationId: ID, code: 'VMOTION_FINAL_MISMATCH', text: 'never' };
 const TIMES = { finalReceivedNs: 1, appliedNs: 2, verifiedNs: 3, recordedNs: 4, startedNs: 5 };

@@ -105,6 +105,7 @@ export class TwoHosts {
       limitNs: 20e9,
       verify: true,
       holdNs: 0,
+      pipeline: { compress: 'auto', delta: 'auto', dedup: 'auto', linkRateBps: null },
       corruptPfn: null,
       hiddenPfn: null,
     } as const;

@@ -1,6 +1,6 @@
 /** A result as a run writes it, with figures that tests can name. */
 import { experimentFrom } from '../../src/lab/experiment-file.js';
-import type { ClientResult, MigrationResult, RunResult } from '../../src/lab/result.js';
+import type { ClientResult, MigrationResult, PipelineResult, RunResult } from '../../src/lab/result.js';
 
 export function sampleClient(change: Partial<ClientResult> = {}): ClientResult {
   return {
@@ -49,6 +49,7 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
     announceNs: 30_000,
     blockedNs: 0,
     postcopy: null,
+    pipeline: samplePipeline(),
     rounds: [
       {
         round: 0,
@@ -92,6 +93,24 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
       ),
     ],
     ...change,
+  };
+}
+
+/** On a fast link: zeros travel as a number, what else was tried did not pay. 4096 · pages = bytes + Σ savedBytes. */
+function samplePipeline(): PipelineResult {
+  const off = { tried: 0, hits: 0, savedBytes: 0, cpuNs: 0 };
+  return {
+    codec: 'lz4',
+    pages: 69_384,
+    bytes: 217_088_000,
+    pagesByEncoding: { raw: 53_000, zero: 16_384, same: 0, delta: 0, compressed: 0 },
+    zero: { tried: 69_384, hits: 16_384, savedBytes: 67_108_864, cpuNs: 0 },
+    dedup: { ...off, tried: 1_800, cpuNs: 900_000 },
+    delta: { ...off, tried: 128, cpuNs: 400_000 },
+    compress: { ...off, tried: 900, cpuNs: 9_000_000 },
+    misses: 0,
+    cpuNs: 10_300_000,
+    memoryBytes: 34_000_000,
   };
 }
 

@@ -272,4 +272,13 @@ test('a slowed guest: step by step while rounds stall, and only where it is allo
   assert.ok(steps.length >= 5 && share >= 0.95);
 });
 
+test('pages that travel shorter take less of the pause: the rate counts bytes, the guest writes pages', () => {
+  const policy = predictivePolicy({ overheadNs: 300_000, targetPauseNs: MS });
+  const pause = (bytes: number): number =>
+    policy.decide(oneRound(1000, { bytes })).predictedPauseNs - 300_000 - RTT_NS / 2;
+  const whole = pause(PAGES * 4096);
+  assert.ok(Math.abs(pause(PAGES * 2048) - whole / 2) <= 2, 'half the bytes at the same rate, half the time');
+  assert.is(pause(PAGES * 4200), whole, 'headers are no reason to think a page longer than it is');
+});
+
 test.run();

@@ -29,6 +29,7 @@ const got = (message: Message): DestinationEvent => ({ type: 'received', message
 const offer = (over: Partial<Offer> = {}): DestinationEvent =>
   got({
     type: 'offer',
+    codecs: '',
     version: { major: 1, minor: 0 },
     migrationId: ID,
     guest: 'web-1',
@@ -198,7 +199,9 @@ test('of two minor versions the lower one is spoken', () => {
   const s = make()
     .give(offer({ version: { major: 1, minor: 7 } }))
     .give({ type: 'prepared' });
-  assert.equal(s.sent('accept').version, { major: 1, minor: 0 });
+  assert.equal(s.sent('accept').version, { major: 1, minor: 1 });
+  const older = make().give(offer()).give({ type: 'prepared' });
+  assert.equal(older.sent('accept').version, { major: 1, minor: 0 });
 });
 
 test('before FINAL is whole every trouble ends in NEVER on record, and only then in a NACK', () => {
@@ -619,6 +622,33 @@ test('the source stays away: NEVER, though nobody is there to hear it', () => {
     .at(50 * MS + DESTINATION_TIMERS.absentNs)
     .give(WOKE);
   s.expect('record NEVER').give(NEVER).expect('discard', 'finished aborted VMOTION_FINAL_STALLED');
+});
+
+test('of the codecs offered the first that is here is accepted; none of them, and a 1.0 peer, means none', () => {
+  const accepted = (codecs: string, here: readonly string[], minor = 1): string =>
+    make({ codecs: here })
+      .give(offer({ codecs, version: { major: 1, minor } }))
+      .give({ type: 'prepared' })
+      .sent('accept').codec;
+  assert.is(accepted('zstd,lz4', ['lz4', 'zstd', 'sparse']), 'zstd');
+  assert.is(accepted('zstd,lz4', ['lz4']), 'lz4');
+  assert.is(accepted('zstd', ['lz4']), '');
+  assert.is(accepted('', ['lz4'], 0), '');
+  const prepare = make({ codecs: ['lz4'] })
+    .give(offer({ codecs: 'lz4', version: { major: 1, minor: 9 } }))
+    .actions()
+    .find((a) => a.type === 'prepare');
+  assert.ok(prepare?.type === 'prepare' && prepare.codec === 'lz4' && prepare.minor === 1);
+});
+
+test('what was missed in a round is named in its ROUND_DONE', () => {
+  const s = toReceiving(make());
+  const missed = new PageSet(PAGES);
+  missed.add(7);
+  s.give({ type: 'round-applied', round: 1, pages: 100, missed }).expect('send round-done');
+  assert.equal(decodePageSet(PAGES, s.sent('round-done').missed), missed);
+  s.give(applied(2, 5)).expect('send round-done');
+  assert.is(s.sent('round-done').missed.length, 0);
 });
 
 test.run();

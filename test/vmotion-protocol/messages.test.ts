@@ -45,16 +45,18 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     streams: fc.integer({ min: 1, max: 16 }),
     storeId: id,
     stateBytesMax: fc.nat(STATE_BYTES_MAX),
+    codecs: fc.constantFrom('', 'lz4', 'zstd,lz4,sparse'),
   }),
   rec({
     type: fc.constant('accept' as const),
     version,
     storeId: id,
     mode: fc.constantFrom(...MIGRATION_MODES),
+    codec: fc.constantFrom('', 'lz4', 'zstd'),
   }),
   rec({ type: fc.constantFrom('refuse' as const, 'abort' as const, 'reject' as const), code, text }),
   rec({ type: fc.constantFrom('ping' as const, 'pong' as const), seq: u32 }),
-  rec({ type: fc.constant('round-done' as const), round, pages }),
+  rec({ type: fc.constant('round-done' as const), round, pages, missed: bytesOf(0, 60) }),
   rec({ type: fc.constant('arm' as const), round, left: pageSet }),
   rec({ type: fc.constant('ready' as const) }),
   rec({
@@ -137,20 +139,22 @@ test('golden bytes of a PING and of an ACCEPT', () => {
     Buffer.from(
       encodeMessage({
         type: 'accept',
-        version: { major: 1, minor: 0 },
+        version: { major: 1, minor: 1 },
         storeId: '000102030405060708090a0b0c0d0e0f',
         mode: 'hybrid',
+        codec: 'lz4',
       }),
     ).toString('hex'),
     [
-      '0000004e', // length 78
-      'de0004', // map of 4
+      '00000058', // length 88
+      'de0005', // map of 5
       'a474797065a6616363657074', // type: "accept"
       'a776657273696f6e', // "version"
-      'de0002a56d616a6f7201a56d696e6f7200', // {major: 1, minor: 0}
+      'de0002a56d616a6f7201a56d696e6f7201', // {major: 1, minor: 1}
       'a773746f72654964', // "storeId"
       'c410000102030405060708090a0b0c0d0e0f', // 16 bytes
       'a46d6f6465a6687962726964', // mode: "hybrid"
+      'a5636f646563a36c7a34', // codec: "lz4"
     ].join(''),
   );
 });
@@ -289,6 +293,31 @@ test('the largest FINAL fits the frame', () => {
   const bytes = encodeMessage(final);
   assert.ok(bytes.length - 4 <= MESSAGE_BYTES_MAX);
   assert.equal(readAll([bytes]).out, [{ ok: true, message: final }]);
+});
+
+test('what minor 1 added may be absent: a 1.0 peer offers no codec, agrees on none, misses nothing', () => {
+  const of = (value: object) => {
+    const d = decodeMessage(packr.pack(value));
+    assert.ok(d.ok, d.ok ? '' : d.text);
+    return d.ok ? d.message : null;
+  };
+  const version = { major: 1, minor: 0 };
+  const id16 = Buffer.alloc(16);
+  const offer = { type: 'offer', version, migrationId: id16, guest: 'g', epoch: 1, mode: 'hybrid' };
+  const sizes = { pages: 1, pageSize: 4096, streams: 1, storeId: id16, stateBytesMax: 0 };
+  assert.is((of({ ...offer, ...sizes }) as { codecs?: string }).codecs, '');
+  assert.is((of({ type: 'accept', version, storeId: id16, mode: 'hybrid' }) as { codec?: string }).codec, '');
+  assert.is((of({ type: 'round-done', round: 1, pages: 1 }) as { missed?: Uint8Array }).missed?.length, 0);
+  const wrong = (value: object) => refusal(value).text;
+  assert.match(wrong({ ...offer, ...sizes, codecs: 'x'.repeat(65) }), 'codecs must be text of 0..64');
+  assert.match(
+    wrong({ type: 'accept', version, storeId: id16, mode: 'hybrid', codec: 7 }),
+    'codec must be text of 0..16',
+  );
+  assert.match(
+    wrong({ type: 'round-done', round: 1, pages: 1, missed: Buffer.alloc(PAGE_SET_BYTES_MAX + 1) }),
+    'missed must be',
+  );
 });
 
 test.run();

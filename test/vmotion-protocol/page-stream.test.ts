@@ -1,9 +1,14 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import {
+  AS_COMPRESSED,
+  AS_RAW,
+  AS_ZERO,
+  EncodedRecord,
   HEADER_BYTES,
   MAX_RECORD_PAGES,
   MAX_RECORD_RUNS,
+  PAGE_HASH_BYTES,
   PageStreamReader,
   RECORD_DATA,
   RECORD_END,
@@ -53,7 +58,7 @@ function receive(pages: number, stream: Uint8Array, pieceBytes: (i: number) => n
       const n = Math.min(left, reader.needBytes);
       const piece = stream.subarray(at, at + n);
       if (reader.phase === 'payload') memory.set(piece, reader.memoryOffset);
-      else reader.staging.set(piece, reader.stagingOffset);
+      else if (reader.phase === 'staging') reader.staging.set(piece, reader.stagingOffset);
       const event = reader.taken(n);
       at += n;
       left -= n;
@@ -203,7 +208,7 @@ test('what is wrong is refused before a byte of it is accepted, with a code and 
     ['bad VMOTION_PAGE_MAGIC @24'],
   );
   assert.equal(
-    edited((v) => v.setUint8(2, 5)),
+    edited((v) => v.setUint8(2, 7)),
     ['bad VMOTION_PAGE_KIND @24'],
   );
   assert.equal(
@@ -286,6 +291,78 @@ test('random bytes never throw, never want more than a staging buffer, and stay 
       else assert.ok(reader.memoryOffset + reader.needBytes <= 500 * PAGE);
     }),
   );
+});
+
+/** An encoded record of a RAW page 4, a zero one 5 and a block of 3 bytes at 9. */
+function encodedRecord(
+  hashed: boolean,
+  edit: (record: Uint8Array, descriptorsAt: number) => void = () => {},
+) {
+  const record = new EncodedRecord();
+  record.begin();
+  record.body.fill(0xaa, 0, PAGE);
+  record.add(4, AS_RAW, PAGE, 1, 2);
+  record.add(5, AS_ZERO, 0, 3, 4);
+  record.body.set([1, 2, 3], record.bodyBytes);
+  record.add(9, AS_COMPRESSED, 3, 5, 6);
+  record.finish(1, hashed);
+  const bytes = concat([record.head.slice(0, record.headBytes), record.body.slice(0, record.bodyBytes)]);
+  edit(bytes, HEADER_BYTES + 2 * RUN_BYTES + (hashed ? 3 * PAGE_HASH_BYTES : 0));
+  return bytes;
+}
+
+test('golden: the head of an encoded record with hashes', () => {
+  const head = [
+    '4c50 06 00 01000000 0200 0000 03000000', // 'LP', ENCODED_HASHED, flags, round 1, 2 runs, reserved, 3 pages
+    '04000000 02000000 09000000 01000000', //    pfns 4 and 5, pfn 9
+    '01000000 02000000', //                      hash of page 4
+    '03000000 04000000', //                      of page 5
+    '05000000 06000000', //                      of page 9
+    '00 00 0010', //                             RAW, 4096 bytes
+    '01 00 0000', //                             ZERO
+    '04 00 0300', //                             COMPRESSED, 3 bytes
+  ];
+  const hex = head.join('').replaceAll(' ', '');
+  assert.is(Buffer.from(encodedRecord(true)).toString('hex').slice(0, hex.length), hex);
+});
+
+test('encoded records: any split reads the same, and the pages’ bytes go to a buffer, not to memory', () => {
+  const end = bytesOf({ kind: RECORD_END, runs: [] }, 1);
+  for (const hashed of [false, true]) {
+    const stream = concat([encodedRecord(hashed), bytesOf({ kind: RECORD_DATA, runs: [[1, 1]] }, 1), end]);
+    const expected = [
+      'encoded 1 4+2 9+1',
+      'encoded-done 1 4+2 9+1',
+      'data 1 1+1',
+      'data-done 1 1+1',
+      'end 1',
+    ];
+    for (const piece of [1, 3, 17, 4096, stream.length]) {
+      const { events, memory } = receive(20, stream, () => piece);
+      assert.equal(events, expected, `pieces of ${piece}`);
+      assert.is(memory[4 * PAGE], 0);
+      assert.is(memory[PAGE], 2, 'what follows is read where it belongs');
+    }
+  }
+  const zeros = new EncodedRecord();
+  zeros.begin();
+  zeros.add(3, AS_ZERO, 0, 0, 0);
+  zeros.finish(1, false);
+  assert.equal(whole(concat([zeros.head.slice(0, zeros.headBytes), end])), ['encoded-done 1 3+1', 'end 1']);
+});
+
+test('descriptors that lie are refused before a byte of a page is accepted', () => {
+  const edits: ((record: Uint8Array, at: number) => void)[] = [
+    (r, at) => r.set([5], at), //           no such encoding
+    (r, at) => r.set([1], at + 1), //       the byte between
+    (r, at) => r.set([0xff, 0x0f], at + 2), // RAW of 4095 bytes
+    (r, at) => r.set([1], at + 4 + 2), //   ZERO of a byte
+    (r, at) => r.set([0, 0x10], at + 8 + 2), // a block as long as a page
+  ];
+  for (const hashed of [false, true]) {
+    for (const edit of edits)
+      assert.equal(whole(encodedRecord(hashed, edit)), ['bad VMOTION_PAGE_ENCODING @0']);
+  }
 });
 
 test.run();

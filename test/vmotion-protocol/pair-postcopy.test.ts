@@ -78,4 +78,18 @@ test('a page of the flight that changed on its way, in hybrid: NACK, and the gue
   assert.equal(p.b.records, ['NEVER']);
 });
 
+test('pages missed in any round, the last one too, are never taken for present: every mode ends with all of them', () => {
+  for (const mode of ['pre-copy', 'hybrid'] as const) {
+    for (let n = 0; n < 20; n++) {
+      const p = busy({ mode, seed: `missed ${n}`, missProb: 0.2, writesPerMs: n % 2 === 0 ? 200 : 5 }).run();
+      const what = `${mode} ${n}`;
+      checkRules(p, what);
+      assert.is(p.sourceOutcome, 'completed', what);
+      assert.is(guestAt(p), 'b', what);
+      assert.ok(p.missed > 0, what);
+      assert.is(p.hashesMatched, p.pages, what);
+    }
+  }
+});
+
 test.run();

@@ -66,6 +66,8 @@ export interface PairOptions {
   readonly crash?: { readonly side: Side; readonly at: number };
   /** One byte of one page changes on its way, in the final flight or in an earlier round. */
   readonly corrupt?: 'final' | 'round';
+  /** Chance that a page of a round is missed: it came as something that b does not hold. Never in the final flight. */
+  readonly missProb?: number;
   /** Records that cannot be written. */
   readonly failRecords?: readonly string[];
   readonly cancelAtNs?: number;
@@ -114,9 +116,12 @@ export class Pair {
   stalledTicks = 0;
   /** Pages that had come of a broken round and were sent again all the same. */
   sentAgain = 0;
+  /** Pages missed, over all rounds. */
+  missed = 0;
 
   readonly #o: PairOptions;
   readonly #rng: Rng;
+  readonly #missRng: Rng;
   readonly #heap = new TimeHeap<() => void>();
   readonly #dirty: PageSet;
   readonly #hashA: SetHash = new SetHash();
@@ -148,6 +153,7 @@ export class Pair {
   constructor(o: PairOptions) {
     this.#o = o;
     this.#rng = new Rng(o.seed);
+    this.#missRng = this.#rng.fork('misses');
     this.pages = o.pages ?? 200;
     this.#oneWayNs = o.oneWayNs ?? 400 * US;
     const host = (running: boolean): Host => ({
@@ -528,6 +534,9 @@ export class Pair {
       for (const p of pfns) if (this.#came.has(p)) this.sentAgain++;
     const pageNs = this.#o.pageNs ?? 4096;
     const connection = this.#connected ? this.#connection : -1;
+    const missed = new PageSet(this.pages);
+    for (const p of pfns) if (!final && this.#missRng.chance(this.#o.missProb ?? 0)) missed.add(p);
+    this.missed += missed.count();
     const arrives = (i: number, what: () => void): void =>
       this.#later(i * pageNs + this.#oneWayNs, 'b', () => {
         if (this.#connected && connection === this.#connection) what();
@@ -543,11 +552,12 @@ export class Pair {
       });
     });
     pfns.forEach((p, i) => {
-      arrives(i + 1, () => this.#pageCame(round, p, versions[i]!));
+      if (!missed.has(p)) arrives(i + 1, () => this.#pageCame(round, p, versions[i]!));
     });
     arrives(pfns.length, () => {
       this.#cameOf(round);
-      this.#toDestination({ type: 'round-applied', round, pages: pfns.length });
+      const told = missed.next(0) < 0 ? {} : { missed };
+      this.#toDestination({ type: 'round-applied', round, pages: pfns.length, ...told });
     });
   }
 

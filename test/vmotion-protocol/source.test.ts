@@ -51,7 +51,13 @@ const make = (over: Partial<SourceOptions> = {}) =>
 
 type S = ReturnType<typeof make>;
 const got = (message: Message): SourceEvent => ({ type: 'received', message });
-const ACCEPT = got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B, mode: 'pre-copy' });
+const ACCEPT = got({
+  type: 'accept',
+  version: { major: 1, minor: 0 },
+  storeId: STORE_B,
+  mode: 'pre-copy',
+  codec: '',
+});
 const dirty = (...pfns: number[]): SourceEvent => {
   const set = new PageSet(PAGES);
   for (const p of pfns) set.add(p);
@@ -65,7 +71,9 @@ const sent = (round: number, pages: number, zeroPages = 0): SourceEvent => ({
   bytes: pages * 4096,
   setHash: HASH,
 });
-const done = (round: number, pages: number) => got({ type: 'round-done', round, pages });
+const NONE = new Uint8Array(0);
+const done = (round: number, pages: number, missed: Uint8Array = NONE) =>
+  got({ type: 'round-done', round, pages, missed });
 const READY = got({ type: 'ready' });
 const STATE: SourceEvent = {
   type: 'state-saved',
@@ -279,10 +287,10 @@ test('an offer refused, unanswered or accepted in a version that was not offered
     .expect('send abort VMOTION_ACCEPT_TIMEOUT', 'finished aborted VMOTION_ACCEPT_TIMEOUT');
   for (const version of [
     { major: 2, minor: 0 },
-    { major: 1, minor: 1 },
+    { major: 1, minor: 2 },
   ]) {
     start()
-      .give(got({ type: 'accept', version, storeId: STORE_B, mode: 'pre-copy' }))
+      .give(got({ type: 'accept', version, storeId: STORE_B, mode: 'pre-copy', codec: '' }))
       .expect('send abort VMOTION_VERSION', 'finished aborted VMOTION_VERSION');
   }
 });
@@ -543,7 +551,7 @@ test('options out of range are refused with what is allowed', () => {
 // ── post-copy and hybrid ──────────────────────────────────────────────────────────────────────────
 
 const accept = (mode: 'pre-copy' | 'post-copy' | 'hybrid'): SourceEvent =>
-  got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B, mode });
+  got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B, mode, codec: '' });
 const COMPLETE = got({ type: 'complete', migrationId: ID, epoch: 3 });
 const pagesOf = (bytes: Uint8Array): number[] => {
   const set = decodePageSet(PAGES, bytes)!;
@@ -880,6 +888,68 @@ test('STARTED was lost and is said again: the proof follows over the new link', 
     'send ended',
     'finished completed VMOTION_OK',
   );
+});
+
+// ── encoded pages ─────────────────────────────────────────────────────────────────────────────────
+
+const missed = (...pfns: number[]): Uint8Array => {
+  const set = new PageSet(PAGES);
+  for (const p of pfns) set.add(p);
+  return encodePageSet(set);
+};
+const sentPages = (s: S): number[] => {
+  const action = s.actions().find((a) => a.type === 'send-pages');
+  const set = action?.type === 'send-pages' ? action.pages : new PageSet(PAGES);
+  return pagesOf(encodePageSet(set));
+};
+
+test('pages that the destination missed are in the next round, beside what is dirty', () => {
+  const s = toRounds(make({ policy: after(3) }));
+  s.give(sent(1, 100)).give(done(1, 100, missed(7, 50)));
+  s.expect('harvest').give(dirty(3, 7)).expect('send-pages 2 (3)');
+  assert.equal(sentPages(s), [3, 7, 50]);
+  s.give(sent(2, 3)).give(done(2, 3)).expect('harvest').give(dirty(4)).expect('send-pages 3 (1)');
+  assert.equal(sentPages(s), [4], 'once');
+});
+
+test('the policy wants to switch: what was missed is in the last round, and what that one misses in the pause', () => {
+  const s = toRounds(make());
+  s.give(sent(1, 100)).give(done(1, 100, missed(50)));
+  s.give(dirty(3)).expect('send arm', 'send-pages 2 (2)');
+  assert.equal(sentPages(s), [3, 50]);
+  s.give(READY)
+    .give(sent(2, 2))
+    .give(done(2, 2, missed(50)));
+  s.expect('pause-guest').give({ type: 'guest-paused' }).give(dirty(9)).give(STATE);
+  s.expect('send-pages 3 final (2)');
+  assert.equal(sentPages(s), [9, 50]);
+});
+
+test('hybrid: a page missed in the last round is in the final flight or missing, never taken for present', () => {
+  const s = toProbed(make({ policy: after(1, 'switch'), mode: 'hybrid' }), 'hybrid').give(dirty());
+  s.give(sent(1, 100)).give(done(1, 100)).give(dirty()).give(READY).give(sent(2, 0));
+  s.give(done(2, 0, missed(50))).expect('pause-guest');
+  s.give({ type: 'guest-paused' }).give(dirty(9)).give(STATE);
+  const action = s.actions().find((a) => a.type === 'send-pages');
+  assert.ok(action?.type === 'send-pages' && action.missing !== null);
+  const carried = action.pages.clone();
+  carried.union(action.missing);
+  assert.ok(carried.has(9) && carried.has(50));
+});
+
+test('missed that is no set of pages, and a codec that was not offered, end the migration', () => {
+  toRounds(make())
+    .give(sent(1, 100))
+    .give(done(1, 100, Uint8Array.of(9, 9)))
+    .expect('send abort VMOTION_MESSAGE_FIELD', 'finished aborted VMOTION_MESSAGE_FIELD');
+  const accept = (codec: string) =>
+    got({ type: 'accept', version: { major: 1, minor: 1 }, storeId: STORE_B, mode: 'pre-copy', codec });
+  const start = () => make({ codecs: 'zstd,lz4' }).at(0).give({ type: 'start' });
+  assert.is(start().sent('offer').codecs, 'zstd,lz4');
+  start().give(accept('gzip')).expect('send abort VMOTION_CODEC', 'finished aborted VMOTION_CODEC');
+  const s = start().give(accept('lz4')).expect('send ping');
+  assert.equal([(s.machine as Source).codec, (s.machine as Source).minor], ['lz4', 1]);
+  start().give(accept('')).expect('send ping');
 });
 
 test.run();

@@ -14,7 +14,7 @@ export { attachGuestMemory, createFileMemory, createGuestMemory } from './guest-
 export { MAX_FRAME } from './inject-ring.js';
 export { KernelDirtyLog } from './kernel-dirty-log.js';
 export { type DirtyLogChoice, type OpenedDirtyLog, openDirtyLog } from './open-dirty-log.js';
-export { PageHasher } from './page-hash.js';
+export { PageDigester, PageHasher } from './page-hash.js';
 export { ScanDirtyLog } from './scan-dirty-log.js';
 export {
   type GuestWorkerData,

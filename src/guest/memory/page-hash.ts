@@ -15,6 +15,25 @@ const { h64Raw } = await xxhash();
 const ZERO_PAGE = Buffer.alloc(PAGE_SIZE);
 const ZERO_HASH = h64Raw(ZERO_PAGE);
 
+/** The same hash of a page that stands anywhere, in halves. */
+export class PageDigester {
+  readonly #hash = new BigUint64Array(1);
+  readonly #words = new Uint32Array(this.#hash.buffer);
+
+  get lo(): number {
+    return this.#words[0]!;
+  }
+
+  get hi(): number {
+    return this.#words[1]!;
+  }
+
+  /** Hashes the page bytes[at …). */
+  take(bytes: Uint8Array, at: number): void {
+    this.#hash[0] = h64Raw(bytes.subarray(at, at + PAGE_SIZE));
+  }
+}
+
 export class PageHasher {
   /** The hashes taken last, by pfn. */
   readonly table: BigUint64Array;

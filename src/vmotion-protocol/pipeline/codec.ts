@@ -30,6 +30,11 @@ export function codecList(names: readonly string[]): string {
   return names.join(SEPARATOR);
 }
 
+/** Whether a codec is in an offer's list. */
+export function isOffered(name: string, offered: string): boolean {
+  return offered.split(SEPARATOR).includes(name);
+}
+
 /** The first of the codecs offered that is here as well; '' when there is none, or the list is none. */
 export function agreeOnCodec(offered: string, here: readonly string[]): string {
   const names = offered.split(SEPARATOR, NAMES_MAX + 1);

@@ -8,7 +8,8 @@
  *   DELTA      3   hash lo u32 │ hash hi u32 │ delta        applied to what the receiver has: a page of this hash
  *   COMPRESSED 4   a block of the codec agreed in ACCEPT    4096 bytes when decompressed
  *
- *   ENCODED record, kind 5 of a page stream (page-stream.ts has the header and the runs):
+ *   ENCODED record, kind 5 of a page stream (page-stream.ts has the header and the runs); in kind 6, ENCODED_HASHED, the
+ *   hash of each page (lo u32, hi u32) stands ahead of the descriptors, as in HASHED:
  *
  *   0         16          16 + 8·runs
  *   │ header  │ runs × 8 B │ pages × { encoding u8 │ 0 u8 │ length u16 } │ bytes of each page, in order
@@ -28,9 +29,10 @@ export const AS_COMPRESSED = 4;
 /** Names of the encodings, by number: for results and logs. */
 export const ENCODINGS = ['raw', 'zero', 'same', 'delta', 'compressed'] as const;
 
-/** The kind of an ENCODED record, beside RECORD_DATA … RECORD_HASHED. */
+/** The kinds of encoded records, beside RECORD_DATA … RECORD_HASHED. */
 export const RECORD_ENCODED = 5;
-/** Bytes of a page's descriptor in an ENCODED record: no more than the hash of a HASHED one. */
+export const RECORD_ENCODED_HASHED = 6;
+/** Bytes of a page's descriptor in an encoded record. */
 export const DESCRIPTOR_BYTES = 4;
 
 /** SAME: where its fields stand. */

@@ -53,6 +53,7 @@ export class PageApplier {
   readonly #digest: PageDigest;
   readonly #codec: PageCodec | null;
   readonly #held: PageSet;
+  #guestRuns = false;
   readonly #pagesAs = new Float64Array(ENCODINGS.length);
   #missCount = 0;
   #badCount = 0;
@@ -73,17 +74,29 @@ export class PageApplier {
 
   /** Pages first…first+count-1 came by another way (DATA and ZERO records): they may be referred to. */
   received(first: number, count: number): void {
-    this.#held.addRange(first, first + count);
+    if (!this.#guestRuns) this.#held.addRange(first, first + count);
   }
 
-  /** These pages were dropped, or now belong to a guest that runs: they may not be referred to. */
+  /** These pages were dropped: they may not be referred to. */
   lost(pages: PageSet): void {
     this.#held.subtract(pages);
   }
 
-  /** Pages missed since the last call, for ROUND_DONE. The set is the caller's. */
-  takeMisses(): PageSet {
+  /** What was made for this page was not put into its place. */
+  dropped(pfn: number): void {
+    this.#held.delete(pfn);
+  }
+
+  /** The guest runs here: its pages change, or are missing, and may not be referred to any more. */
+  guestRuns(): void {
+    this.#guestRuns = true;
+    this.#held.clear();
+  }
+
+  /** Pages missed since the last call, for ROUND_DONE; null for none. The set is the caller's. */
+  takeMisses(): PageSet | null {
     const misses = this.#misses;
+    if (misses.next(0) < 0) return null;
     this.#misses = new PageSet(this.#pages);
     return misses;
   }
@@ -130,7 +143,7 @@ export class PageApplier {
   #count(pfn: number, encoding: number, result: Applied): Applied {
     if (result === 'applied') {
       this.#pagesAs[encoding]!++;
-      this.#held.add(pfn);
+      this.received(pfn, 1);
       this.#misses.delete(pfn);
     } else if (result === 'miss') {
       this.#missCount++;

@@ -71,6 +71,8 @@ export interface PipelineSavings {
   readonly memoryBytes: number;
 }
 
+/** More entries than this find nothing more: each page has one at most. */
+const DEDUP_ENTRIES_A_PAGE = 2;
 /** Tries that a verdict rests on. A hit by content is rare and a try of it cheap. */
 const DEDUP_WINDOW = 1024;
 const DELTA_WINDOW = 64;
@@ -127,7 +129,10 @@ export class PagePipeline {
     this.#codec = options.codec;
     this.#clockNs = options.clockNs;
     this.#bases = new BaseCache(pages, options.delta === 'off' ? 0 : options.deltaCacheBytes);
-    this.#contents = new ContentIndex(pages, options.dedup === 'off' ? 0 : options.dedupEntries);
+    this.#contents = new ContentIndex(
+      pages,
+      options.dedup === 'off' ? 0 : Math.min(options.dedupEntries, DEDUP_ENTRIES_A_PAGE * pages),
+    );
     this.#sent = new PageSet(pages);
     this.#dedup = new Worth(options.dedup, { windowTries: DEDUP_WINDOW, baseNs });
     this.#delta = new Worth(options.delta, { windowTries: DELTA_WINDOW, baseNs });
@@ -160,10 +165,22 @@ export class PagePipeline {
     for (let pfn = pages.next(0); pfn >= 0; pfn = pages.next(pfn + 1)) this.#forgetPage(pfn);
   }
 
-  /** Page `pfn` was sent past the pipeline: what is known of it is no longer so. */
+  /** Page `pfn` is sent as it is, past the pipeline: what is known of it is no longer so. */
   sentPast(pfn: number): void {
     this.#sent.add(pfn);
     this.#forgetPage(pfn);
+    this.#pagesAs[AS_RAW]!++;
+    this.#bytes += PAGE_SIZE;
+  }
+
+  /** Page `pfn`, all zeros, is sent as a number, past `encode`. */
+  sentZero(pfn: number): void {
+    this.#sent.add(pfn);
+    this.#forgetPage(pfn);
+    this.#pagesAs[AS_ZERO]!++;
+    const { zero } = this.#savings;
+    zero.tried++;
+    zero.hit(PAGE_SIZE, 0);
   }
 
   /** The links broke: what arrived of the rounds not acknowledged is unknown. */

@@ -6,12 +6,13 @@
  *   with    = max(base + cost, wire · (1 − saved)) base  time that any page takes here
  *                                                  cost, saved: measured on the pages tried
  *
- *             with < 0.9 · without                     with > without
+ *             with < 0.9 · without                     with > 0.98 · without
  *   trying ─────────────────────────► on        on ─────────────────────► off       off tries every 64th page
  *      └────────── otherwise ───────► off       off ── with < 0.9 · without ──► on
  *
  * A verdict falls after each window of tries and whenever the rate changes; estimates are halfway between the last
- * window and what was known before. `trying` is on until the first verdict.
+ * window and what was known before. `trying` lasts until the first verdict; it is on where something that saved all
+ * and cost nothing would pay. Where that would not, since this side is the slower one, nothing is tried at all.
  */
 import { PAGE_SIZE } from '../../core/index.js';
 
@@ -25,8 +26,12 @@ export interface WorthOptions {
   readonly baseNs: number;
 }
 
-/** Gain below which a technique is not switched on: what keeps it from flapping. */
+/**
+ * What it must gain to be switched on, and to stay on; the distance keeps it from flapping. Gaining nothing is a reason
+ * to switch it off, also where the wire is so slow that the time it takes does not show.
+ */
 const ON_BELOW = 0.9;
+const OFF_ABOVE = 0.98;
 const NEW_WEIGHT = 0.5;
 /** A try is timed when it is one of so many: reading the clock is not free. */
 const TIMED_EVERY = 16;
@@ -40,6 +45,7 @@ export class Worth {
   readonly #options: WorthOptions;
   #state: 'trying' | 'on' | 'off' = 'trying';
   #wireNs = 0;
+  #mayPay = false;
   #tries = 0;
   #savedBytes = 0;
   #timed = 0;
@@ -58,12 +64,13 @@ export class Worth {
 
   /** Whether it is in use now. */
   get active(): boolean {
-    return this.#setting === 'on' || (this.#setting === 'auto' && this.#state !== 'off');
+    if (this.#setting !== 'auto') return this.#setting === 'on';
+    return this.#state === 'on' || (this.#state === 'trying' && this.#mayPay);
   }
 
   /** Whether to use it on a page. @param sample the page is one of those tried while off */
   takes(sample: boolean): boolean {
-    return this.#setting !== 'off' && (sample || this.active);
+    return this.active || (sample && this.#setting === 'auto' && this.#mayPay);
   }
 
   /** Whether the next try is to be timed. */
@@ -79,6 +86,7 @@ export class Worth {
   /** The rate of the path, bits per second; Infinity where this side is what holds things up. */
   pathRate(rateBps: number): void {
     this.#wireNs = (PAGE_SIZE * 8e9) / rateBps;
+    this.#mayPay = this.#options.baseNs < ON_BELOW * this.#wireNs;
     this.#judge();
   }
 
@@ -107,7 +115,13 @@ export class Worth {
     const without = Math.max(baseNs, this.#wireNs);
     const withIt = Math.max(baseNs + this.costPerTryNs, this.#wireNs * (1 - this.savedShare));
     const next =
-      this.#state === 'on' ? (withIt > without ? 'off' : 'on') : withIt < ON_BELOW * without ? 'on' : 'off';
+      this.#state === 'on'
+        ? withIt > OFF_ABOVE * without
+          ? 'off'
+          : 'on'
+        : withIt < ON_BELOW * without
+          ? 'on'
+          : 'off';
     if (next !== this.#state) this.switches++;
     this.#state = next;
     this.#untimed = Math.min(this.#untimed, this.timedWeight - 1);

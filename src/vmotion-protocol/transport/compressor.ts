@@ -80,6 +80,38 @@ export function openCodec(name: string): PageCodec | null {
   }
 }
 
+/** Codecs that one thread has opened: it is never in two calls of one at a time, so all its migrations share them. */
+export class Codecs {
+  readonly #opened = new Map<string, PageCodec | null>();
+  readonly #names = new Map<boolean, readonly string[]>();
+
+  /** As `availableCodecs`. */
+  names(rateBps: number): readonly string[] {
+    const slow = rateBps <= SLOW_PATH_BPS;
+    let names = this.#names.get(slow);
+    if (names === undefined) {
+      names = availableCodecs(rateBps);
+      this.#names.set(slow, names);
+    }
+    return names;
+  }
+
+  /** The codec of this name, null where this machine has none. It stays open until `close`. */
+  get(name: string): PageCodec | null {
+    let codec = this.#opened.get(name);
+    if (codec === undefined) {
+      codec = openCodec(name);
+      this.#opened.set(name, codec);
+    }
+    return codec;
+  }
+
+  close(): void {
+    for (const codec of this.#opened.values()) codec?.close();
+    this.#opened.clear();
+  }
+}
+
 /** The codecs that open here, the one wanted most at this rate first. @param rateBps Infinity where it is not known */
 export function availableCodecs(rateBps: number): readonly string[] {
   const wanted = rateBps <= SLOW_PATH_BPS ? ['zstd', 'lz4', 'sparse'] : ['lz4', 'zstd', 'sparse'];

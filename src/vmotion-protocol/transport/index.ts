@@ -1,8 +1,9 @@
 export { Chain, newRegion, type Region, regionOf } from './chain.js';
-export { availableCodecs, openCodec } from './compressor.js';
+export { availableCodecs, Codecs, openCodec } from './compressor.js';
 export { DEMAND_AGAIN, DEMAND_BYTES } from './demand-requests.js';
 export type { Link, LinkFigures, LinkPoller } from './link.js';
 export { LinkBuffers } from './link-buffers.js';
+export { PageEncoder, type PageHashes } from './page-encoder.js';
 export {
   PageReceiver,
   type PageReceiverEvents,

@@ -39,6 +39,8 @@ export interface Link {
   receive(chain: Chain): number;
   /** Whether `send` may have room again; asked after each wake-up while something waits to be sent. */
   writable(): boolean;
+  /** Whether nothing waits below to be sent: the path is not what holds the sender up. Absent: not known. */
+  drained?(): boolean;
   /** Keeps few bytes waiting below, so that what is given later is not long behind: post-copy pushes so. */
   keepShallow?(): void;
   /** Lets bytes leave at this rate at most, wire bits a second. A link whose poller limits it has no such thing. */

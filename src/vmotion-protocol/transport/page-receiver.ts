@@ -5,17 +5,29 @@
  *   rounds behind ARM    into staging; each page is hashed there and then placed: the page may be missing, and a system
  *                        call that is given a missing page fails (`stageFrom`)
  *   post-copy            held back until FINAL has said what is missing (`holdFrom`, `release`)
+ *   encoded pages        into a buffer; `PageApplier` makes the page, in guest memory or beside it
  *
  * A payload arrives in pages of a guest that does not run, or from staging in one step: half a record is no harm.
  */
 import { PAGE_SIZE, PageSet } from '../../core/index.js';
-import { MAX_RECORD_PAGES, PAGE_HASH_BYTES, PageStreamReader, STAGING_BYTES } from '../index.js';
-import { Chain, newRegion, type Region } from './chain.js';
+import {
+  type Applied,
+  AS_ZERO,
+  DESCRIPTOR_BYTES,
+  descriptorEncoding,
+  descriptorLength,
+  MAX_RECORD_PAGES,
+  PAGE_HASH_BYTES,
+  type PageApplier,
+  PageStreamReader,
+  STAGING_BYTES,
+} from '../index.js';
+import { Chain, newRegion, type Region, regionOf } from './chain.js';
 import type { Link } from './link.js';
 import type { PageContent } from './page-sender.js';
 import type { RoundReceiver } from './page-ways.js';
 
-/** Bytes taken from one stream before the others and the control channel have their turn. */
+/** Bytes taken from one stream, or made of what came, before the others and the control channel have their turn. */
 const TURN_BYTES = 1 << 20;
 
 export interface PageReceiverEvents {
@@ -56,7 +68,7 @@ interface Lane {
   readonly reader: PageStreamReader;
   readonly staging: Region;
   readonly stagingView: DataView;
-  /** Pages of one record, once records are staged. */
+  /** Pages of one record, once records are staged or encoded. */
   payload: Region | null;
   payloadAt: number;
   readonly chain: Chain;
@@ -72,6 +84,9 @@ export class PageReceiver implements RoundReceiver {
   readonly #events: PageReceiverEvents;
   readonly #lanes: Lane[] = [];
   #demandLane: Lane | null = null;
+  #applier: PageApplier | null = null;
+  /** The page that the applier makes. */
+  #made: Region | null = null;
   #streams = 0;
   #firstRound = 1;
   #roundsApplied = 0;
@@ -82,6 +97,8 @@ export class PageReceiver implements RoundReceiver {
   readonly #pagesOf = new Map<number, number>();
   /** Pages that came in `#cameRound`, the last round of which anything came. */
   readonly #came: PageSet;
+  /** Of the encoded record in hand, pages that refer to what is not held here: they have not come. */
+  readonly #misses: number[] = [];
   #cameRound = 0;
 
   constructor(memory: Region, pages: number, content: StagedContent, events: PageReceiverEvents) {
@@ -92,9 +109,14 @@ export class PageReceiver implements RoundReceiver {
     this.#events = events;
   }
 
-  /** Expects this many streams; they may come before or after. */
-  begin(streams: number): void {
+  /**
+   * Expects this many streams; they may come before or after.
+   * @param applier makes pages of encoded ones; null refuses them
+   */
+  begin(streams: number, applier: PageApplier | null): void {
     this.#streams = streams;
+    this.#applier = applier;
+    this.#made = applier && regionOf(applier.page);
   }
 
   addStream(link: Link, stream: number): void {
@@ -154,6 +176,9 @@ export class PageReceiver implements RoundReceiver {
   /** Whether bytes were left waiting by the last `receive`, so that it wants to be called again at once. */
   eager = false;
 
+  /** Of the stream in hand, in this turn. */
+  #budget = 0;
+
   /** Takes what has come on every stream, demanded pages first. */
   receive(): void {
     this.eager = false;
@@ -182,8 +207,8 @@ export class PageReceiver implements RoundReceiver {
   }
 
   #receiveLane(lane: Lane): void {
-    let budget = TURN_BYTES;
-    while (budget > 0) {
+    this.#budget = TURN_BYTES;
+    while (this.#budget > 0) {
       if (lane.reader.streamRound >= this.#holdFrom) return;
       const n = this.#receiveSome(lane);
       if (n === 0) return;
@@ -191,7 +216,7 @@ export class PageReceiver implements RoundReceiver {
         lane.open = false;
         return;
       }
-      budget -= n;
+      this.#budget -= n;
       if (!this.#took(lane, n)) return;
     }
     this.eager = true;
@@ -203,9 +228,8 @@ export class PageReceiver implements RoundReceiver {
     chain.clear();
     if (reader.phase === 'staging') {
       chain.push(staging, reader.stagingOffset, reader.needBytes);
-    } else if (this.#isStaged(reader)) {
-      lane.payload ??= newRegion(MAX_RECORD_PAGES * PAGE_SIZE);
-      chain.push(lane.payload, lane.payloadAt, reader.payloadBytesLeft);
+    } else if (reader.phase === 'encoded' || this.#isStaged(reader)) {
+      chain.push(payloadOf(lane), lane.payloadAt, reader.payloadBytesLeft);
     } else {
       chain.push(this.#memory, reader.memoryOffset, reader.needBytes);
       for (let r = reader.run + 1; r < reader.runs; r++)
@@ -237,6 +261,13 @@ export class PageReceiver implements RoundReceiver {
           if (this.#isStaged(reader)) this.#place(lane);
           else this.#applied(reader);
           break;
+        case 'encoded':
+          lane.payloadAt = 0;
+          break;
+        case 'encoded-done':
+          if (this.#decode(lane)) break;
+          lane.open = false;
+          return false;
         case 'zero':
           if (this.#isStaged(reader)) this.#placeZeros(reader);
           else this.#clear(reader);
@@ -270,7 +301,63 @@ export class PageReceiver implements RoundReceiver {
       const first = reader.pfns[r]!;
       for (let pfn = first; pfn < first + reader.counts[r]!; pfn++) this.#content.hash(pfn);
     }
+    this.#held(reader);
     this.#count(reader);
+  }
+
+  /** Makes the pages of an encoded record. @returns false when it is none */
+  #decode(lane: Lane): boolean {
+    const { reader, stagingView: view } = lane;
+    if (this.#applier === null) {
+      this.#events.onViolation('VMOTION_PAGE_KIND', 'pages came encoded, which was not agreed on');
+      return false;
+    }
+    const bytes = payloadOf(lane).bytes;
+    const staged = this.#isStaged(reader);
+    let at = 0;
+    let descriptorAt = reader.descriptorsAt;
+    let hashAt = reader.hashesAt;
+    for (let r = 0; r < reader.runs; r++) {
+      const end = reader.pfns[r]! + reader.counts[r]!;
+      for (let pfn = reader.pfns[r]!; pfn < end; pfn++) {
+        const encoding = descriptorEncoding(view, descriptorAt);
+        const length = descriptorLength(view, descriptorAt);
+        const applied = staged
+          ? this.#placeMade(lane, pfn, encoding, at, length, hashAt)
+          : this.#applier.apply(pfn, encoding, bytes, at, length);
+        if (applied === 'bad') {
+          this.#events.onViolation('VMOTION_PAGE_ENCODING', `page ${pfn} is no page in encoding ${encoding}`);
+          return false;
+        }
+        // A page that was missed is read as well: it has to be populated, should the next round find it armed.
+        if (!staged) this.#content.hash(pfn);
+        if (applied === 'miss') this.#misses.push(pfn);
+        at += length;
+        descriptorAt += DESCRIPTOR_BYTES;
+        hashAt += PAGE_HASH_BYTES;
+      }
+    }
+    this.#budget -= reader.pages * PAGE_SIZE;
+    this.#count(reader);
+    for (const pfn of this.#misses) this.#came.delete(pfn);
+    this.#misses.length = 0;
+    return true;
+  }
+
+  /** Makes a page beside guest memory, and places it if it is whole. */
+  #placeMade(lane: Lane, pfn: number, encoding: number, at: number, length: number, hashAt: number): Applied {
+    const announced = lane.reader.hashesAt > 0 ? lane.stagingView : null;
+    const applied = this.#applier!.make(pfn, encoding, lane.payload!.bytes, at, length);
+    if (applied === 'bad') return applied;
+    const made = this.#made!;
+    if (applied === 'applied' && this.#content.hashStaged(pfn, made.bytes, 0, announced, hashAt)) {
+      if (encoding === AS_ZERO) this.#stage!.placeZeros(pfn, 1);
+      else this.#stage!.place(pfn, 1, made, 0);
+    } else {
+      this.#applier!.dropped(pfn);
+      if (announced !== null) this.#stage!.damaged(pfn);
+    }
+    return applied;
   }
 
   /** Verifies each page of a staged record and hands on the whole ones, neighbours together. */
@@ -294,6 +381,8 @@ export class PageReceiver implements RoundReceiver {
       this.#placeRun(wholeFrom, end, payload!, offset + (wholeFrom - first) * PAGE_SIZE);
       offset += (end - first) * PAGE_SIZE;
     }
+    // A page that came damaged was not placed: what comes with hashes is not referred to at all.
+    if (announced === null) this.#held(reader);
     this.#count(reader);
   }
 
@@ -307,6 +396,7 @@ export class PageReceiver implements RoundReceiver {
       for (let pfn = first; pfn < first + reader.counts[r]!; pfn++) this.#content.hashZero(pfn);
       this.#stage!.placeZeros(first, reader.counts[r]!);
     }
+    this.#held(reader);
     this.#count(reader);
   }
 
@@ -318,6 +408,13 @@ export class PageReceiver implements RoundReceiver {
     }
     for (let r = 0; r < reader.runs; r++)
       this.#came.addRange(reader.pfns[r]!, reader.pfns[r]! + reader.counts[r]!);
+  }
+
+  /** Pages that came as they are and stand in guest memory: others may refer to them from now on. */
+  #held(reader: PageStreamReader): void {
+    const applier = this.#applier;
+    if (applier === null) return;
+    for (let r = 0; r < reader.runs; r++) applier.received(reader.pfns[r]!, reader.counts[r]!);
   }
 
   #endRounds(): void {
@@ -332,4 +429,9 @@ export class PageReceiver implements RoundReceiver {
       this.#events.onRoundApplied(round, pages);
     }
   }
+}
+
+function payloadOf(lane: Lane): Region {
+  lane.payload ??= newRegion(MAX_RECORD_PAGES * PAGE_SIZE);
+  return lane.payload;
 }

@@ -1,16 +1,18 @@
 /**
  * Sends the pages of one round over one or more links: the pipeline between a dirty bitmap and the wire.
  *
- *   pages ─► runs ─► hash each page ─► zero? ─► record (≤ 64 pages) ─► the first link with room
+ *   pages ─► runs ─► hash each page ─► zero? ─► shorter? ─► record (≤ 64 pages) ─► the first link with room
  *
  * A page is hashed before its bytes are handed to the kernel. When the guest writes it in between, hash and bytes
  * differ, but then the dirty log has it and a later round sends it again: at the last flight the guest stands.
- * No page byte passes through JavaScript: records are gathered from guest memory by the link.
+ * No byte of a page that travels as it is passes through JavaScript: such records are gathered from guest memory by the
+ * link. What the pipeline makes shorter goes through `page-encoder.ts`.
  */
 import { PAGE_SIZE, PageSet } from '../../core/index.js';
 import { MAX_RECORD_PAGES, MAX_RECORD_RUNS, RECORD_DATA, RECORD_END, RECORD_ZERO } from '../index.js';
 import type { Region } from './chain.js';
 import type { Link, LinkPoller } from './link.js';
+import type { LaneEncoder, PageEncoder } from './page-encoder.js';
 import type { RoundSender } from './page-ways.js';
 import { RecordLane } from './record-lane.js';
 
@@ -22,11 +24,16 @@ export interface PageContent {
 
 /** Pages scanned by one call of `pump`, so that control messages never wait behind hashing. */
 const PUMP_PAGES = 512;
+/** A page that is encoded takes the time of so many that are only hashed. */
+const ENCODED_WEIGHT = 4;
 
 export class PageSender implements RoundSender {
   readonly #memory: Region;
   readonly #content: PageContent;
   readonly #lanes: RecordLane[];
+  readonly #encoder: PageEncoder | null;
+  /** By lane; null without an encoder. */
+  readonly #encoders: readonly LaneEncoder[] | null;
   #round = 0;
   #pages: PageSet | null = null;
   #given: PageSet | null = null;
@@ -38,17 +45,23 @@ export class PageSender implements RoundSender {
   zeroPages = 0;
   bytes = 0;
 
-  /** @param preambles the first bytes of each link, sent with its first record */
+  /**
+   * @param preambles the first bytes of each link, sent with its first record
+   * @param encoder null: pages travel as they are, or as zeros
+   */
   constructor(
     memory: Region,
     content: PageContent,
     poller: LinkPoller,
     links: readonly Link[],
     preambles: readonly Uint8Array[],
+    encoder: PageEncoder | null,
   ) {
     this.#memory = memory;
     this.#content = content;
     this.#lanes = links.map((link, i) => new RecordLane(link, poller, preambles[i]!));
+    this.#encoder = encoder;
+    this.#encoders = encoder && links.map((_, i) => encoder.laneEncoder(i));
   }
 
   /** The lanes, for post-copy's pages that follow the rounds on the same links. */
@@ -65,6 +78,7 @@ export class PageSender implements RoundSender {
     this.zeroPages = 0;
     this.bytes = 0;
     for (const lane of this.#lanes) lane.ended = false;
+    this.#encoder?.begin(round, pages);
   }
 
   /** Pages of the round in hand, or of the last one, that were given to a link: some may not have arrived. */
@@ -92,16 +106,18 @@ export class PageSender implements RoundSender {
     if (this.#pages === null) return 'done';
     let budget = PUMP_PAGES;
     let finished = 0;
-    for (const lane of this.#lanes) {
+    this.#encoder?.beforeFill(this.#lanes);
+    for (let i = 0; i < this.#lanes.length; i++) {
+      const lane = this.#lanes[i]!;
       for (;;) {
-        if (!lane.flush()) return 'broken';
+        if (!(this.#encoder?.flush(lane) ?? lane.flush())) return 'broken';
         if (lane.waiting) break;
         if (lane.ended) {
           finished++;
           break;
         }
         if (budget <= 0) break;
-        budget -= this.#fill(lane);
+        budget -= this.#fill(lane, this.#encoders?.[i] ?? null);
       }
     }
     if (finished < this.#lanes.length) return 'more';
@@ -110,8 +126,8 @@ export class PageSender implements RoundSender {
   }
 
   /** Puts the next record into a lane. @returns pages looked at */
-  #fill(lane: RecordLane): number {
-    const pages = this.#pages!;
+  #fill(lane: RecordLane, encoder: LaneEncoder | null): number {
+    if (encoder?.open) return this.#fillEncoded(lane, encoder);
     if (this.#next < 0) {
       this.bytes += lane.putHeader(RECORD_END, this.#round, 0, 0);
       lane.ended = true;
@@ -122,26 +138,32 @@ export class PageSender implements RoundSender {
     let zeros: boolean | null = null;
     let runStart = -1;
     let runPages = 0;
-    // One record holds pages of one kind: take pages while the kind stays the same and there is room.
+    // A record holds pages of one kind: take pages while the kind stays the same and there is room.
     let pfn = this.#next;
     while (pfn >= 0 && count < PUMP_PAGES) {
       const zero = this.#pendingZero(pfn);
       zeros ??= zero;
       if (zero !== zeros) break;
       if (!zeros && count === MAX_RECORD_PAGES) break;
-      if (runPages > 0 && runStart + runPages !== pfn) {
-        if (runs + 1 === MAX_RECORD_RUNS) break;
+      const newRun = runPages > 0 && runStart + runPages !== pfn;
+      if (newRun && runs + 1 === MAX_RECORD_RUNS) break;
+      if (encoder !== null && this.#leavesEncoded(encoder, pfn, zero)) {
+        // It waits in the lane's record until the pages before it have left.
+        pfn = this.#after(pfn);
+        break;
+      }
+      if (newRun) {
         lane.putRun(runs++, runStart, runPages);
         runPages = 0;
       }
       if (runPages === 0) runStart = pfn;
       runPages++;
       count++;
-      this.#hashedPfn = -1;
-      pfn = pages.next(pfn + 1);
+      pfn = this.#after(pfn);
     }
-    lane.putRun(runs++, runStart, runPages);
     this.#next = pfn;
+    if (count === 0) return this.#fillEncoded(lane, encoder!);
+    lane.putRun(runs++, runStart, runPages);
     this.bytes += lane.putHeader(zeros ? RECORD_ZERO : RECORD_DATA, this.#round, runs, count);
     if (zeros) {
       this.zeroPages += count;
@@ -151,6 +173,35 @@ export class PageSender implements RoundSender {
       this.bytes += count * PAGE_SIZE;
     }
     return count;
+  }
+
+  /** Puts the lane's open record, with as many of the next pages as it takes. @returns as `#fill` */
+  #fillEncoded(lane: RecordLane, encoder: LaneEncoder): number {
+    let pfn = this.#next;
+    while (pfn >= 0 && pfn !== this.corruptPfn && encoder.takes(pfn, MAX_RECORD_PAGES)) {
+      if (this.#pendingZero(pfn)) encoder.addZero(pfn);
+      else encoder.add(pfn);
+      pfn = this.#after(pfn);
+    }
+    this.#next = pfn;
+    const { pages, zeroPages } = encoder;
+    this.zeroPages += zeroPages;
+    this.pagesSent += pages - zeroPages;
+    this.bytes += encoder.put(lane, this.#round, false);
+    return pages * ENCODED_WEIGHT;
+  }
+
+  /** Whether the pipeline makes the page shorter, and it begins the lane's record. */
+  #leavesEncoded(encoder: LaneEncoder, pfn: number, zero: boolean): boolean {
+    if (!zero && pfn !== this.corruptPfn) return encoder.begins(pfn);
+    encoder.passedBy(pfn, zero);
+    return false;
+  }
+
+  /** The page of the round behind this one, which has found its record. */
+  #after(pfn: number): number {
+    this.#hashedPfn = -1;
+    return this.#pages!.next(pfn + 1);
   }
 
   /** A page is hashed once a round, also when its kind ends one record and begins the next. */

@@ -5,7 +5,7 @@
  *   page links                                  ──► the rest, in PushOrder's order; END when all has gone
  *
  * The guest stands, so each page is what it will ever be. Each travels with its hash, since no digest of the whole will
- * follow.
+ * follow; those that the pipeline makes shorter, which here means the codec alone, in ENCODED_HASHED records.
  */
 import { PAGE_SIZE, type PageSet } from '../../core/index.js';
 import {
@@ -18,19 +18,23 @@ import {
   RECORD_HASHED,
   RECORD_ZERO,
   RUN_BYTES,
+  UNORDERED,
 } from '../index.js';
 import type { Region } from './chain.js';
 import { DEMAND_AGAIN, DemandRequests, LINK_BROKEN, NO_REQUEST } from './demand-requests.js';
 import type { Link, LinkPoller } from './link.js';
+import type { LaneEncoder, PageEncoder, PageHashes } from './page-encoder.js';
 import type { PageContent } from './page-sender.js';
 import type { MissingServer } from './page-ways.js';
 import { RecordLane } from './record-lane.js';
 
 /** Pages taken from the order at once: a run of neighbours, but not so many that one side of the pivot has them all. */
 const RUN_PAGES = 16;
+/** Pages encoded at once: a demand that comes meanwhile waits a quarter of a millisecond. */
+const ENCODED_PAGES = 16;
 
 /** Content whose hashes can be told. */
-export interface HashedContent extends PageContent {
+export interface HashedContent extends PageContent, PageHashes {
   /** Writes the hash of the page, taken last, as lo u32, hi u32. */
   putHash(pfn: number, view: DataView, at: number): void;
 }
@@ -40,6 +44,10 @@ export class PageServer implements MissingServer {
   readonly #content: HashedContent;
   readonly #lanes: readonly RecordLane[];
   readonly #demandLane: RecordLane;
+  readonly #encoder: PageEncoder | null;
+  /** By lane, and the demand lane's; null without an encoder. */
+  readonly #encoders: readonly LaneEncoder[] | null;
+  readonly #demandEncoder: LaneEncoder | null;
   readonly #requests: DemandRequests;
   /** Pages asked for and not sent yet. */
   readonly #urgent: number[] = [];
@@ -59,7 +67,10 @@ export class PageServer implements MissingServer {
   pagesAgain = 0;
   bytes = 0;
 
-  /** @param lanes those of the rounds; @param demand a new link, on which requests come back */
+  /**
+   * @param lanes those of the rounds @param demand a new link, on which requests come back
+   * @param encoder null: pages travel as they are, or as zeros
+   */
   constructor(
     memory: Region,
     content: HashedContent,
@@ -67,6 +78,7 @@ export class PageServer implements MissingServer {
     lanes: readonly RecordLane[],
     demand: Link,
     preamble: Uint8Array,
+    encoder: PageEncoder | null,
   ) {
     this.#memory = memory;
     this.#content = content;
@@ -74,11 +86,17 @@ export class PageServer implements MissingServer {
     this.#demandLane = new RecordLane(demand, poller, preamble);
     this.#demandLane.flush();
     this.#requests = new DemandRequests(demand);
+    this.#encoder = encoder;
+    this.#encoders = encoder && lanes.map((_, i) => encoder.laneEncoder(i));
+    this.#demandEncoder = encoder?.laneEncoder(UNORDERED) ?? null;
   }
 
   /** Sends `pages`; `hot` ones go first. Both sets are the server's from now on. */
   begin(round: number, pages: PageSet, hot: PageSet | null): void {
     this.#round = round;
+    // The guest runs there now and writes what it has: no page may rely on another any more.
+    this.#encoder?.pipeline.peerRuns();
+    this.#encoder?.begin(round, pages);
     this.#order = new PushOrder(pages, hot);
     this.#ended = false;
     for (const lane of this.#lanes) {
@@ -113,13 +131,15 @@ export class PageServer implements MissingServer {
     if (!this.#takeRequests() || !this.#answer()) return false;
     if (!push) return true;
     let ended = 0;
-    for (const lane of this.#lanes) {
-      if (!lane.flush()) return false;
+    this.#encoder?.beforeFill(this.#lanes);
+    for (let i = 0; i < this.#lanes.length; i++) {
+      const lane = this.#lanes[i]!;
+      if (!this.#flush(lane)) return false;
       if (lane.waiting) continue;
       if (lane.ended) ended++;
       else {
-        this.#push(lane);
-        if (!lane.flush()) return false;
+        this.#push(lane, this.#encoders?.[i] ?? null);
+        if (!this.#flush(lane)) return false;
       }
     }
     this.#ended = ended === this.#lanes.length;
@@ -128,6 +148,10 @@ export class PageServer implements MissingServer {
 
   close(): void {
     this.#demandLane.link.close();
+  }
+
+  #flush(lane: RecordLane): boolean {
+    return this.#encoder?.flush(lane) ?? lane.flush();
   }
 
   #takeRequests(): boolean {
@@ -159,13 +183,18 @@ export class PageServer implements MissingServer {
       if (lane.waiting || this.#urgent.length === 0) return true;
       const pfn = this.#urgent.shift()!;
       this.#pfns[0] = pfn;
-      if (this.#content.hash(pfn)) this.#putZeros(lane, pfn, 1);
+      const encoder = this.#demandEncoder;
+      const zero = this.#content.hash(pfn);
+      if (encoder !== null && this.#leavesEncoded(encoder, pfn, zero)) {
+        this.bytes += encoder.put(lane, this.#round, true);
+      } else if (zero) this.#putZeros(lane, pfn, 1);
       else this.#putHashed(lane, 1);
     }
   }
 
   /** Puts the next record of the order into a lane: pages of one kind, as many as fit. */
-  #push(lane: RecordLane): void {
+  #push(lane: RecordLane, encoder: LaneEncoder | null): void {
+    if (encoder?.open) return this.#pushEncoded(lane, encoder);
     let count = 0;
     let runs = 0;
     let next = -1;
@@ -174,11 +203,17 @@ export class PageServer implements MissingServer {
       const zero = this.#content.hash(pfn);
       if (zero) {
         if (count > 0) break;
-        return this.#pushZeros(lane, pfn);
+        return this.#pushZeros(lane, encoder, pfn);
       }
       // A record's runs ascend: a page below the last one begins the next record.
       if (count > 0 && pfn < next) break;
       if (pfn !== next && ++runs > MAX_RECORD_RUNS) break;
+      if (encoder !== null && this.#leavesEncoded(encoder, pfn, false)) {
+        // It waits in the lane's record until the pages before it have left.
+        this.#advance();
+        if (count === 0) return this.#pushEncoded(lane, encoder);
+        break;
+      }
       this.#pfns[count++] = pfn;
       next = pfn + 1;
       this.#advance();
@@ -192,9 +227,29 @@ export class PageServer implements MissingServer {
     }
   }
 
-  #pushZeros(lane: RecordLane, first: number): void {
+  /** Puts the lane's open record, with as many of the next pages as it takes. */
+  #pushEncoded(lane: RecordLane, encoder: LaneEncoder): void {
+    while (this.#takePages() && this.#held !== this.corruptPfn && encoder.takes(this.#held, ENCODED_PAGES)) {
+      if (this.#content.hash(this.#held)) encoder.addZero(this.#held);
+      else encoder.add(this.#held);
+      this.#advance();
+    }
+    this.pagesPushed += encoder.pages;
+    this.zeroPages += encoder.zeroPages;
+    this.bytes += encoder.put(lane, this.#round, true);
+  }
+
+  /** Whether the pipeline makes the page shorter, and it begins the lane's record. */
+  #leavesEncoded(encoder: LaneEncoder, pfn: number, zero: boolean): boolean {
+    if (!zero && pfn !== this.corruptPfn) return encoder.begins(pfn);
+    encoder.passedBy(pfn, zero);
+    return false;
+  }
+
+  #pushZeros(lane: RecordLane, encoder: LaneEncoder | null, first: number): void {
     let pages = 0;
     do {
+      encoder?.passedBy(this.#held, true);
       pages++;
       this.#advance();
     } while (this.#takePages() && this.#held === first + pages && this.#content.hash(this.#held));

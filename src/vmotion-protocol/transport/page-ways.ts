@@ -11,6 +11,7 @@
  *         link carries requests only
  */
 import type { PageSet } from '../../core/index.js';
+import type { PageApplier } from '../index.js';
 import type { Link } from './link.js';
 import type { PageStage } from './page-receiver.js';
 
@@ -57,8 +58,11 @@ export interface MissingServer {
 
 /** Takes in the pages of one round after the other. */
 export interface RoundReceiver {
-  /** Pages are taken from now on. @param streams page links to expect */
-  begin(streams: number): void;
+  /**
+   * Pages are taken from now on.
+   * @param streams page links to expect @param applier makes pages of encoded ones; null refuses them
+   */
+  begin(streams: number, applier: PageApplier | null): void;
   /** A page link has come. */
   addStream(link: Link, stream: number): void;
   /** The demand link has come; pages on it are of `round`. */

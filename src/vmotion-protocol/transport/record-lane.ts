@@ -35,9 +35,14 @@ export class RecordLane {
     return this.#waiting;
   }
 
-  /** Whether all that was put here has left, so that the next record may be put. */
-  get idle(): boolean {
-    return this.#chain.bytes === 0;
+  /** Bytes that were put here and have not left. */
+  get backlog(): number {
+    return this.#chain.bytes;
+  }
+
+  /** Whether all that was put here is on its way: neither here nor in the link does anything wait. */
+  get drained(): boolean {
+    return this.#chain.bytes === 0 && (this.link.drained?.() ?? false);
   }
 
   /** Sends what the link takes. @returns false when the link is broken */
@@ -60,6 +65,11 @@ export class RecordLane {
     const length = HEADER_BYTES + runs * RUN_BYTES + behindBytes;
     this.#chain.push(this.#staging, 0, length);
     return length;
+  }
+
+  /** Puts bytes that stand elsewhere and stay as they are until the lane has sent them. */
+  put(region: Region, bytes: number): void {
+    this.#chain.push(region, 0, bytes);
   }
 
   /** Puts the pages of the record's runs, in order, from `memory`; one with a byte of `corruptPfn` changed in a copy. */

@@ -190,6 +190,10 @@ export class SecureLink implements Link {
     this.#departing.push(out, 0, end);
   }
 
+  drained(): boolean {
+    return this.#departing.bytes === 0 && (this.inner.drained?.() ?? false);
+  }
+
   receive(chain: Chain): number {
     const keyed = this.#keyed;
     let moved = 0;

@@ -29,6 +29,7 @@ import {
   setTcpBacklog,
   setTcpUserTimeout,
   tcpFigures,
+  unsentBytes,
 } from '../../sys/index.js';
 import { type Chain, newRegion } from './chain.js';
 import type { Link, LinkFigures, LinkPoller } from './link.js';
@@ -128,6 +129,10 @@ class TcpLink implements Link {
       pacingBps: (payloadBps * SEGMENT_WIRE_BYTES) / SEGMENT_PAYLOAD_BYTES,
       rttMinNs: figures?.rttMinNs ?? 0,
     };
+  }
+
+  drained(): boolean {
+    return unsentBytes(this.fd) === 0;
   }
 
   writable(): boolean {

@@ -25,7 +25,7 @@ const test = suite('vmotion-protocol/pipeline/encoding');
 
 function put(record: EncodedRecord, pfn: number, encoding: number, bytes: readonly number[]): void {
   record.body.set(bytes, record.bodyBytes);
-  record.add(pfn, encoding, bytes.length);
+  record.add(pfn, encoding, bytes.length, 0, 0);
 }
 
 test('golden: a record of four pages in two runs', () => {
@@ -35,7 +35,7 @@ test('golden: a record of four pages in two runs', () => {
   put(record, 6, AS_SAME, [1, 0, 0, 0, 0xaa, 0xaa, 0xaa, 0xaa, 0xbb, 0xbb, 0xbb, 0xbb]);
   put(record, 9, AS_DELTA, [1, 2, 3, 4, 5, 6, 7, 8]);
   put(record, 10, AS_COMPRESSED, [0xc0, 0xc1]);
-  assert.is(record.finish(3), 16 + 16 + 16 + 22);
+  assert.is(record.finish(3, false), 16 + 16 + 16 + 22);
   const hex = (b: Uint8Array, n: number): string => Buffer.from(b.subarray(0, n)).toString('hex');
   const head = [
     '4c50 05 00 03000000 0200 0000 04000000', // 'LP', ENCODED, flags, round 3, 2 runs, reserved, 4 pages
@@ -68,10 +68,10 @@ test('what is written is what a reader finds, and a full record fits its buffers
         for (const [encoding, gap] of pages) {
           if (gap > 0 || pfn === 0) runs++;
           pfn += gap;
-          record.add(pfn++, encoding, lengthOf[encoding]!);
+          record.add(pfn++, encoding, lengthOf[encoding]!, 0, 0);
         }
-        const bytes = record.finish(1);
-        assert.is(record.full, pages.length === MAX_RECORD_PAGES);
+        const bytes = record.finish(1, false);
+        assert.is(record.pages, pages.length);
         assert.ok(record.headBytes <= STAGING_BYTES && record.bodyBytes <= record.body.length);
         const view = new DataView(record.head.buffer);
         const at = HEADER_BYTES + runs * RUN_BYTES;

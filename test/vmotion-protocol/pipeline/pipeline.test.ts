@@ -112,7 +112,7 @@ class Move {
 
   /** ROUND_DONE comes back, with what was missed. */
   acknowledge(): void {
-    const misses = this.applier.takeMisses();
+    const misses = this.applier.takeMisses() ?? new PageSet(this.pages);
     this.pipeline.acknowledged(this.round);
     this.pipeline.forget(misses);
     this.dirty.union(misses);
@@ -202,7 +202,7 @@ function streamRounds(move: Move, rng: Rng, streams: number, races: boolean, bre
       // What was under way is lost, and which of it arrived is unknown: all of the round is sent again.
       move.pipeline.linksLost();
       move.dirty.union(set);
-      move.dirty.union(move.applier.takeMisses());
+      move.dirty.union(move.applier.takeMisses() ?? new PageSet(move.pages));
       continue;
     }
     while (queues.some((q) => q.length > 0)) deliverOne();
@@ -489,6 +489,7 @@ test('auto on a fast path: everything switches itself off, and what is sampled s
   const move = new Move(4096, { compress: 'auto', delta: 'auto', dedup: 'auto' });
   fillMemory('text', 7, move.source, 0, 4096);
   const rng = new Rng(4);
+  move.pipeline.pathRate(16e9); // a page takes 2 µs on the wire, 1.5 here, and a try 1 more
   for (let round = 0; round < 4; round++) {
     move.encodings = [];
     move.sendAll();
@@ -506,6 +507,18 @@ test('auto on a fast path: everything switches itself off, and what is sampled s
   assert.ok(move.encodings.filter((e) => e === AS_DELTA).length > 200);
   for (let i = 0; i < 3; i++) move.sendAll();
   assert.ok(move.identical());
+});
+
+test('auto without a rate: this side is the slower one, and nothing is tried', () => {
+  const move = new Move(512, { compress: 'auto', delta: 'auto', dedup: 'auto' });
+  fillMemory('text', 7, move.source, 0, 512);
+  for (let round = 0; round < 3; round++) {
+    move.dirty = PageSet.full(512);
+    move.sendAll();
+  }
+  const { dedup, delta, compress, pagesByEncoding } = move.pipeline.savings();
+  assert.is(dedup.tried + delta.tried + compress.tried, 0);
+  assert.is(pagesByEncoding.raw, 3 * 512);
 });
 
 test('a page that is kept leaves as it was kept, though the guest writes it before it is sent', () => {
@@ -574,6 +587,39 @@ test('a zero page costs no bytes and drops what was known of it', () => {
     assert.is(move.encodings[0] === AS_ZERO, value === 0);
   }
   assert.ok(move.identical());
+});
+
+test('once the guest runs at the receiver, none of its pages is read, however it came', () => {
+  const move = new Move(3, { compress: 'off' });
+  const content = new Uint8Array(PAGE_SIZE).fill(9);
+  move.write(0, 0, content);
+  move.sendAll();
+  move.applier.guestRuns();
+  move.applier.received(0, 3);
+  move.write(1, 0, content);
+  const [sent] = move.sendAll();
+  assert.is(sent!.encoding, AS_SAME, 'a sender that does not care');
+  assert.is(move.misses, 1);
+  const made = move.applier.make(2, AS_RAW, content, 0, PAGE_SIZE);
+  assert.is(made, 'applied');
+  move.write(0, 0, content);
+  assert.is(
+    move.sendAll().filter((s) => s.encoding === AS_SAME).length,
+    move.misses - 1,
+    'a page made there neither',
+  );
+});
+
+test('a page that was made, and not put into its place, is not referred to', () => {
+  const move = new Move(2, { compress: 'off' });
+  const content = new Uint8Array(PAGE_SIZE).fill(9);
+  assert.is(move.applier.make(0, AS_RAW, content, 0, PAGE_SIZE), 'applied');
+  move.applier.dropped(0);
+  move.hash.take(content, 0);
+  const same = new Uint8Array(12);
+  new DataView(same.buffer).setUint32(4, move.hash.lo, true);
+  new DataView(same.buffer).setUint32(8, move.hash.hi, true);
+  assert.is(move.applier.make(1, AS_SAME, same, 0, 12), 'miss');
 });
 
 test.run();

@@ -145,4 +145,15 @@ test('a codec is agreed on by name: the first that both have', () => {
   );
 });
 
+test('on a slow wire what it takes does not show; what gains nothing is switched off all the same', () => {
+  const w = worth();
+  w.pathRate(1e8);
+  window(w, 0.5, 6_000);
+  assert.ok(w.active);
+  for (let i = 0; i < 8; i++) window(w, 0, 6_000);
+  assert.not.ok(w.active, 'pages that no longer get shorter');
+  for (let i = 0; i < 8; i++) window(w, 0.5, 6_000);
+  assert.ok(w.active, 'and those that do again');
+});
+
 test.run();

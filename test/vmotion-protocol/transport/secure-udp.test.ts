@@ -103,6 +103,8 @@ class Pair {
 const CONTENT = {
   hash: () => false,
   changed: () => false,
+  lo: () => 0,
+  hi: () => 0,
   putHash: () => {},
   hashStaged: () => true,
   hashZero: () => {},
