@@ -79,6 +79,7 @@ const NAME = 'rehearsal';
  * @param recordsPath of the host; the rehearsal's own records stand beside it while it lasts
  * @param transport what the host will use: its links in memory carry the pages here
  * @param sealed over links that are sealed, as the host's own will be
+ * @param limitNs a move that is under way when it is over is cut off
  * @returns moves that completed with memory identical, and how many were begun
  */
 export function rehearse(
@@ -86,9 +87,10 @@ export function rehearse(
   transport: TransportOrders,
   sealed: boolean,
   moves = MOVES,
+  limitNs = LIMIT_NS,
 ): { readonly begun: number; readonly good: number } {
   const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`, transport, sealed);
-  const untilNs = nowNs() + LIMIT_NS;
+  const untilNs = nowNs() + limitNs;
   let begun = 0;
   while (begun < moves && nowNs() < untilNs) rehearsal.move(begun++, untilNs);
   rehearsal.close();

@@ -146,8 +146,8 @@ function postcopyResult(report: SourceReport, missing: MissingFigures | null): M
 function transportResult(report: SourceReport, parityUsed: number): MigrationResult['transport'] {
   if (report.transport === null) return null;
   const { transport: name, packetsSent, packetsLost, ...rest } = report.transport;
-  const lossSeen = packetsSent > 0 ? packetsLost / packetsSent : 0;
-  return { name, packetsSent, packetsLost, lossSeen, ...rest, parityUsed };
+  const seenLossProb = packetsSent > 0 ? packetsLost / packetsSent : 0;
+  return { name, packetsSent, packetsLost, seenLossProb, ...rest, parityUsed };
 }
 
 export function migrationResult(report: SourceReport, c: MigrationContext): MigrationResult {

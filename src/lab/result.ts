@@ -141,7 +141,7 @@ const TRANSPORT_SCHEMA = z
     streams: count('Connections that carried pages'),
     packetsSent: count('Packets that the source sent on them'),
     packetsLost: count('Packets given up for lost; with TCP, segments sent again'),
-    lossSeen: z.number().min(0).describe('packetsLost over packetsSent'),
+    seenLossProb: z.number().min(0).describe('packetsLost over packetsSent'),
     bytesResent: count('UDP: page bytes sent again as they were'),
     pagesSuperseded: count('UDP: pages that had changed when a part was lost, and went anew as a whole'),
     paritySent: count('UDP: datagrams of parity'),

@@ -12,6 +12,7 @@ import { formatCount, percent } from './figures.js';
 import { pauseLines } from './pause-lines.js';
 import { median } from './quantile.js';
 import { type Column, formatTable, type Paint, paint, wrap } from './table.js';
+import { transportLines } from './transport-lines.js';
 import { verdictsOf } from './verdict.js';
 
 export interface SummaryOptions {
@@ -33,6 +34,7 @@ export function summarize(result: RunResult, options: SummaryOptions = {}): stri
     moves(result, p),
     pauseLines(result, p),
     missingLines(result, p),
+    transportLines(result, p),
     clientLines(result, p),
     trust(result, p),
     verdict(result, p),

@@ -1,5 +1,5 @@
 /**
- * TAP devices with the virtio header, so that the kernel hands over TSO super-frames uncut.
+ * TAP devices with the virtio header, so that the kernel hands over super-frames of TCP (TSO) and UDP (USO) uncut.
  * Documentation/networking/tuntap.rst, virtio 1.2 section 5.1.6.
  *
  * The device is made in the calling thread's network namespace and stays there; the descriptor works from
@@ -22,6 +22,9 @@ const TUN_F_CSUM = 1;
 const TUN_F_TSO4 = 2;
 const TUN_F_TSO6 = 4;
 const TUN_F_TSO_ECN = 8;
+/** UDP segmentation, Linux 6.2; taken only as a pair. */
+const TUN_F_USO4 = 0x20;
+const TUN_F_USO6 = 0x40;
 
 /** Bytes of virtio_net_hdr before each frame. */
 export const VNET_HDR_SIZE = 10;
@@ -39,7 +42,10 @@ export function openTap(name: string, offload: boolean): number {
     ifreq.view.setUint16(16, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, true);
     check(`make TAP ${name}`, libc.ioctl(fd, TUNSETIFF, ifreq.address));
     const features = offload ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN : 0;
-    check(`set the offload of TAP ${name}`, libc.ioctl(fd, TUNSETOFFLOAD, features));
+    const uso = offload ? TUN_F_USO4 | TUN_F_USO6 : 0;
+    // An older kernel refuses USO as a whole and segments UDP itself.
+    if (libc.ioctl(fd, TUNSETOFFLOAD, features | uso) === -1)
+      check(`set the offload of TAP ${name}`, libc.ioctl(fd, TUNSETOFFLOAD, features));
     // The default send buffer of a TAP is unlimited; keep it so, but say so where a kernel differs.
     ifreq.view.setInt32(0, 0x7fffffff, true);
     libc.ioctl(fd, TUNSETSNDBUF, ifreq.address);

@@ -81,6 +81,21 @@ test('what is not YAML is refused at its line', () => {
   assert.match(refusal('seed: 1\nseed: 2\n'), 'x.yaml:2:1: not YAML: Map keys must be unique');
 });
 
+test('a transport that cannot be is refused, and says what to choose', () => {
+  assert.match(
+    refusal('attach: loopback\nmigration: {transport: tcp}\n'),
+    /^LAB_CONFLICT: x\.yaml:2:24: migration\.transport tcp needs a kernel network.*; choose udp, or attach netns$/,
+  );
+  assert.match(
+    refusal('migration: {transport: udp, congestion: fixed}\n'),
+    /^LAB_CONFLICT: .* fixed sends at the rate it is given, and none is given; set migration\.rate$/,
+  );
+  assert.match(
+    refusal('migration: {transport: tcp, congestion: fixed, rate: 1Gbit}\n'),
+    /^LAB_CONFLICT: .* fixed is a model of the UDP transport/,
+  );
+});
+
 test('keys that contradict each other are refused where they stand', () => {
   assert.match(
     refusal('fiber:\n  distance: 80km\n  one-way: 1ms\n'),

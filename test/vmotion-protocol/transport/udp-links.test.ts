@@ -4,12 +4,17 @@ import { PAGE_SIZE, PageSet, Rng } from '../../../src/core/index.js';
 import { nowNs, PollSet } from '../../../src/sys/index.js';
 import {
   Chain,
+  DEMAND_AGAIN,
+  DEMAND_BYTES,
   KernelWire,
   newRegion,
+  PREAMBLE_BYTES,
+  type Region,
   type UdpLink,
   UdpLinks,
   UdpPageReceiver,
   UdpPageSender,
+  UdpPageServer,
 } from '../../../src/vmotion-protocol/transport/index.js';
 import { suite } from '../../suite.js';
 
@@ -253,6 +258,99 @@ test('a corrupted page on its way is not what the source hashed, and only there'
   const differing = memory.bytes.subarray(0, 10 * PAGE_SIZE).findIndex((v, i) => v !== copy.bytes[i]);
   assert.is(differing, 4 * PAGE_SIZE + PAGE_SIZE / 2);
   assert.is(memory.bytes[differing], 7, 'the guest’s own memory stays as it is');
+  close();
+});
+
+test('post-copy: held until released, what is asked for first, each page with its hash, a damaged one again', () => {
+  const { a, b, close } = pair();
+  const { from, to } = greet(a, b);
+  const pages = 400;
+  const memory = newRegion(pages * PAGE_SIZE);
+  new Rng('served').fill(memory.bytes);
+  memory.bytes.fill(0, 300 * PAGE_SIZE, 310 * PAGE_SIZE);
+  const copy = newRegion(pages * PAGE_SIZE);
+  const placed: number[] = [];
+  const damaged: number[] = [];
+  const rounds: number[] = [];
+  const events = { onRoundApplied: (round: number) => void rounds.push(round), onViolation: () => {} };
+  const receiver = new UdpPageReceiver(copy, pages, new Hashes(copy.bytes), events, to);
+  receiver.begin();
+  receiver.stageFrom(1, {
+    place: (pfn: number, _pages: number, source: Region, at: number) => {
+      copy.bytes.set(source.bytes.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
+      placed.push(pfn);
+    },
+    placeZeros: (pfn: number) => void placed.push(pfn),
+    damaged: (pfn: number) => void damaged.push(pfn),
+  });
+  const sender = new UdpPageSender(memory, new Hashes(memory.bytes), from);
+  const demand = a.links.connect();
+  const server = new UdpPageServer(
+    sender,
+    memory.bytes.length,
+    a.links,
+    demand,
+    new Uint8Array(PREAMBLE_BYTES),
+  );
+  let asking: UdpLink | null = null;
+  const turn = (done: () => boolean) => (): boolean => {
+    asking ??= b.links.accept();
+    sender.pump();
+    server.pump(true);
+    receiver.receive();
+    return done();
+  };
+  const ask = (...requests: number[]): void => {
+    const region = newRegion(requests.length * DEMAND_BYTES);
+    const view = new DataView(region.bytes.buffer);
+    for (const [i, r] of requests.entries()) view.setUint32(i * DEMAND_BYTES, r, true);
+    const chain = new Chain();
+    chain.push(region, 0, requests.length * DEMAND_BYTES);
+    assert.ok(asking!.send(chain));
+  };
+  const flight = new PageSet(pages);
+  flight.add(1);
+  sender.begin(1, flight, true);
+  until(
+    a,
+    b,
+    turn(() => rounds.length === 1 && asking !== null),
+    'the final flight is applied',
+  );
+  placed.length = 0;
+
+  sender.corruptPfn = 77;
+  const left = PageSet.full(pages);
+  left.delete(1);
+  server.begin(2, left, null);
+  ask(200, 17, 77);
+  for (let i = 0; i < 20; i++) {
+    a.turn();
+    b.turn();
+    turn(() => true)();
+  }
+  assert.equal(placed, [], 'nothing before the destination knows what it lacks');
+  receiver.release();
+  until(
+    a,
+    b,
+    turn(() => damaged.length === 1),
+    'the damaged page comes',
+  );
+  ask(77 + DEMAND_AGAIN, 5_000_000);
+  until(
+    a,
+    b,
+    turn(() => rounds.length === 2),
+    'every page is there',
+  );
+  assert.equal(damaged, [77]);
+  const asked = [200, 17].map((pfn) => placed.indexOf(pfn));
+  assert.ok(Math.max(...asked) < 64, `${asked}: ahead of the bulk`);
+  assert.is(placed.length, pages - 1);
+  assert.is(Buffer.compare(memory.bytes.subarray(2 * PAGE_SIZE), copy.bytes.subarray(2 * PAGE_SIZE)), 0);
+  assert.equal([server.pagesDemanded, server.pagesAgain, server.zeroPages], [3, 1, 10]);
+  assert.is(server.pagesDemanded + server.pagesPushed, pages - 1);
   close();
 });
 

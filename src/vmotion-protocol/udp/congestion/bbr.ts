@@ -34,6 +34,11 @@ const PROBE_RTT_NS = 200 * NS_PER_MS;
 const PROBE_RTT_GAIN = 0.5;
 /** Room for three bursts (segmentation on both sides, an acknowledgement for each). */
 const BURSTS_BYTES = 3 * 65_536;
+/**
+ * Room for what leaves while the peer's thread waits for a processor: its acknowledgements stand still so long, and a
+ * window without that room would shrink the measured rate, and with the rate itself. Pacing keeps the queue short.
+ */
+const SCHEDULING_NS = 4 * NS_PER_MS;
 
 type State = 'startup' | 'drain' | 'probe-bw' | 'probe-rtt';
 
@@ -192,7 +197,8 @@ export class Bbr implements CongestionControl {
       const first = (STARTUP_GAIN * INITIAL_WINDOW_BYTES * 8e9) / this.#minRttNs;
       this.pacingBps = Math.max(this.pacingBps === Infinity ? 0 : this.pacingBps, pacing, first);
     }
-    const target = this.#bdpBytes(startup ? STARTUP_GAIN : WINDOW_GAIN) + this.#extra.value + BURSTS_BYTES;
+    const roomBytes = BURSTS_BYTES + (rateBps * SCHEDULING_NS) / 8e9;
+    const target = this.#bdpBytes(startup ? STARTUP_GAIN : WINDOW_GAIN) + this.#extra.value + roomBytes;
     if (this.#state === 'probe-rtt') {
       this.cwndBytes = Math.max(MIN_WINDOW_BYTES, this.#bdpBytes(PROBE_RTT_GAIN));
     } else if (this.#filled) this.cwndBytes = Math.min(this.cwndBytes + sample.ackedBytes, target);

@@ -39,6 +39,9 @@ export interface CongestionControl {
 
 /** A full packet of MTU 1500 on the wire: the unit that windows are counted in. */
 export const WIRE_PACKET_BYTES = 1538;
-/** RFC 6928: ten packets to begin with; a path this house is built for takes more. */
-export const INITIAL_WINDOW_BYTES = 32 * WIRE_PACKET_BYTES;
+/**
+ * RFC 6928: ten packets to begin with. A path this house is built for takes more, and what ends the pause must fit: 16
+ * pages, FINAL and parity, on a connection that may have carried nothing but messages yet (post-copy).
+ */
+export const INITIAL_WINDOW_BYTES = 64 * WIRE_PACKET_BYTES;
 export const MIN_WINDOW_BYTES = 4 * WIRE_PACKET_BYTES;
