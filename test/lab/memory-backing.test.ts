@@ -16,11 +16,11 @@ const test = suite('lab/memory-backing');
 const TMPFS = '/dev/shm';
 const lack = existsSync(TMPFS) ? null : `no ${TMPFS} here`;
 
-/** 100 ms one way: between COMMIT on record and FINAL's arrival there is time for anything. */
+/** 250 ms one way: between COMMIT on record and FINAL's arrival there is time for anything. */
 const FAR: ExperimentInput = {
   attach: 'loopback',
   seed: 5,
-  fiber: { 'one-way': '100ms' },
+  fiber: { 'one-way': '250ms' },
   guest: { memory: '1MiB', fill: 'zero', dirty: 'idle' },
   probe: { count: 10 },
   migration: { mode: 'precopy', 'start-after': '200ms', 'pause-target': '1s' },
@@ -88,7 +88,7 @@ test.when(
       let killed = false;
       const result = await run(folder, FAR, () => {
         if (killed || !recorded(folder, 'b', 'RUNNING')) return;
-        killed = true; // STARTED is on its way for 100 ms
+        killed = true; // STARTED is on its way for 250 ms
         process.kill(hosts()[0]!.pid, 'SIGKILL');
       });
       assert.ok(killed);

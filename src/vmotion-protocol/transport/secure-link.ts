@@ -146,7 +146,7 @@ export class SecureLink implements Link {
   }
 
   send(chain: Chain): boolean {
-    if (this.#broken || this.#closed) return false;
+    if (this.#broken || this.#closed || this.#keyed?.session.tampered) return false;
     const keyed = this.#keyed;
     if (keyed === null) return true;
     for (;;) {
@@ -207,7 +207,8 @@ export class SecureLink implements Link {
       this.#plainBytes -= n;
       moved += n;
     }
-    return moved > 0 ? moved : this.#broken || this.#over || this.#closed ? -1 : 0;
+    if (moved > 0) return moved;
+    return this.#broken || this.#over || this.#closed || keyed?.session.tampered ? -1 : 0;
   }
 
   writable(): boolean {
@@ -281,6 +282,7 @@ export class SecureLink implements Link {
 
   #refuse(code: SecureErrorCode, text: string): boolean {
     this.break();
+    this.#keyed!.session.tampered = true;
     this.#parts.onRefused(code, text);
     return false;
   }

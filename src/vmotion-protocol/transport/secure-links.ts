@@ -100,6 +100,8 @@ export class SecureLinks implements LinkPoller {
   /** The session that our own links join. */
   #session: SecureSession | null = null;
   #nowNs = 0;
+  /** A link broke by what came, and its session's other links with it: their owners have to look once more. */
+  #tampered = false;
 
   constructor(inner: LinkPoller, options: SecureLinksOptions) {
     this.#inner = inner;
@@ -113,7 +115,10 @@ export class SecureLinks implements LinkPoller {
       suite: this.#suite,
       limits: options.limits ?? KEY_LIMITS,
       buffers: new LinkBuffers(),
-      onRefused: (code, text) => this.#refuse(code, text),
+      onRefused: (code, text) => {
+        this.#tampered = true;
+        this.#refuse(code, text);
+      },
       onClosed: (link) => this.#forget(link),
     };
   }
@@ -137,6 +142,7 @@ export class SecureLinks implements LinkPoller {
 
   takeIn(nowNs: number): void {
     this.#nowNs = nowNs;
+    this.#tampered = false;
     this.#inner.takeIn(nowNs);
     for (let met = 0; met < ACCEPTS_A_TURN; met++) {
       const link = this.#inner.accept();
@@ -153,6 +159,7 @@ export class SecureLinks implements LinkPoller {
   }
 
   nextWakeNs(): number {
+    if (this.#tampered) return 0;
     let wakeNs = this.#inner.nextWakeNs();
     if (this.#handshakes.length > 0) wakeNs = Math.min(wakeNs, this.#nowNs + TURN_NS);
     if (this.#strangers.length > 0)

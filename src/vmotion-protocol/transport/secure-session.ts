@@ -43,6 +43,8 @@ export class SecureSession {
   #links = 0;
   /** No more links may join: one of them broke, and the peer may have forgotten the session. */
   stale = false;
+  /** Somebody changed what came on one of its links: none of them is trusted to go on, and all are dialled anew. */
+  tampered = false;
 
   /** @param secret from the handshake; the session's from now on */
   constructor(suite: RecordSuite, secret: Uint8Array, onEnded: () => void) {

