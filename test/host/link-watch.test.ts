@@ -11,16 +11,16 @@ test('before the first word nothing is watched', () => {
   assert.is(w.poll(3600_000 * MS), 'wait');
 });
 
-test('a fiber that is dead is noticed 1.7 s after the last word, and dialled at once', () => {
+test('a fiber that is dead is noticed 1.9 s after the last word, and dialled at once', () => {
   const w = new LinkWatch();
   w.heard(0);
-  assert.is(w.poll(499 * MS), 'wait');
-  assert.is(w.poll(500 * MS), 'ask');
-  assert.is(w.poll(1699 * MS), 'wait');
-  assert.is(w.poll(1700 * MS), 'lost');
-  w.broke(1700 * MS);
-  assert.is(w.poll(1700 * MS), 'dial');
-  assert.is(w.nextWakeNs(), 2700 * MS);
+  assert.is(w.poll(399 * MS), 'wait');
+  assert.is(w.poll(400 * MS), 'ask');
+  assert.is(w.poll(1899 * MS), 'wait');
+  assert.is(w.poll(1900 * MS), 'lost');
+  w.broke(1900 * MS);
+  assert.is(w.poll(1900 * MS), 'dial');
+  assert.is(w.nextWakeNs(), 2900 * MS);
 });
 
 test('a word answers the question', () => {
@@ -28,15 +28,15 @@ test('a word answers the question', () => {
   w.heard(0);
   assert.is(w.poll(500 * MS), 'ask');
   w.heard(900 * MS);
-  assert.is(w.poll(1399 * MS), 'wait');
-  assert.is(w.poll(1400 * MS), 'ask');
+  assert.is(w.poll(1299 * MS), 'wait');
+  assert.is(w.poll(1300 * MS), 'ask');
 });
 
 test('a process that was stopped asks first, and hears what had come, before it gives the link up', () => {
   const w = new LinkWatch();
   w.heard(0);
   assert.is(w.poll(60_000 * MS), 'ask');
-  assert.is(w.poll(61_199 * MS), 'wait');
+  assert.is(w.poll(61_499 * MS), 'wait');
 });
 
 test('attempts that fail wait twice as long each time, a second at most; a word begins anew', () => {
