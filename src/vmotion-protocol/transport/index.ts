@@ -9,7 +9,14 @@ export {
 } from './page-receiver.js';
 export { type PageContent, PageSender } from './page-sender.js';
 export { DEMAND_AGAIN, DEMAND_BYTES, type HashedContent, PageServer } from './page-server.js';
-export { decodePreamble, encodePreamble, PREAMBLE_BYTES, type Preamble } from './preamble.js';
+export {
+  ATTEMPT_MASK,
+  decodePreamble,
+  encodePreamble,
+  isLaterAttempt,
+  PREAMBLE_BYTES,
+  type Preamble,
+} from './preamble.js';
 export { SecureLink } from './secure-link.js';
 export { SecureLinks, type SecureLinksOptions } from './secure-links.js';
 export type { RunKey } from './secure-session.js';
