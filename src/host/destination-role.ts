@@ -19,6 +19,7 @@ import {
 } from '../vmotion-protocol/index.js';
 import {
   type Codecs,
+  isLaterAttempt,
   type Link,
   type LinkPoller,
   newRegion,
@@ -150,7 +151,9 @@ export class DestinationRole {
 
   /** The source is back: whatever it sent over earlier links and is not here yet is of no account. */
   reconnect(control: ControlChannel, attempt: number): void {
-    if (attempt <= this.#attempt) return control.close(); // dialled before the one that stands
+    // Dialled before the one that stands; where none stands, any other is better.
+    if (attempt === this.#attempt || (!this.#lost && !isLaterAttempt(attempt, this.#attempt)))
+      return control.close();
     this.#control.close();
     this.#control = control;
     this.#attempt = attempt;

@@ -1,17 +1,17 @@
 /**
  * When a link to the other host counts as lost, and when it is dialled again. Time is an argument.
  *
- *   standing ─nothing heard for 500 ms─► asked ─anything heard─► standing
- *       ▲                                  │ 1.2 s without a word
+ *   standing ─nothing heard for 400 ms─► asked ─anything heard─► standing
+ *       ▲                                  │ 1.5 s without a word
  *       │ anything heard                   ▼
  *   dialled ◄──── due ──────────────── lost          standing, dialled ─broken, refused─► lost
  *       └── 1 s without a word ────────►
  *
- * A dead fiber is so noticed within 1.7 s, whatever the transport's own timers are. A process that was stopped for
+ * A dead fiber is so noticed within 1.9 s, whatever the transport's own timers are. A process that was stopped for
  * longer first hears what waits for it: silence counts from the question, and not from the last word.
  */
-const QUIET_NS = 500_000_000;
-const SILENCE_NS = 1_200_000_000;
+const QUIET_NS = 400_000_000;
+const SILENCE_NS = 1_500_000_000;
 const DIAL_NS = 1_000_000_000;
 /** The first attempt follows the loss at once; later ones wait twice as long each time. */
 const BACKOFF_MIN_NS = 50_000_000;

@@ -22,6 +22,7 @@ import {
   type StartedTimes,
 } from '../vmotion-protocol/index.js';
 import {
+  ATTEMPT_MASK,
   type Codecs,
   encodePreamble,
   type Link,
@@ -225,7 +226,7 @@ export class SourceRole {
         this.#lose('VMOTION_CONNECTION_LOST', 'the destination has fallen silent');
         break;
       case 'dial':
-        this.#attempt++;
+        this.#attempt = (this.#attempt + 1) & ATTEMPT_MASK;
         this.#control = this.#dial();
         this.#lost = false;
         this.#step({ type: 'reconnected' });

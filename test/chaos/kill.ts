@@ -58,6 +58,7 @@ async function moveAndJudge(kill: Kill, dir: string): Promise<Aftermath> {
   let records: Record<'a' | 'b', string[]> = { a: [], b: [] };
   let waking: Promise<void> = Promise.resolve();
   let armed = false;
+  let pid = 0;
   const result = await runExperiment(
     experimentFrom({
       seed,
@@ -77,9 +78,11 @@ async function moveAndJudge(kill: Kill, dir: string): Promise<Aftermath> {
       signal: new AbortController().signal,
       onEvent: (e) => {
         if (e.type === 'clean-up') records = recordsIn(dir);
-        if (e.type !== 'phase' || e.phase !== 'offer' || armed) return;
+        if (e.type !== 'phase') return;
+        // Before the move both live; when the lab hears of the offer, one may have died at its point already.
+        if (e.phase === 'probe') pid = hosts()[side === 'source' ? 0 : 1]!.pid;
+        if (e.phase !== 'offer' || armed) return;
         armed = true;
-        const pid = hosts()[side === 'source' ? 0 : 1]!.pid;
         if (typeof at === 'number') setTimeout(() => strike(pid, signal), at);
         if (signal === 'SIGSTOP') waking = wake(pid);
       },
@@ -152,6 +155,7 @@ function recordsIn(dir: string): Record<'a' | 'b', string[]> {
 }
 
 function strike(pid: number, signal: NodeJS.Signals): void {
+  if (!hosts().some((h) => h.pid === pid)) return;
   try {
     process.kill(pid, signal);
   } catch {

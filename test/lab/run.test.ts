@@ -2,8 +2,9 @@
  * Whole experiments, small: real processes, real sockets, real frames. What works here decides the attach: in a
  * container without capabilities the `netns` tests are skipped and say so.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { canCatchFaults } from '../../src/host/index.js';
 import { experimentFrom } from '../../src/lab/experiment-file.js';
@@ -24,6 +25,11 @@ const SMALL: ExperimentInput = {
   guest: { memory: '16MiB', dirty: 'uniform:5MB/s' },
   migration: { 'start-after': '300ms', between: '100ms' },
 };
+
+/** A directory of our own: other runs on this machine leave theirs beside it while they last. */
+const own = mkdtempSync(join(tmpdir(), 'run-test-'));
+process.env.TMPDIR = own;
+process.on('exit', () => rmSync(own, { recursive: true, force: true }));
 
 function leftovers(): string[] {
   const dirs = readdirSync(tmpdir()).filter((name) => name.startsWith('longhaul-'));

@@ -13,7 +13,14 @@ export {
 export { type PageContent, PageSender } from './page-sender.js';
 export { type HashedContent, PageServer } from './page-server.js';
 export type { MissingServer, RoundReceiver, RoundSender } from './page-ways.js';
-export { decodePreamble, encodePreamble, PREAMBLE_BYTES, type Preamble } from './preamble.js';
+export {
+  ATTEMPT_MASK,
+  decodePreamble,
+  encodePreamble,
+  isLaterAttempt,
+  PREAMBLE_BYTES,
+  type Preamble,
+} from './preamble.js';
 export { SecureLink } from './secure-link.js';
 export { SecureLinks, type SecureLinksOptions } from './secure-links.js';
 export type { RunKey } from './secure-session.js';

@@ -9,12 +9,21 @@ const MAGIC = 0x4c48564d;
 /** The kind on the wire is the place in this list. */
 const KINDS = [null, 'control', 'pages', 'demand'] as const;
 
+/** Attempts are counted modulo 65,536: an outage of post-copy may last for days. */
+export const ATTEMPT_MASK = 0xffff;
+
+/** Whether one attempt is later than another, by serial number arithmetic (RFC 1982, 3.2). */
+export function isLaterAttempt(attempt: number, than: number): boolean {
+  const ahead = (attempt - than) & ATTEMPT_MASK;
+  return ahead > 0 && ahead <= ATTEMPT_MASK >>> 1;
+}
+
 export interface Preamble {
   /** `demand`: pages that the guest waits for, and the requests for them the other way. */
   readonly kind: 'control' | 'pages' | 'demand';
   /** Number of the page stream, from 0; 0 on the other kinds. */
   readonly stream: number;
-  /** Counts the control links of a migration, from 0; page and demand links carry that of theirs. */
+  /** Counts the control links of a migration, from 0, modulo 65,536; page and demand links carry that of theirs. */
   readonly attempt: number;
   readonly migrationId: Uint8Array;
 }
