@@ -53,11 +53,6 @@ const IPV6_NEXT_HEADER = 6;
 /** 33:33 and the last four bytes: IPv6 multicast. RFC 2464, 7 */
 const MULTICAST_V6 = 0x3333 * 0x1_0000_0000;
 
-/** Whether packets of this link type can be made into frames. */
-export function isFrameable(linkType: number): boolean {
-  return headerBytesOf(linkType) >= 0;
-}
-
 /** The packet as an Ethernet frame of its own bytes (one with addresses: the bytes themselves); null when it is none. */
 export function toEthernet(linkType: number, packet: Uint8Array): Uint8Array | null {
   if (linkType === LINK_ETHERNET) return isAddressed(packet) ? packet : withAddresses(packet);
