@@ -9,11 +9,15 @@ import { experimentFrom } from '../../src/lab/experiment-file.js';
 import type { ExperimentInput } from '../../src/lab/experiment-keys.js';
 import type { PipelineResult, RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
+import { availableCodecs } from '../../src/vmotion-protocol/transport/index.js';
 import { suite } from '../suite.js';
 
 const test = suite('lab/run pipeline');
 const missingLack = canCatchFaults() ? null : 'no userfaultfd here';
+const codecLack = availableCodecs(1e9)[0] === 'sparse' ? 'neither liblz4 nor libzstd here' : null;
 
+/** Tries after which `auto` makes up its mind. */
+const FIRST_WINDOW = 64;
 const START = { 'start-after': '100ms' };
 const GUEST = { memory: '8MiB', dirty: 'uniform:2MB/s', 'hot-set': '1MiB' } as const;
 
@@ -58,7 +62,7 @@ function pipelineOf({ migrations }: RunResult): PipelineResult {
 
 for (const mode of ['precopy', 'hybrid', 'postcopy'] as const) {
   test.when(
-    mode === 'precopy' ? null : missingLack,
+    codecLack ?? (mode === 'precopy' ? null : missingLack),
     `200 Mbit/s, text, ${mode}: auto compresses`,
     async () => {
       const result = await run({
@@ -68,17 +72,19 @@ for (const mode of ['precopy', 'hybrid', 'postcopy'] as const) {
       });
       const p = pipelineOf(result);
       assert.ok(p.codec !== null, 'a codec was agreed on');
+      // How many depends on how fast this machine is now; but what is only tried ends with the first window.
+      const { compressed } = p.pagesByEncoding;
+      assert.ok(compressed > 2 * FIRST_WINDOW, `${compressed} of ${p.pages} pages`);
       assert.ok(
-        p.pagesByEncoding.compressed > p.pages / 4,
-        `${p.pagesByEncoding.compressed} of ${p.pages} pages`,
+        p.compress.savedBytes > compressed * PAGE_SIZE * 0.2,
+        'text gets shorter by more than a fifth',
       );
-      assert.ok(p.compress.savedBytes > 0.2 * p.pages * PAGE_SIZE * 0.25);
       assert.ok(p.compress.cpuNs > 0);
     },
   );
 }
 
-test('all fixed on: contents, deltas and blocks at once, on three streams', async () => {
+test.when(codecLack, 'all fixed on: contents, deltas and blocks at once, on three streams', async () => {
   const result = await run({
     fiber: { rate: '200Mbit' },
     guest: { ...GUEST, fill: 'mix', dirty: 'uniform:20MB/s' },
