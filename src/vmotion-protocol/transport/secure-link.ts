@@ -211,6 +211,11 @@ export class SecureLink implements Link {
     return this.#broken || this.#over || this.#closed || keyed?.session.tampered ? -1 : 0;
   }
 
+  /** The inner link's word. */
+  get refused(): boolean {
+    return this.inner.refused === true;
+  }
+
   writable(): boolean {
     return this.#keyed !== null && this.inner.writable();
   }

@@ -111,7 +111,7 @@ class TcpLink implements Link {
   }
 
   limitRate(rateBps: number): void {
-    limitPacing(this.fd, ((rateBps / 8) * SEGMENT_PAYLOAD_BYTES) / SEGMENT_WIRE_BYTES);
+    if (!this.#closed) limitPacing(this.fd, ((rateBps / 8) * SEGMENT_PAYLOAD_BYTES) / SEGMENT_WIRE_BYTES);
   }
 
   figures(): LinkFigures {
@@ -132,7 +132,7 @@ class TcpLink implements Link {
   }
 
   drained(): boolean {
-    return unsentBytes(this.fd) === 0;
+    return this.#closed || unsentBytes(this.fd) === 0;
   }
 
   writable(): boolean {

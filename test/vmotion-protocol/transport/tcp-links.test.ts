@@ -13,7 +13,7 @@ function chainOf(bytes: number): Chain {
 }
 
 test('a link that was closed wrote to whatever had its descriptor’s number next', () => {
-  const polls = new PollSet(8);
+  const polls = new PollSet(64);
   const at = { ip: HERE, port: 18_431 };
   const links = new TcpLinks(polls, at, at);
   const link = links.connect();
@@ -33,7 +33,7 @@ test('a link that was closed wrote to whatever had its descriptor’s number nex
 });
 
 test('nobody listens there: the link says that it was refused', () => {
-  const polls = new PollSet(8);
+  const polls = new PollSet(64);
   const links = new TcpLinks(polls, { ip: HERE, port: 18_432 }, { ip: HERE, port: 18_433 });
   const link = links.connect();
   assert.is(link.send(chainOf(10)), false);
