@@ -424,7 +424,7 @@ export class DestinationRole {
     this.#missing?.close();
     this.#missing = null;
     const announcedNs = this.#parts.announcements.firstSentNs;
-    const parityUsed = this.#control.link.figures?.().parityUsed ?? 0;
+    const parityUsed = this.#control.link.figures?.()?.parityUsed ?? 0;
     // A stranger's question about a migration that was never offered here is nobody's end.
     if (this.#epoch > 0) {
       this.#parts.report({

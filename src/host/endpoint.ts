@@ -175,7 +175,9 @@ export class Endpoint {
         report({ type: 'event', atNs: nowNs(), what: 'guest started' });
         break;
       case 'resolve':
-        if (this.#recovered?.resolve(request.migrationId, request.verdict, request.text))
+        if (this.#source?.migrationId === request.migrationId)
+          this.#source.resolve(request.verdict, request.text);
+        else if (this.#recovered?.resolve(request.migrationId, request.verdict, request.text))
           this.#recovered = null;
         break;
       case 'cancel':
@@ -189,10 +191,6 @@ export class Endpoint {
         break;
       case 'standing':
         report({ type: 'standing', runs: guest.control.state === RUNNING });
-        break;
-      case 'resolve':
-        if (this.#source?.migrationId === request.migrationId)
-          this.#source.resolve(request.verdict, request.text);
         break;
       case 'end':
         this.#stopping = true;

@@ -440,8 +440,11 @@ export class Lab {
     return peaks;
   }
 
-  /** Ends every child, the fabric, the namespaces. Safe at any moment, also half-way through `build`. */
-  async tearDown(): Promise<void> {
+  /**
+   * Ends every child, the fabric, the namespaces. Safe at any moment, also half-way through `build`.
+   * @param inDoubt memory that survives its host stays, as the records do, for `host resolve`
+   */
+  async tearDown(inDoubt = false): Promise<void> {
     this.#stopBackground?.();
     const clients = this.#clients.map(({ child }) => child);
     if (this.#probeFar) clients.push(this.#probeFar);
@@ -450,7 +453,7 @@ export class Lab {
       ...Object.values(this.#hosts).map((h) => h.end({ type: 'end' })),
     ]);
     await this.#fabric?.stop();
-    this.#backing?.remove();
+    if (!inDoubt) this.#backing?.remove();
     for (const fd of this.#descriptors.splice(0)) closeFd(fd);
     for (const s of this.#stations.splice(0)) {
       if (s.netnsFd !== null) closeFd(s.netnsFd);

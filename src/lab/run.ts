@@ -118,7 +118,7 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
   } finally {
     onEvent({ type: 'clean-up' });
     kept?.remove();
-    await lab.tearDown();
+    await lab.tearDown(inDoubt);
     // What is in doubt stays on record: `longhaul host list` names it, and `host resolve` closes it.
     if (!inDoubt) rmSync(dir, { recursive: true, force: true });
     else onEvent({ type: 'note', text: `the guest is in doubt; the records stay in ${dir}: ${REMEDY}` });

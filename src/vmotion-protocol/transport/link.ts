@@ -45,8 +45,8 @@ export interface Link {
   keepShallow?(): void;
   /** Lets bytes leave at this rate at most, wire bits a second. A link whose poller limits it has no such thing. */
   limitRate?(rateBps: number): void;
-  /** What the link has done so far, for a report. */
-  figures?(): LinkFigures;
+  /** What the link has done so far, for a report; null of a link around one that does not say. */
+  figures?(): LinkFigures | null;
   /** What this link sends beside its bytes, as datagrams, is sealed with these keys. */
   sealDatagrams?(keys: DatagramKeys): void;
   /** Whether the link broke since nobody listens there: the host lives, its process does not. */

@@ -24,7 +24,7 @@ import {
   secureRecordBytes,
 } from '../index.js';
 import { Chain, type Region } from './chain.js';
-import type { Link } from './link.js';
+import type { Link, LinkFigures } from './link.js';
 import { BATCH_RECORDS, LINK_BUFFER_BYTES, type LinkBuffers } from './link-buffers.js';
 import type { LinkSide, SecureSession } from './secure-session.js';
 
@@ -188,6 +188,19 @@ export class SecureLink implements Link {
       this.#departingPlain += length;
     }
     this.#departing.push(out, 0, end);
+  }
+
+  keepShallow(): void {
+    this.inner.keepShallow?.();
+  }
+
+  limitRate(rateBps: number): void {
+    this.inner.limitRate?.(rateBps);
+  }
+
+  /** The inner link's; null where it keeps none. */
+  figures(): LinkFigures | null {
+    return this.inner.figures?.() ?? null;
   }
 
   drained(): boolean {
