@@ -33,6 +33,7 @@ const MEANING: Readonly<Record<RecordedState, string>> = {
   'in-doubt': 'stands here, committed, without an answer',
   moved: 'has moved away',
   'standing-by': 'nothing here yet',
+  kept: 'stood here in doubt; the process is gone, memory and state are kept',
   'memory-lost': 'stood here in doubt; the process is gone, and the memory with it',
   lost: 'ran here; its host died, and the guest with it',
   never: 'never started here, and never will',
@@ -134,7 +135,7 @@ async function peerOf(host: FoundHost, context: HostContext): Promise<FoundHost 
 }
 
 function isDoubt({ state }: FoundGuest): boolean {
-  return state === 'in-doubt' || state === 'memory-lost';
+  return state === 'in-doubt' || state === 'kept' || state === 'memory-lost';
 }
 
 function describe(guests: readonly FoundGuest[]): string {

@@ -57,6 +57,26 @@ const KEY_OPTIONS: readonly KeyOption[] = [
     text: 'slow the guest in steps when pre-copy rounds do not converge',
   },
   {
+    flags: '--transport <how>',
+    path: ['migration', 'transport'],
+    text: 'what carries memory: auto, tcp or udp (default: auto, tcp with netns, else udp)',
+  },
+  {
+    flags: '--congestion <model>',
+    path: ['migration', 'congestion'],
+    text: 'auto, bbr, cubic or, with udp, fixed at the rate (default: auto)',
+  },
+  {
+    flags: '--migration-rate <rate>',
+    path: ['migration', 'rate'],
+    text: 'most that moves put on the wire: 4Gbit (default: unlimited)',
+  },
+  {
+    flags: '--fec <on|off>',
+    path: ['migration', 'fec'],
+    text: 'parity over the flight that ends the pause, with udp (default: on)',
+  },
+  {
     flags: '--streams <n>',
     path: ['migration', 'streams'],
     text: 'TCP streams for pages, 1..16 (default: 1)',
@@ -71,7 +91,32 @@ const KEY_OPTIONS: readonly KeyOption[] = [
     path: ['migration', 'max-rounds'],
     text: 'pre-copy rounds at most (default: 30)',
   },
+  {
+    flags: '--cut <time@phase>',
+    path: ['migration', 'cut'],
+    text: 'cut the fiber in each move: 5s@precopy, 5s@switchover or 5s@postcopy',
+  },
   { flags: '--qos <order>', path: ['migration', 'qos'], text: 'guest-first or none (default: guest-first)' },
+  {
+    flags: '--insecure',
+    path: ['migration', 'insecure'],
+    text: 'neither authenticate nor encrypt: guest memory crosses the link in clear',
+  },
+  {
+    flags: '--durable <what>',
+    path: ['migration', 'durable'],
+    text: 'records of the switchover survive the process, or the machine: disk (default: process)',
+  },
+  {
+    flags: '--memory-backing <dir>',
+    path: ['migration', 'memory-backing'],
+    text: 'folder on tmpfs for guest memory, which then survives the process of its host',
+  },
+  {
+    flags: '--verify <on|off>',
+    path: ['migration', 'verify'],
+    text: 'compare all memory after each move (default: on)',
+  },
   {
     flags: '--repeat <n>',
     path: ['migration', 'repeat'],

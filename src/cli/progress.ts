@@ -49,6 +49,8 @@ export function linesOf(event: RunEvent, quiet = false): string[] {
       return [`attach ${event.attach}: ${event.why}`];
     case 'note':
       return [`note: ${event.text}`];
+    case 'in-doubt':
+      return [`move ${event.migration + 1} in doubt: ${event.text}`];
     case 'kept':
       return keptLines(event.sites);
   }

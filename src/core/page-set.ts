@@ -73,6 +73,11 @@ export class PageSet {
     for (let w = 0; w < this.words.length; w++) this.words[w] = this.words[w]! & ~other.words[w]!;
   }
 
+  /** Keeps the pages that are in `other` as well (same size). */
+  intersect(other: PageSet): void {
+    for (let w = 0; w < this.words.length; w++) this.words[w] = this.words[w]! & other.words[w]!;
+  }
+
   clone(): PageSet {
     return new PageSet(this.pages, this.words.slice());
   }

@@ -17,6 +17,8 @@ export interface GuestMemory {
   readonly bytes: Uint8Array;
   /** Where `bytes` begins in this process. */
   readonly address: number;
+  /** madvise(2) advice that gives its pages back to the kernel: they read as zeros afterwards. */
+  readonly dropAdvice: number;
   /** What another thread is given to see the same bytes. */
   readonly buffer: SharedArrayBuffer;
 }

@@ -13,19 +13,24 @@ import {
   type DestinationAction,
   type DestinationEvent,
   type Message,
+  type TimelineEvent,
 } from '../vmotion-protocol/index.js';
 import {
   type Link,
   type LinkPoller,
   newRegion,
   PageReceiver,
+  type RoundReceiver,
   regionOf,
+  UdpPageReceiver,
+  udpLinkOf,
 } from '../vmotion-protocol/transport/index.js';
 import type { Announcements } from './announcements.js';
 import type { ControlChannel } from './control-channel.js';
 import type { HostReport } from './ipc.js';
 import { MissingMemory } from './missing-memory.js';
 import type { MovingGuest } from './moving-guest.js';
+import type { Passing } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { hashOfState } from './state-hash.js';
@@ -55,6 +60,8 @@ export interface DestinationParts {
   readonly report: (report: HostReport) => void;
   /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
   readonly hurry: (on: boolean) => void;
+  /** Called at the points of the move that have a name (`named-points.ts`). */
+  readonly passing: Passing;
   /** Why this host cannot take the guest now, or null. */
   readonly refusal: string | null;
   /** The memory is to be as if it had never been touched. */
@@ -65,15 +72,18 @@ export interface DestinationParts {
 
 export class DestinationRole {
   readonly #parts: DestinationParts;
-  readonly #control: ControlChannel;
+  #control: ControlChannel;
+  #attempt: number;
   readonly #machine: Destination;
   readonly #actions: DestinationAction[] = [];
-  readonly #receiver: PageReceiver;
+  readonly #receiver: RoundReceiver;
   readonly #frame = newRegion(FRAME_BYTES);
   readonly migrationId: string;
   #missing: MissingMemory | null = null;
   #demandLink: Link | null = null;
   #armRound = 0;
+  /** The first round of a demand link; 0 as long as none is read. */
+  #demandRound = 0;
   #empty = false;
   #starting = false;
   #spinUntilNs = 0;
@@ -83,19 +93,26 @@ export class DestinationRole {
   #lost = false;
   finished = false;
 
-  constructor(control: ControlChannel, migrationId: string, parts: DestinationParts) {
+  constructor(control: ControlChannel, attempt: number, migrationId: string, parts: DestinationParts) {
     this.#parts = parts;
     this.#control = control;
+    this.#attempt = attempt;
     this.migrationId = migrationId;
     const { guest, table } = parts;
-    this.#receiver = new PageReceiver(regionOf(guest.memory.bytes), guest.memory.pages, table, {
-      onRoundApplied: (round, pages) => {
+    const memory = regionOf(guest.memory.bytes);
+    const events = {
+      onRoundApplied: (round: number, pages: number) => {
         if (round === this.#armRound && availableParallelism() >= CORES_TO_SPIN)
           this.#spinUntilNs = nowNs() + FINAL_SPIN_NS;
         this.#step({ type: 'round-applied', round, pages });
       },
-      onViolation: (code, text) => this.#lose(code, text),
-    });
+      onViolation: (code: string, text: string) => this.#lose(code, text),
+    };
+    const udp = udpLinkOf(control.link);
+    this.#receiver =
+      udp !== null
+        ? new UdpPageReceiver(memory, guest.memory.pages, table, events, udp)
+        : new PageReceiver(memory, guest.memory.pages, table, events);
     this.#machine = new Destination({
       guest: parts.guestName,
       pages: guest.memory.pages,
@@ -113,21 +130,46 @@ export class DestinationRole {
     if (
       this.#spinUntilNs > 0 ||
       this.#receiver.eager ||
-      (this.#hashesFrom >= 0 && this.#control.backlog === 0)
+      (this.#hashesFrom >= 0 && !this.#lost && this.#control.backlog === 0)
     )
       return 0;
     return this.#machine.nextWakeNs();
   }
 
-  addStream(link: Link, stream: number): void {
+  /** Whether the connection to the source is lost. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** The source is back: whatever it sent over earlier links and is not here yet is of no account. */
+  reconnect(control: ControlChannel, attempt: number): void {
+    if (attempt <= this.#attempt) return control.close(); // dialled before the one that stands
+    this.#control.close();
+    this.#control = control;
+    this.#attempt = attempt;
+    this.#receiver.reconnect(control.link);
+    this.#hashesFrom = -1;
+    if (!this.#lost) this.#step({ type: 'connection-lost', text: 'the source has dialled again' });
+    this.#lost = false;
+    this.#step({ type: 'reconnected' });
+  }
+
+  /** Another migration is offered while the source of this one is away. */
+  supersede(text: string): void {
+    this.#step({ type: 'superseded', text });
+  }
+
+  addStream(link: Link, stream: number, attempt: number): void {
+    if (attempt !== this.#attempt) return link.close();
     this.#receiver.addStream(link, stream);
   }
 
   /** The link on which demanded pages come, and the requests for them leave. */
-  addDemandLink(link: Link): void {
+  addDemandLink(link: Link, attempt: number): void {
+    if (attempt !== this.#attempt) return link.close();
     this.#demandLink?.close();
     this.#demandLink = link;
-    if (this.#armRound > 0) this.#useDemandLink();
+    if (this.#demandRound > 0) this.#useDemandLink();
   }
 
   service(): void {
@@ -151,14 +193,14 @@ export class DestinationRole {
     if (!this.#filling || !this.#missing!.whole) return;
     this.#filling = false;
     this.#missing!.release();
+    this.#parts.report({ type: 'guest-here', atNs: nowNs(), whole: true });
     this.#step({ type: 'all-present' });
   }
 
   #useDemandLink(): void {
     if (this.#demandLink === null || this.#missing === null) return;
     this.#missing.connect(this.#demandLink);
-    // Behind the armed round comes the final flight, and behind that what was missing.
-    this.#receiver.addDemandLink(this.#demandLink, this.#armRound + 2);
+    this.#receiver.addDemandLink(this.#demandLink, this.#demandRound);
   }
 
   /** The guest's first step may need a page that is missing: then this thread has to fetch it, and cannot just wait. */
@@ -166,25 +208,26 @@ export class DestinationRole {
     const { control } = this.#parts.guest;
     if (control.state !== RUNNING) return;
     this.#starting = false;
+    this.#parts.passing('guest-started');
     this.#step({ type: 'guest-started', atNs: control.firstInstructionNs });
+    this.#parts.report({ type: 'guest-here', atNs: control.firstInstructionNs, whole: !this.#filling });
   }
 
   /** A violation's answer leaves before the link counts as lost; a message of a later version is no end. */
   #lose(code: string, text: string): void {
     if (this.#lost) return;
     this.#hashesFrom = -1;
-    if (code === 'VMOTION_CONNECTION_LOST') {
-      this.#lost = true;
-      this.#step({ type: 'connection-lost', text });
-    } else {
-      this.#step({ type: 'violation', code, text });
-      this.#lost = code !== 'VMOTION_MESSAGE_UNKNOWN';
-    }
+    if (code !== 'VMOTION_CONNECTION_LOST') this.#step({ type: 'violation', code, text });
+    if (this.finished || code === 'VMOTION_MESSAGE_UNKNOWN') return;
+    this.#lost = true;
+    this.#control.close();
+    this.#step({ type: 'connection-lost', text });
   }
 
   #received(message: Message): void {
     if (message.type === 'offer') this.#epoch = message.epoch;
     if (message.type === 'final') {
+      this.#parts.passing('final-heard');
       // The guest's thread wakes while memory is verified, and not earlier: a spinning thread takes from others.
       this.#parts.guest.control.spinAtStart(true);
       this.#spinUntilNs = 0;
@@ -205,6 +248,7 @@ export class DestinationRole {
     switch (action.type) {
       case 'send':
         if (!this.#lost) this.#control.send(action.message);
+        if (action.message.type === 'started') this.#parts.passing('started-sent');
         break;
       case 'prepare':
         if (this.#parts.refusal !== null) {
@@ -224,6 +268,8 @@ export class DestinationRole {
         while (receiveBytes(this.#parts.nicFd, this.#frame.address, FRAME_BYTES) >= 0);
         this.#parts.hurry(true);
         this.#armRound = action.round;
+        // Behind the armed round comes the final flight, and behind that what was missing.
+        this.#demandRound = action.round + 2;
         if (this.#missing !== null) {
           this.#missing.arm(action.left, this.#empty);
           table.forget(action.left);
@@ -256,6 +302,7 @@ export class DestinationRole {
         }
         break;
       case 'record':
+        this.#parts.passing(action.record === 'RUNNING' ? 'before-running' : 'before-never');
         try {
           records.append({
             kind: action.record,
@@ -263,6 +310,7 @@ export class DestinationRole {
             migrationId: Buffer.from(this.migrationId, 'hex'),
             guest: this.#parts.guestName,
           });
+          this.#parts.passing(action.record === 'RUNNING' ? 'after-running' : 'after-never');
           this.#step({ type: 'recorded', record: action.record });
         } catch (e) {
           this.#step({ type: 'record-failed', record: action.record, text: (e as Error).message });
@@ -288,8 +336,15 @@ export class DestinationRole {
       case 'send-hashes':
         this.#hashesFrom = 0;
         break;
+      case 'take-up':
+        this.#takeUp(action.round, action.final);
+        break;
       case 'tell-missing':
-        this.#step({ type: 'missing-told', missing: this.#missing!.missing() });
+        this.#step({
+          type: 'missing-told',
+          round: this.#receiver.cameRound,
+          missing: this.#filling ? this.#missing!.missing() : this.#receiver.notCome(),
+        });
         break;
       case 'discard':
         guest.control.spinAtStart(false);
@@ -300,7 +355,7 @@ export class DestinationRole {
         this.#parts.dropMemory();
         break;
       case 'report':
-        this.#parts.report({ type: 'event', atNs: action.event.atNs, what: action.event.text });
+        this.#tell(action.event);
         break;
       case 'finished':
         this.#finish(action.outcome, action.code, action.text);
@@ -308,10 +363,24 @@ export class DestinationRole {
     }
   }
 
+  /** Page and demand links come anew. Without the final flight to come, what was made ready for it is taken back. */
+  #takeUp(round: number, final: boolean): void {
+    this.#receiver.takeUp(round, final);
+    this.#missing?.disconnect();
+    this.#demandLink?.close();
+    this.#demandLink = null;
+    this.#armRound = final ? round - 1 : 0;
+    this.#demandRound = final ? round + 1 : this.#filling ? round : 0;
+    if (final || this.#filling) return;
+    this.#parts.hurry(false);
+    this.#parts.guest.control.spinAtStart(false);
+    this.#spinUntilNs = 0;
+  }
+
   /** A few hashes at a time, so that late frames and the guest's own traffic are not kept waiting. */
   #sendHashes(): void {
     const pages = this.#parts.guest.memory.pages;
-    if (this.#hashesFrom < 0 || this.#control.backlog > 0) return;
+    if (this.#hashesFrom < 0 || this.#lost || this.#control.backlog > 0) return;
     const count = Math.min(HASHES_PAGES, pages - this.#hashesFrom);
     this.#control.send({
       type: 'hashes',
@@ -319,6 +388,12 @@ export class DestinationRole {
       hashes: this.#parts.table.hashesOf(this.#hashesFrom, count),
     });
     this.#hashesFrom = this.#hashesFrom + count < pages ? this.#hashesFrom + count : -1;
+  }
+
+  #tell(event: TimelineEvent): void {
+    const stalled = event.type === 'note' && event.code === 'VMOTION_POSTCOPY_STALLED';
+    const what = stalled ? `${event.text}; ${this.#missing?.describeStalls() ?? ''}` : event.text;
+    this.#parts.report({ type: 'event', atNs: event.atNs, what });
   }
 
   #finish(outcome: string, code: string, text: string): void {
@@ -332,6 +407,18 @@ export class DestinationRole {
     this.#missing?.close();
     this.#missing = null;
     const announcedNs = this.#parts.announcements.firstSentNs;
-    this.#parts.report({ type: 'destination-finished', outcome, code, text, announcedNs, missing });
+    const parityUsed = this.#control.link.figures?.().parityUsed ?? 0;
+    // A stranger's question about a migration that was never offered here is nobody's end.
+    if (this.#epoch > 0) {
+      this.#parts.report({
+        type: 'destination-finished',
+        outcome,
+        code,
+        text,
+        announcedNs,
+        missing,
+        parityUsed,
+      });
+    }
   }
 }

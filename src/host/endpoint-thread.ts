@@ -1,21 +1,27 @@
 /**
- * The endpoint's thread: builds guest, dirty log, records and links, then runs the loop and never returns to
- * libuv. The guest's own thread is started before this one enters the vmk interface's namespace.
+ * The endpoint's thread: builds guest, dirty log, records and links, then runs the loop and returns to libuv only
+ * for TLS handshakes. The guest's own thread is started before this one enters the vmk interface's namespace.
  */
 import { randomBytes } from 'node:crypto';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { messageOf, PAGE_SIZE } from '../core/index.js';
 import { dirtyRange, fillMemory, GuestHeader, layoutOf } from '../guest/index.js';
-import { createGuestMemory, WorkloadGuest } from '../guest/memory/index.js';
-import { connectUdp, Doorbell, enterNetns, nowNs, PollSet } from '../sys/index.js';
-import { TcpLinks } from '../vmotion-protocol/transport/index.js';
+import { createFileMemory, createGuestMemory, WorkloadGuest } from '../guest/memory/index.js';
+import { connectUdp, Doorbell, nowNs, PollSet } from '../sys/index.js';
+import { type LinkPoller, type RunKey, SecureLinks } from '../vmotion-protocol/transport/index.js';
 import { Endpoint } from './endpoint.js';
+import { hostFilesOf } from './host-files.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
+import { GuestKeeper, type KeptGuest, readKeptGuest } from './kept-guest.js';
+import { readKeyFile, writeKeyFile } from './key-file.js';
+import { openLinks } from './open-links.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
 import { rehearse } from './rehearsal.js';
 
 const LOOPBACK = 0x7f000001;
+/** Descriptors waited for: those of two migrations with 16 streams each, and of as many strangers as may wait. */
+const POLLED_MAX = 128;
 
 export interface EndpointThreadData {
   readonly orders: HostOrders;
@@ -24,6 +30,7 @@ export interface EndpointThreadData {
 }
 
 const { orders, bellFd, port } = workerData as EndpointThreadData;
+const files = hostFilesOf(orders.recordsPath);
 
 function report(r: HostReport): void {
   port.postMessage(r);
@@ -40,9 +47,41 @@ function macBytes(mac: number): Uint8Array {
   return Uint8Array.from({ length: 6 }, (_, i) => Math.floor(mac / 256 ** (5 - i)) & 0xff);
 }
 
+/** What `host resolve` needs when this process is gone. A host that was started again knows its peers already. */
+function keepKeys(): void {
+  const runKey = orders.runKey === null ? null : Buffer.from(orders.runKey).toString('hex');
+  const peerStores = readKeyFile(files.keys)?.peerStores ?? {};
+  writeKeyFile(files.keys, { schema: 1, site: orders.site, runKey, peerStores });
+}
+
+/** The guest of a migration that is in doubt, where a process before this one has left all of it. */
+function keptFor(migrationId: Uint8Array): KeptGuest | null {
+  const kept = orders.memoryFile === null ? null : readKeptGuest(files.kept);
+  return kept !== null && Buffer.from(migrationId).equals(kept.migrationId) ? kept : null;
+}
+
+function firstWord(doubt: 'kept' | 'lost' | null): string {
+  if (doubt === 'kept') return 'guest in doubt found again, with memory and state';
+  if (doubt === 'lost') return 'memory lost: a guest stood here in doubt when its process ended';
+  return orders.boots ? 'guest booted' : 'standing by';
+}
+
+function secureLinks(bare: LinkPoller, runKey: RunKey): SecureLinks {
+  return new SecureLinks(bare, {
+    site: orders.site,
+    runKey,
+    onRefused: (code, text, times) =>
+      report({ type: 'event', atNs: nowNs(), what: `refused ${code}, ${times} so far: ${text}` }),
+  });
+}
+
 try {
   const { guest: g } = orders;
-  const memory = createGuestMemory(g.memoryBytes / PAGE_SIZE);
+  const pages = g.memoryBytes / PAGE_SIZE;
+  const memory =
+    orders.memoryFile === null
+      ? createGuestMemory(pages)
+      : createFileMemory(pages, orders.memoryFile, orders.again);
   const layout = layoutOf(memory.pages);
   if (orders.boots) {
     fillMemory(g.fill, g.seed, memory.bytes, layout.freeFirstPage, memory.pages);
@@ -58,31 +97,39 @@ try {
     dirty: { ...g.dirty, ...dirtyRange(layout, g.dirty.pages) },
     dirtyLog: 'auto',
   });
-  rehearse(orders.recordsPath);
+  rehearse(orders.recordsPath, orders.transport, orders.runKey !== null);
   const table = new PageTable(memory);
-  const records = new RecordStore(orders.recordsPath);
-  const polls = new PollSet(64);
-  const local = { ip: orders.vmkIp, port: orders.vmotionPort };
-  const peer = { ip: orders.peerIp, port: orders.vmotionPort };
-  if (orders.vmk.kind === 'tcp') enterNetns(orders.vmk.netnsFd);
-  const poller =
-    orders.vmk.kind === 'tcp'
-      ? new TcpLinks(polls, local, peer)
-      : new (await import('./datagram-links.js')).DatagramLinks(polls, orders.vmk, local, peer);
+  const records = new RecordStore(orders.recordsPath, orders.durable);
+  keepKeys();
+  const commit = records.committed(g.name);
+  const kept = commit === null ? null : keptFor(commit.migrationId);
+  const polls = new PollSet(POLLED_MAX);
+  const bare = openLinks(orders, polls);
+  const secured = orders.runKey === null ? null : secureLinks(bare, orders.runKey);
   const endpoint = new Endpoint({
     orders,
     guest,
     table,
     records,
     polls,
-    poller,
+    poller: secured ?? bare,
+    refusals: secured?.refusals ?? null,
+    keeper: orders.memoryFile === null ? null : new GuestKeeper(files.kept),
+    kept,
     bell: new Doorbell(bellFd),
     takeRequests,
     report,
   });
-  report({ type: 'ready', dirtyLog: guest.dirtyLog.kind, why: guest.dirtyLogWhy });
-  report({ type: 'event', atNs: nowNs(), what: orders.boots ? 'guest booted' : 'standing by' });
-  endpoint.run();
+  const doubt =
+    commit === null
+      ? null
+      : ({
+          migrationId: Buffer.from(commit.migrationId).toString('hex'),
+          memory: kept === null ? 'lost' : 'kept',
+        } as const);
+  report({ type: 'ready', dirtyLog: guest.dirtyLog.kind, why: guest.dirtyLogWhy, doubt });
+  report({ type: 'event', atNs: nowNs(), what: firstWord(doubt?.memory ?? null) });
+  await endpoint.run();
   await guest.close();
   records.close();
   port.close();

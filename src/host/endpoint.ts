@@ -9,17 +9,10 @@
  * One guest, and one migration at a time; the loop asks each role when it wants to be called next.
  */
 
-import type { WorkloadGuest } from '../guest/memory/index.js';
-import {
-  check,
-  type Doorbell,
-  libc,
-  MADV_DONTNEED,
-  nowNs,
-  POLLIN,
-  type PollSet,
-  sharpenTimers,
-} from '../sys/index.js';
+import { setImmediate as eventLoopTurn } from 'node:timers/promises';
+import { RUNNING, type WorkloadGuest } from '../guest/memory/index.js';
+import { type Doorbell, dropPages, nowNs, POLLIN, type PollSet, sharpenTimers } from '../sys/index.js';
+import type { RefusalCounts } from '../vmotion-protocol/index.js';
 import {
   Chain,
   decodePreamble,
@@ -31,10 +24,15 @@ import {
 import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
+import { hostFilesOf } from './host-files.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
+import type { GuestKeeper, KeptGuest } from './kept-guest.js';
+import { notePeerStore } from './key-file.js';
 import { canCatchFaults } from './missing-memory.js';
+import { type Passing, signalAt } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
+import { RecoveredGuest } from './recovered-guest.js';
 import { SourceRole } from './source-role.js';
 import { hurry } from './urgency.js';
 
@@ -59,6 +57,12 @@ export interface EndpointParts {
   readonly poller: LinkPoller;
   readonly bell: Doorbell;
   readonly takeRequests: () => HostRequest[];
+  /** What the record layer has turned away; null of a host that talks in clear. */
+  readonly refusals: RefusalCounts | null;
+  /** Where a guest that stands committed is kept beyond this process; null where its memory is not. */
+  readonly keeper: GuestKeeper | null;
+  /** What a process before this one has left of the guest, in doubt; null when there was none. */
+  readonly kept: KeptGuest | null;
   readonly report: (report: HostReport) => void;
 }
 
@@ -71,21 +75,37 @@ export class Endpoint {
   #source: SourceRole | null = null;
   #destination: DestinationRole | null = null;
   #guestHere: boolean;
+  #recovered: RecoveredGuest | null = null;
   readonly #catchesFaults = canCatchFaults();
   #stopping = false;
+  #passing: Passing = () => {};
 
   constructor(parts: EndpointParts) {
     this.#parts = parts;
     this.#bellSlot = parts.polls.add(parts.bell.fd, POLLIN);
     this.#nicSlot = parts.polls.add(parts.orders.nicFd, 0);
     this.#guestHere = parts.orders.boots;
+    const { kept, guest, records, report, orders } = parts;
+    if (kept !== null)
+      this.#recovered = new RecoveredGuest(kept, {
+        guest,
+        guestName: orders.guest.name,
+        records,
+        report,
+        onRunning: () => {
+          this.#guestHere = true;
+        },
+        onReleased: () => this.#dropMemory(),
+      });
     this.#announcements = new Announcements(parts.orders.guest, parts.orders.nicFd);
   }
 
-  run(): void {
+  /** Turns until it is told to end. It yields to the event loop only while a TLS handshake lives there. */
+  async run(): Promise<void> {
     sharpenTimers();
     const { polls, poller, bell } = this.#parts;
     while (!this.#stopping) {
+      if (poller.wantsTurn) await eventLoopTurn();
       const wakeNs = Math.min(
         poller.nextWakeNs(),
         this.#announcements.nextWakeNs(),
@@ -132,8 +152,13 @@ export class Endpoint {
           table,
           records,
           poller,
+          transport: orders.transport,
           report,
           hurry,
+          onAccepted: (storeId) =>
+            notePeerStore(hostFilesOf(orders.recordsPath).keys, request.orders.migrationId, storeId),
+          keeper: this.#parts.keeper,
+          passing: (point) => this.#passing(point),
           onPaused: () => this.#announcements.cancel(),
           onReleased: () => {
             this.#guestHere = false;
@@ -145,8 +170,25 @@ export class Endpoint {
         guest.resume(START_LIMIT_MS);
         report({ type: 'event', atNs: nowNs(), what: 'guest started' });
         break;
+      case 'resolve':
+        if (this.#recovered?.resolve(request.migrationId, request.verdict, request.text))
+          this.#recovered = null;
+        break;
       case 'cancel':
         this.#source?.cancel(request.text);
+        break;
+      case 'refusals':
+        report({ type: 'refusals', counts: this.#parts.refusals });
+        break;
+      case 'signal-at':
+        this.#passing = signalAt(request.point, request.signal);
+        break;
+      case 'standing':
+        report({ type: 'standing', runs: guest.control.state === RUNNING });
+        break;
+      case 'resolve':
+        if (this.#source?.migrationId === request.migrationId)
+          this.#source.resolve(request.verdict, request.text);
         break;
       case 'end':
         this.#stopping = true;
@@ -186,17 +228,20 @@ export class Endpoint {
     const id = Buffer.from(preamble.migrationId).toString('hex');
     if (preamble.kind === 'demand') {
       if (this.#destination?.migrationId !== id) return link.close();
-      this.#destination.addDemandLink(link);
+      this.#destination.addDemandLink(link, preamble.attempt);
       return;
     }
     if (preamble.kind === 'pages') {
       if (this.#destination?.migrationId !== id) return link.close();
-      this.#destination.addStream(link, preamble.stream);
+      this.#destination.addStream(link, preamble.stream, preamble.attempt);
       return;
     }
     const { guest, table, records, poller, report, orders } = this.#parts;
-    if (this.#destination !== null) return link.close();
-    this.#destination = new DestinationRole(new ControlChannel(link, poller), id, {
+    const control = new ControlChannel(link, poller);
+    if (this.#destination?.migrationId === id) return this.#destination.reconnect(control, preamble.attempt);
+    if (this.#destination?.lost) this.#destination.supersede('another migration was offered');
+    if (this.#destination !== null && !this.#destination.finished) return link.close();
+    this.#destination = new DestinationRole(control, preamble.attempt, id, {
       guest,
       guestName: orders.guest.name,
       announcements: this.#announcements,
@@ -208,7 +253,8 @@ export class Endpoint {
       catchesFaults: this.#catchesFaults,
       report,
       hurry,
-      refusal: this.#guestHere ? `guest ${orders.guest.name} runs here already` : null,
+      refusal: this.#refusal(),
+      passing: (point) => this.#passing(point),
       dropMemory: () => this.#dropMemory(),
       onRunning: () => {
         this.#guestHere = true;
@@ -216,9 +262,16 @@ export class Endpoint {
     });
   }
 
+  /** Why no guest can be taken now, or null. */
+  #refusal(): string | null {
+    const { name } = this.#parts.orders.guest;
+    if (this.#recovered !== null) return `guest ${name} stands here in doubt`;
+    return this.#guestHere ? `guest ${name} runs here already` : null;
+  }
+
   /** Gives the pages back to the kernel: the memory reads as zeros and costs nothing. madvise(2) */
   #dropMemory(): void {
     const { memory } = this.#parts.guest;
-    check('madvise', libc.madvise(memory.address, memory.bytes.length, MADV_DONTNEED));
+    dropPages(memory.address, memory.bytes.length, memory.dropAdvice);
   }
 }

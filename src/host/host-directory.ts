@@ -3,20 +3,22 @@
  *
  *   the last migration of a guest   process lives    process gone
  *   COMMIT, no ENDED                in-doubt *       memory-lost   (the record stands, what it is about does not)
+ *                                                    kept          (memory is a file, and state is beside it)
  *   RUNNING                         running          lost
  *   NEVER                           never            never         (it never started here)
  *   ENDED                           * or closed      closed        (this host's part is over)
  *   none                            *                              * as the process itself says
  */
-import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { askControl } from './control-socket.js';
 import { hostFilesOf, siteOfStore } from './host-files.js';
 import type { HostStatus } from './host-status.js';
+import { type KeptGuest, readKeptGuest } from './kept-guest.js';
 import { type DurableRecord, decodeRecords } from './records.js';
 
-export type RecordedState = HostStatus['state'] | 'memory-lost' | 'lost' | 'never' | 'closed';
+export type RecordedState = HostStatus['state'] | 'kept' | 'memory-lost' | 'lost' | 'never' | 'closed';
 
 export interface FoundHost {
   readonly recordsPath: string;
@@ -26,6 +28,8 @@ export interface FoundHost {
   /** 32 hexadecimal digits; empty when the store is torn. */
   readonly storeId: string;
   readonly records: readonly DurableRecord[];
+  /** A guest that stands in files of this host, memory and all; or null. */
+  readonly kept: KeptGuest | null;
   /** The process, when it answers. */
   readonly live: HostStatus | null;
   /** When the store was last written. */
@@ -82,6 +86,7 @@ async function readHost(recordsPath: string): Promise<FoundHost> {
     site: siteOfStore(basename(recordsPath))!,
     storeId: store === undefined ? '' : hexOf(store.migrationId),
     records,
+    kept: keptGuest(recordsPath),
     live: answer?.status ?? null,
     writtenAt: statSync(recordsPath).mtime,
   };
@@ -103,19 +108,36 @@ export function guestsOf(host: FoundHost): FoundGuest[] {
     guest,
     epoch: records[0]!.epoch,
     migrationId: hexOf(records[0]!.migrationId),
-    state: stateOf(new Set(records.map((r) => r.kind)), live?.guest === guest ? live : null),
+    state: stateOf(
+      new Set(records.map((r) => r.kind)),
+      live?.guest === guest ? live : null,
+      host.kept !== null && hexOf(host.kept.migrationId) === hexOf(records[0]!.migrationId),
+    ),
   }));
   if (live !== null && !last.has(live.guest))
     guests.push({ host, guest: live.guest, epoch: 0, migrationId: live.migrationId, state: live.state });
   return guests;
 }
 
-function stateOf(kinds: ReadonlySet<DurableRecord['kind']>, live: HostStatus | null): RecordedState {
+function stateOf(
+  kinds: ReadonlySet<DurableRecord['kind']>,
+  live: HostStatus | null,
+  kept: boolean,
+): RecordedState {
   if (kinds.has('ENDED')) return live?.state ?? 'closed';
-  if (kinds.has('COMMIT'))
-    return live === null ? 'memory-lost' : live.state === 'moving' ? 'moving' : 'in-doubt';
+  if (kinds.has('COMMIT')) return live !== null ? doubtOf(live) : kept ? 'kept' : 'memory-lost';
   if (kinds.has('RUNNING')) return live?.state ?? 'lost';
   return 'never';
+}
+
+/** A process that was started again and has not found the guest stands by. */
+function doubtOf({ state }: HostStatus): RecordedState {
+  return state === 'moving' ? 'moving' : state === 'standing-by' ? 'memory-lost' : 'in-doubt';
+}
+
+function keptGuest(recordsPath: string): KeptGuest | null {
+  const { kept, memory } = hostFilesOf(recordsPath);
+  return existsSync(memory) ? readKeptGuest(kept) : null;
 }
 
 export function hexOf(id: Uint8Array): string {

@@ -3,6 +3,7 @@
  *
  *   host-a.records   what it decided (records.ts)         host-a.sock    asks the process, while it lives
  *   host-a.keys      what proves who it is (key-file.ts)  host-a.words   what an operator has said (operator-words.ts)
+ *   host-a.kept      a guest that stands (kept-guest.ts)  host-a.memory  link to its memory on tmpfs
  */
 const RECORDS = '.records';
 
@@ -11,12 +12,21 @@ export interface HostFiles {
   readonly keys: string;
   readonly socket: string;
   readonly words: string;
+  readonly kept: string;
+  readonly memory: string;
 }
 
 /** @param recordsPath of the store, `…/host-a.records` */
 export function hostFilesOf(recordsPath: string): HostFiles {
   const stem = recordsPath.endsWith(RECORDS) ? recordsPath.slice(0, -RECORDS.length) : recordsPath;
-  return { records: recordsPath, keys: `${stem}.keys`, socket: `${stem}.sock`, words: `${stem}.words` };
+  return {
+    records: recordsPath,
+    keys: `${stem}.keys`,
+    socket: `${stem}.sock`,
+    words: `${stem}.words`,
+    kept: `${stem}.kept`,
+    memory: `${stem}.memory`,
+  };
 }
 
 /** The site of a store's file name, or null when it is none. */

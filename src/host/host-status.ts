@@ -35,7 +35,10 @@ export class HostStatusKeeper {
       const { outcome } = report.report;
       this.#state = outcome === 'completed' ? 'moved' : outcome === 'in-doubt' ? 'in-doubt' : 'running';
       if (outcome !== 'in-doubt') this.#migrationId = null;
-    } else if (report.type === 'destination-finished' && report.outcome === 'running') {
+    } else if (report.type === 'ready' && report.doubt?.memory === 'kept') {
+      this.#state = 'in-doubt';
+      this.#migrationId = report.doubt.migrationId;
+    } else if (report.type === 'guest-here') {
       this.#state = 'running';
     }
   }

@@ -17,14 +17,22 @@ export type {
   RoundReport,
   ServedPages,
   SourceReport,
+  TransportOrders,
   VmkAttach,
 } from './ipc.js';
 export { type KeyFile, notePeerStore, readKeyFile, writeKeyFile } from './key-file.js';
 export { canCatchFaults, type MissingFigures } from './missing-memory.js';
 export { type OperatorWord, readWords } from './operator-words.js';
-export { type DurableRecord, decodeRecords, type RecordKind, RecordStore } from './records.js';
+export {
+  type Durability,
+  type DurableRecord,
+  decodeRecords,
+  type RecordKind,
+  RecordStore,
+} from './records.js';
 export { type Resolution, type ResolveHow, resolveDoubt } from './resolve-doubt.js';
-export { INSECURE_WARNING, newRunKey } from './run-key.js';
+export { CIPHER_NAME, INSECURE_WARNING, newRunKey } from './run-key.js';
+export { bareSourceReport } from './source-report.js';
 
 /** The file to fork for a host. */
 export const HOST_PROCESS = new URL('./host-process.js', import.meta.url);

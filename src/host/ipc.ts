@@ -3,12 +3,16 @@
  * thread and its endpoint thread say (message port and doorbell). Reports flow up, orders flow down.
  */
 import type { DirtyOptions, FillKind } from '../guest/index.js';
-import type { MigrationMode, PauseInstants, StartedTimes } from '../vmotion-protocol/index.js';
+import type { MigrationMode, PauseInstants, RefusalCounts, StartedTimes } from '../vmotion-protocol/index.js';
+import type { RunKey } from '../vmotion-protocol/transport/index.js';
 import type { MissingFigures } from './missing-memory.js';
+import type { NamedPoint } from './named-points.js';
+import type { Durability } from './records.js';
+import type { TransportFigures } from './transport-figures.js';
 
 /** How a host's vMotion port reaches the segment. Descriptors are inherited ones. */
 export type VmkAttach =
-  | { readonly kind: 'tcp'; readonly netnsFd: number }
+  | { readonly kind: 'kernel'; readonly netnsFd: number; readonly mtu: number }
   | {
       readonly kind: 'datagram';
       readonly fd: number;
@@ -16,6 +20,24 @@ export type VmkAttach =
       readonly mac: number;
       readonly mtu: number;
     };
+
+/** How memory travels between the hosts. */
+export type TransportOrders =
+  | {
+      readonly kind: 'tcp';
+      /** The kernel's congestion control by name; null for the one it takes by itself. */
+      readonly congestion: string | null;
+      /** Upper limit, wire bits a second; null for none. */
+      readonly rateBps: number | null;
+    }
+  | {
+      readonly kind: 'udp';
+      readonly congestion: 'bbr' | 'cubic';
+      readonly rateBps: number | null;
+      /** Whether parity covers the flight that ends the pause. */
+      readonly fec: boolean;
+    }
+  | { readonly kind: 'udp'; readonly congestion: 'fixed'; readonly rateBps: number; readonly fec: boolean };
 
 export interface GuestOrders {
   readonly name: string;
@@ -33,11 +55,19 @@ export interface HostOrders {
   readonly vmkIp: number;
   readonly peerIp: number;
   readonly vmotionPort: number;
+  readonly transport: TransportOrders;
   /** The guest's NIC: an inherited UDP descriptor and the fabric's port on 127.0.0.1. */
   readonly nicFd: number;
   readonly nicFabricPort: number;
   readonly recordsPath: string;
+  /** What the run's two hosts share; null for a run in clear. */
+  readonly runKey: RunKey | null;
+  readonly durable: Durability;
   readonly guest: GuestOrders;
+  /** The file that guest memory is, on tmpfs; null for memory of this process alone. */
+  readonly memoryFile: string | null;
+  /** This host's process ended before and is started again over what it left. */
+  readonly again: boolean;
   /** Whether the guest is booted here, or this host stands by. */
   readonly boots: boolean;
 }
@@ -52,6 +82,10 @@ export interface MigrationOrders {
   readonly pauseTargetNs: number;
   readonly maxRounds: number;
   readonly limitNs: number;
+  /** Whether all memory is compared page by page when the guest has moved. */
+  readonly verify: boolean;
+  /** How long the pause is put off once, so that a fiber that is to be cut in the switchover is cut by then; else 0. */
+  readonly holdNs: number;
   /** Test hook: a byte of this page is changed on its way; null for none. */
   readonly corruptPfn: number | null;
   /** Test hook: this page is kept out of every harvest, as a faulty dirty log would; null for none. */
@@ -71,7 +105,13 @@ export type HostRequest =
       readonly verdict: 'ask' | 'running' | 'never';
       readonly text: string;
     }
+  /** Test hook: the host gets this signal when it passes the point. */
+  | { readonly type: 'signal-at'; readonly point: NamedPoint; readonly signal: 'SIGKILL' | 'SIGSTOP' }
+  /** Whether the guest's thread runs here, as the guest itself says. */
+  | { readonly type: 'standing' }
   | { readonly type: 'peak' }
+  /** Asks what the record layer has turned away. */
+  | { readonly type: 'refusals' }
   | { readonly type: 'end' };
 
 /** A round as the source saw it. */
@@ -124,14 +164,25 @@ export interface SourceReport {
   readonly finalBytes: number;
   /** Null when nothing was missing at the switchover. */
   readonly served: ServedPages | null;
+  readonly transport: TransportFigures | null;
   readonly framesForwarded: number;
+  /** Times that links which carried pages broke and were dialled again. */
+  readonly linkBreaks: number;
+  /** Pages given to links that broke, and sent again since they had not come. */
+  readonly pagesResent: number;
   readonly memoryIdentical: boolean | null;
   /** Pages whose hashes differed, when they were compared. */
   readonly pagesDiffering: number;
 }
 
 export type HostReport =
-  | { readonly type: 'ready'; readonly dirtyLog: 'kernel' | 'scan'; readonly why: string }
+  | {
+      readonly type: 'ready';
+      readonly dirtyLog: 'kernel' | 'scan';
+      readonly why: string;
+      /** The migration that a process before this one left in doubt, and whether its guest is found; null when none. */
+      readonly doubt: { readonly migrationId: string; readonly memory: 'kept' | 'lost' } | null;
+    }
   | { readonly type: 'phase'; readonly phase: 'offer' | 'pre-copy' | 'switchover' | 'verify' }
   | {
       readonly type: 'pages';
@@ -150,7 +201,14 @@ export type HostReport =
       readonly announcedNs: number;
       /** Null in pre-copy. */
       readonly missing: MissingFigures | null;
+      /** Packets that parity gave back. */
+      readonly parityUsed: number;
     }
+  /** The guest runs at the destination; told again, `whole`, when no page is missing any more. */
+  | { readonly type: 'guest-here'; readonly atNs: number; readonly whole: boolean }
   | { readonly type: 'event'; readonly atNs: number; readonly what: string }
+  | { readonly type: 'standing'; readonly runs: boolean }
   | { readonly type: 'peak'; readonly bytes: number }
+  /** Null of a host that talks in clear. */
+  | { readonly type: 'refusals'; readonly counts: RefusalCounts | null }
   | { readonly type: 'failed'; readonly code: string; readonly text: string };

@@ -12,7 +12,7 @@ class Pipe {
   closed = false;
 }
 
-class MemoryLink implements Link {
+export class MemoryLink implements Link {
   readonly #out: Pipe;
   readonly #in: Pipe;
 
@@ -76,11 +76,6 @@ export class MemoryLinks implements LinkPoller {
 
   accept(): Link | null {
     return this.#waiting.shift() ?? null;
-  }
-
-  /** Whether bytes wait on a link of these. */
-  waits(link: Link): boolean {
-    return (link as MemoryLink).waits;
   }
 
   takeIn(): void {}

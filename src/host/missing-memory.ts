@@ -8,7 +8,7 @@
  *
  * It works on the endpoint's thread, which must not touch guest memory from `arm` on: it would wait for itself.
  */
-import { PAGE_SIZE, PageSet } from '../core/index.js';
+import { formatNs, PAGE_SIZE, PageSet } from '../core/index.js';
 import type { GuestMemory } from '../guest/index.js';
 import {
   catchFaults,
@@ -68,7 +68,7 @@ export class MissingMemory implements PageStage {
   readonly #slot: number;
   readonly #faultReader = new FaultReader(this.#uffd);
   readonly #placer = new PagePlacer(this.#uffd);
-  readonly #dropper = new PageDropper();
+  readonly #dropper: PageDropper;
   /** Pages that are not populated. */
   #absent: PageSet;
   #absentPages = 0;
@@ -93,6 +93,7 @@ export class MissingMemory implements PageStage {
     this.#polls = polls;
     this.#poller = poller;
     this.#absent = new PageSet(memory.pages);
+    this.#dropper = new PageDropper(memory.dropAdvice);
     this.#slot = polls.add(this.#uffd, POLLIN);
   }
 
@@ -120,17 +121,34 @@ export class MissingMemory implements PageStage {
   connect(link: Link): void {
     this.#link = link;
     this.#out.clear();
+    this.#waiting = false;
     for (const pfn of this.#stalls.keys()) this.#ask(pfn);
+  }
+
+  /** The link is of no more use: requests wait for the next one. */
+  disconnect(): void {
+    this.#link = null;
+    this.#out.clear();
+  }
+
+  /** Which pages the guest's threads stand at, and for how long. */
+  describeStalls(): string {
+    if (this.#stalls.size === 0) return 'no thread of the guest stands at a missing page';
+    const now = nowNs();
+    const stalls = [...this.#stalls].map(([pfn, sinceNs]) => `page ${pfn} for ${formatNs(now - sinceNs)}`);
+    return `a thread of the guest stands at ${stalls.join(', ')}`;
   }
 
   /**
    * Catches faults on all of the memory from now on and drops these pages.
    * @param empty nothing has been placed yet: all pages are missing
+   * Ordered again after a broken link it only drops.
    */
   arm(left: PageSet, empty: boolean): void {
-    catchFaults(this.#uffd, this.#memory.address, this.#memory.pages * PAGE_SIZE);
+    if (!this.#armed) catchFaults(this.#uffd, this.#memory.address, this.#memory.pages * PAGE_SIZE);
+    const first = !this.#armed;
     this.#armed = true;
-    if (empty) this.#absent = PageSet.full(this.#memory.pages);
+    if (empty && first) this.#absent = PageSet.full(this.#memory.pages);
     else this.#drop(left);
     this.#absentPages = this.#absent.count();
   }

@@ -10,10 +10,15 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { LonghaulError } from '../core/index.js';
 
 import { check, closeFd, libc, NativeStruct, O_CREAT, O_RDWR, openFd } from '../sys/index.js';
+import { writeCheck } from './write-check.js';
+
+/** What a record survives once `append` has returned: the process, or the machine as well. */
+export type Durability = 'process' | 'disk';
 
 export type RecordKind = 'STORE' | 'COMMIT' | 'RUNNING' | 'NEVER' | 'ENDED';
 
@@ -40,12 +45,17 @@ export class RecordStore {
   readonly #records: DurableRecord[];
   #next: number;
 
+  readonly #durable: Durability;
+
   /** Opens or makes the store; preallocates it, so that a full disk shows here and not in a pause. */
-  constructor(path: string) {
+  constructor(path: string, durable: Durability = 'process') {
+    this.#durable = durable;
     if (!existsSync(path)) {
       const fd = openSync(path, 'wx', 0o600);
       writeSync(fd, Buffer.alloc(CAPACITY * RECORD_BYTES));
+      if (durable === 'disk') fsyncSync(fd);
       closeSync(fd);
+      if (durable === 'disk') syncFolder(dirname(path));
     }
     const all = decodeRecords(readFileSync(path));
     this.#fd = openFd(path, O_RDWR | O_CREAT);
@@ -75,7 +85,18 @@ export class RecordStore {
     return null;
   }
 
-  /** Writes one record; it has survived the process when this returns. @throws LonghaulError SYS_ENOSPC and others */
+  /** The last migration in which a guest left here, when it has a COMMIT and no ENDED; else null. */
+  committed(guest: string): DurableRecord | null {
+    const commit = this.#records.findLast((r) => r.kind === 'COMMIT' && r.guest === guest);
+    if (commit === undefined || commit.epoch < this.highestEpoch(guest)!) return null;
+    const id = Buffer.from(commit.migrationId);
+    return this.#records.some((r) => r.kind === 'ENDED' && id.equals(r.migrationId)) ? null : commit;
+  }
+
+  /**
+   * Writes one record; it survives what the store's durability says when this returns.
+   * @throws LonghaulError SYS_ENOSPC and others
+   */
   append(record: DurableRecord): void {
     if (this.#next === CAPACITY) {
       throw new LonghaulError('HOST_RECORDS_FULL', `the store holds ${CAPACITY} records`, {
@@ -85,12 +106,25 @@ export class RecordStore {
     encodeRecord(record, this.#line.bytes, this.#line.view);
     const at = this.#next * RECORD_BYTES;
     check('write a durable record', libc.pwrite(this.#fd, this.#line.address, RECORD_BYTES, at));
+    // Without its ENDED a store says too little and never too much: that record may come late.
+    if (this.#durable === 'disk' && record.kind !== 'ENDED')
+      check('write a record to disk', libc.fdatasync(this.#fd));
     this.#next++;
     this.#records.push(record);
   }
 
   close(): void {
     closeFd(this.#fd);
+  }
+}
+
+/** A file that was made is found again after a crash of the machine only if its folder is on disk too. fsync(2) */
+function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -101,7 +135,7 @@ function encodeRecord(record: DurableRecord, bytes: Uint8Array, view: DataView):
   view.setUint32(8, record.epoch, false);
   bytes.set(record.migrationId.subarray(0, 16), 16);
   bytes.set(new TextEncoder().encode(record.guest).subarray(0, GUEST_BYTES), GUEST_AT);
-  view.setUint32(CHECK_AT, checkOf(bytes), false);
+  view.setUint32(CHECK_AT, writeCheck(bytes, CHECK_AT), false);
 }
 
 /** The records of a store's bytes, up to the first line that is empty or torn. */
@@ -114,7 +148,7 @@ export function decodeRecords(bytes: Uint8Array): DurableRecord[] {
     if (
       view.getUint32(0, false) !== MAGIC ||
       kind === undefined ||
-      view.getUint32(CHECK_AT, false) !== checkOf(line)
+      view.getUint32(CHECK_AT, false) !== writeCheck(line, CHECK_AT)
     )
       break;
     const guest = new TextDecoder()
@@ -123,11 +157,4 @@ export function decodeRecords(bytes: Uint8Array): DurableRecord[] {
     records.push({ kind, epoch: view.getUint32(8, false), migrationId: line.slice(16, 32), guest });
   }
   return records;
-}
-
-/** FNV-1a of the bytes before the check: finds torn writes, not malice (the file is mode 0600). */
-function checkOf(line: Uint8Array): number {
-  let h = 0x811c9dc5;
-  for (let i = 0; i < CHECK_AT; i++) h = Math.imul(h ^ line[i]!, 0x01000193);
-  return h >>> 0;
 }

@@ -3,7 +3,7 @@
  * hundred times, over links in memory, with real records, a real dirty log and real missing pages.
  *
  * A pause happens once, and V8 runs code for the first time some ten times slower than for the hundredth: parsed,
- * compiled, without a single inline cache. What stands in the pause has then run before.
+ * compiled, without a single inline cache. What stands in the pause has then run before, sealing included.
  */
 import { rmSync } from 'node:fs';
 import { PAGE_SIZE } from '../core/index.js';
@@ -22,30 +22,44 @@ import {
   closeFd,
   connectUdp,
   Doorbell,
-  libc,
+  dropPages,
   localEndpoint,
-  MADV_DONTNEED,
   nowNs,
   openUdp,
   PollSet,
 } from '../sys/index.js';
+import type { RecordSuite } from '../vmotion-protocol/index.js';
 import {
   Chain,
   decodePreamble,
   type Link,
+  LinkBuffers,
+  type LinkPoller,
   newRegion,
+  openRecordSuite,
   PREAMBLE_BYTES,
+  SecureLink,
+  SharedKeyLinks,
+  UdpLinks,
+  udpLinkOf,
 } from '../vmotion-protocol/transport/index.js';
 import { Announcements } from './announcements.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
-import type { HostReport } from './ipc.js';
-import { MemoryLinks } from './memory-link.js';
+import type { HostReport, TransportOrders } from './ipc.js';
+import { type MemoryLink, MemoryLinks } from './memory-link.js';
+import { MemoryWire } from './memory-wire.js';
 import { canCatchFaults } from './missing-memory.js';
 import type { MovingGuest } from './moving-guest.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
 import { SourceRole } from './source-role.js';
+
+/** What seals the rehearsal's links, and outlives them. */
+interface Sealing {
+  readonly suite: RecordSuite;
+  readonly buffers: LinkBuffers;
+}
 
 const PAGES = 256;
 /** Pages that the scratch guest writes between two harvests: more than a pause carries, so that some are missing. */
@@ -54,6 +68,8 @@ const MOVES = 200;
 /** However slow the machine is, a host is not kept longer. */
 const LIMIT_NS = 1_500_000_000;
 const LOOPBACK = 0x7f000001;
+/** Datagrams under way at most. */
+const PACKETS = 256;
 const MAC = Uint8Array.of(2, 0x4c, 0x48, 0xff, 0xff, 0xff);
 const ADDRESSES = { mac: 0x024c48ffffff, ip: 0x0a50fffe };
 const NAME = 'rehearsal';
@@ -61,13 +77,17 @@ const NAME = 'rehearsal';
 /**
  * Moves the scratch guest to and fro.
  * @param recordsPath of the host; the rehearsal's own records stand beside it while it lasts
+ * @param transport what the host will use: its links in memory carry the pages here
+ * @param sealed over links that are sealed, as the host's own will be
  * @returns moves that completed with memory identical, and how many were begun
  */
 export function rehearse(
   recordsPath: string,
+  transport: TransportOrders,
+  sealed: boolean,
   moves = MOVES,
 ): { readonly begun: number; readonly good: number } {
-  const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`);
+  const rehearsal = new Rehearsal(`${recordsPath}.${NAME}`, transport, sealed);
   const untilNs = nowNs() + LIMIT_NS;
   let begun = 0;
   while (begun < moves && nowNs() < untilNs) rehearsal.move(begun++, untilNs);
@@ -121,7 +141,7 @@ class ScratchGuest implements MovingGuest {
   }
 
   drop(): void {
-    libc.madvise(this.memory.address, PAGES * PAGE_SIZE, MADV_DONTNEED);
+    dropPages(this.memory.address, PAGES * PAGE_SIZE, this.memory.dropAdvice);
   }
 
   #write(): void {
@@ -132,16 +152,20 @@ class ScratchGuest implements MovingGuest {
 
 class Rehearsal {
   readonly #path: string;
+  readonly #transport: TransportOrders;
   readonly #bell = new Doorbell();
   readonly #nicFd = openUdp({ ip: LOOPBACK, port: 0 });
   readonly #guests = [new ScratchGuest(this.#bell), new ScratchGuest(this.#bell)] as const;
   readonly #records: RecordStore;
   readonly #polls = new PollSet(16);
   readonly #catchesFaults = canCatchFaults();
+  readonly #sealing: Sealing | null;
   good = 0;
 
-  constructor(path: string) {
+  constructor(path: string, transport: TransportOrders, sealed: boolean) {
     this.#path = path;
+    this.#transport = transport;
+    this.#sealing = sealed ? { suite: openRecordSuite(), buffers: new LinkBuffers() } : null;
     this.#records = new RecordStore(path);
     connectUdp(this.#nicFd, localEndpoint(this.#nicFd));
     this.#guests[0].control.resume();
@@ -149,14 +173,15 @@ class Rehearsal {
 
   move(index: number, untilNs: number): void {
     const [source, target] = index % 2 === 0 ? this.#guests : [this.#guests[1], this.#guests[0]];
-    const poller = new MemoryLinks();
+    const [near, far] = openEnds(this.#transport, this.#sealing);
     const migrationId = index.toString(16).padStart(32, '0');
     const common = {
       guestName: NAME,
       nicFd: this.#nicFd,
       records: this.#records,
-      poller,
+      transport: this.#transport,
       hurry: () => {},
+      passing: () => {},
       report: (r: HostReport) => {
         if (r.type === 'source-finished' && r.report.outcome === 'completed' && r.report.memoryIdentical)
           this.good++;
@@ -172,18 +197,30 @@ class Rehearsal {
         pauseTargetNs: 600_000,
         maxRounds: 4,
         limitNs: LIMIT_NS,
+        verify: true,
+        holdNs: 0,
         corruptPfn: null,
         hiddenPfn: null,
       },
-      { ...common, guest: source, table: source.table, onPaused: () => {}, onReleased: () => source.drop() },
+      {
+        ...common,
+        poller: near,
+        guest: source,
+        table: source.table,
+        onAccepted: () => {},
+        keeper: null,
+        onPaused: () => {},
+        onReleased: () => source.drop(),
+      },
     );
     let incoming: DestinationRole | null = null;
     const takeIn = (link: Link): void => {
-      const { kind, stream } = readPreamble(link);
-      if (kind === 'pages') return incoming?.addStream(link, stream);
-      if (kind === 'demand') return incoming?.addDemandLink(link);
-      incoming = new DestinationRole(new ControlChannel(link, poller), migrationId, {
+      const { kind, stream, attempt } = readPreamble(link);
+      if (kind === 'pages') return incoming?.addStream(link, stream, attempt);
+      if (kind === 'demand') return incoming?.addDemandLink(link, attempt);
+      incoming = new DestinationRole(new ControlChannel(link, far), attempt, migrationId, {
         ...common,
+        poller: far,
         guest: target,
         table: target.table,
         announcements: new Announcements(ADDRESSES, this.#nicFd),
@@ -196,16 +233,20 @@ class Rehearsal {
     };
     // The last link is heard when its preamble was sent, which may be a turn after it was opened.
     const strangers: Link[] = [];
-    while (!outgoing.finished && nowNs() < untilNs) {
-      for (let link = poller.accept(); link !== null; link = poller.accept()) strangers.push(link);
+    const over = (): boolean => outgoing.finished && ((incoming as DestinationRole | null)?.finished ?? true);
+    while (!over() && nowNs() < untilNs) {
+      near.takeIn(nowNs());
+      far.takeIn(nowNs());
+      for (let link = far.accept(); link !== null; link = far.accept()) strangers.push(link);
       for (const link of strangers.splice(0)) {
-        if (poller.waits(link)) takeIn(link);
+        if (waits(link)) takeIn(link);
         else strangers.push(link);
       }
       outgoing.service();
       (incoming as DestinationRole | null)?.service();
+      near.flush(nowNs());
+      far.flush(nowNs());
     }
-    (incoming as DestinationRole | null)?.service();
   }
 
   close(): void {
@@ -215,6 +256,33 @@ class Rehearsal {
     closeFd(this.#nicFd);
     this.#bell.close();
   }
+}
+
+/** The source's and the destination's links. */
+function openEnds(
+  transport: TransportOrders,
+  sealing: Sealing | null,
+): readonly [near: LinkPoller, far: LinkPoller] {
+  const [near, far] = transport.kind === 'tcp' ? streamEnds() : datagramEnds(sealing !== null);
+  return sealing === null ? [near, far] : SharedKeyLinks.pair(near, far, sealing.suite, sealing.buffers);
+}
+
+function streamEnds(): readonly [LinkPoller, LinkPoller] {
+  const links = new MemoryLinks();
+  return [links, links];
+}
+
+function datagramEnds(sealed: boolean): readonly [LinkPoller, LinkPoller] {
+  const [near, far] = MemoryWire.pair();
+  const options = { packetsMax: PACKETS, sealed };
+  return [new UdpLinks(near, options), new UdpLinks(far, options)];
+}
+
+/** Whether a preamble can be read. */
+function waits(link: Link): boolean {
+  const udp = udpLinkOf(link);
+  if (udp !== null) return udp.connection.readable > 0;
+  return ((link instanceof SecureLink ? link.inner : link) as MemoryLink).waits;
 }
 
 function readPreamble(link: Link): NonNullable<ReturnType<typeof decodePreamble>> {

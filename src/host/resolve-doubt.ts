@@ -8,6 +8,7 @@
  * An operator's word is on disk before anything follows from it. When the peer's process is gone and nothing is
  * decided in its store, NEVER is recorded there first, so that nothing that comes later can start the guest there.
  */
+import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { answerAsk, type Verdict } from '../vmotion-protocol/index.js';
 import { askControl, type DoubtVerdict } from './control-socket.js';
 import { type FoundGuest, type FoundHost, hexOf } from './host-directory.js';
@@ -34,7 +35,7 @@ interface PeerWord {
 }
 
 /**
- * @param doubt a guest that is `in-doubt` or `memory-lost` @param peer the other host of the run, null when it left nothing
+ * @param doubt a guest that is `in-doubt`, `kept` or `memory-lost` @param peer the other host of the run, null when it left nothing
  * @param uid and nowIso go on record with an operator's word
  */
 export async function resolveDoubt(
@@ -47,6 +48,7 @@ export async function resolveDoubt(
   const word = peerWord(doubt, peer);
   const known = [word.text];
   const here = doubt.host.live !== null;
+  const kept = doubt.state === 'kept' ? doubt.host.kept : null;
   const end = (outcome: Resolution['outcome'], ...lines: string[]): Resolution => ({
     outcome,
     verdict: word.verdict,
@@ -57,6 +59,7 @@ export async function resolveDoubt(
     switch (word.verdict) {
       case 'never':
         if (here) return settle(doubt, 'never', 'the peer never started it', 'resumed', end);
+        if (kept !== null) return end('in-doubt', 'the peer never started it', startAgain(doubt));
         closeRecord(doubt);
         return end(
           'memory-lost',
@@ -69,6 +72,8 @@ export async function resolveDoubt(
             `the guest started there and died with its host: it is lost. ${here ? '--resume-here runs the copy of the pause; answers given since are undone' : 'no copy is left'}`,
           );
         if (here) return settle(doubt, 'running', 'the peer runs it', 'released', end);
+        if (kept?.incomplete)
+          return end('in-doubt', 'the peer may need pages that only the memory kept here holds');
         closeRecord(doubt);
         return end('closed', 'the doubt is closed: the guest runs at the peer');
       case 'undecided':
@@ -91,6 +96,7 @@ export async function resolveDoubt(
         'refused',
         'refused: the peer may start the guest at any moment. End its process first, or ask again',
       );
+    if (kept !== null) return end('in-doubt', startAgain(doubt));
     if (!here)
       return end(
         'memory-lost',
@@ -185,9 +191,19 @@ function note(
   recordWord(path, { at, uid, guest, epoch, migrationId: migrationId!, word, peer: peer.text });
 }
 
-/** The source's process is gone: its last word is written for it. */
+/** The source's process is gone: its last word is written for it, and what it kept is of no more use. */
 function closeRecord(doubt: FoundGuest): void {
-  appendRecord(doubt.host.recordsPath, doubt, 'ENDED');
+  const { recordsPath } = doubt.host;
+  appendRecord(recordsPath, doubt, 'ENDED');
+  const { memory, kept } = hostFilesOf(recordsPath);
+  if (existsSync(memory)) rmSync(realpathSync(memory));
+  for (const file of [memory, kept]) rmSync(file, { force: true });
+}
+
+/** What an operator can do about a guest whose files are there and whose process is not. */
+function startAgain(doubt: FoundGuest): string {
+  const { memory } = hostFilesOf(doubt.host.recordsPath);
+  return `memory and state are kept (${memory}): the guest runs on when its run starts the host again; --discard frees them`;
 }
 
 function appendRecord(

@@ -8,8 +8,22 @@
  */
 import { z } from 'zod';
 import { parseDuration, parseRate, parseSize } from '../core/index.js';
+import { parseCut } from './cut-spec.js';
 import { DEFAULT_DIRTY_RATE, parseDirty } from './dirty-spec.js';
-import { ATTACHES, DIRECTIONS, FILLS, MODES, QOS, SITES, SPINS } from './experiment.js';
+import {
+  ATTACHES,
+  CONGESTIONS,
+  DIRECTIONS,
+  DURABLES,
+  FILLS,
+  MODES,
+  NAMED_POINTS,
+  QOS,
+  SIGNALS,
+  SITES,
+  SPINS,
+  TRANSPORTS,
+} from './experiment.js';
 import { FIBER_KEYS } from './fiber-keys.js';
 import {
   address,
@@ -17,10 +31,13 @@ import {
   interval,
   parseDecimal,
   quantity,
+  quantityOr,
   read,
   UNICAST_IPV4,
   UNICAST_MAC,
 } from './key-kinds.js';
+
+const ON_OFF = ['on', 'off'] as const;
 
 export const EXPERIMENT_KEYS = z
   .strictObject({
@@ -93,6 +110,28 @@ export const EXPERIMENT_KEYS = z
           .boolean()
           .default(false)
           .describe('Slow the guest in steps when rounds do not converge'),
+        transport: z
+          .enum(TRANSPORTS)
+          .default('auto')
+          .describe(
+            'What carries memory: TCP, or a UDP transport of our own; auto is TCP with netns, else UDP',
+          ),
+        congestion: z
+          .enum(CONGESTIONS)
+          .default('auto')
+          .describe('Congestion control; auto is the kernel’s own with TCP, BBR with UDP; fixed is the rate'),
+        rate: quantityOr(
+          'unlimited',
+          null,
+          parseRate,
+          '1Mbit',
+          '100Gbit',
+          'Upper limit of what the moves put on the wire',
+        ).prefault('unlimited'),
+        fec: z
+          .enum(['on', 'off'])
+          .default('on')
+          .describe('Parity over the flight that ends the pause; UDP only'),
         streams: integer(1, 16, 'TCP streams that carry pages').prefault(1),
         'pause-target': quantity(
           parseDuration,
@@ -104,7 +143,29 @@ export const EXPERIMENT_KEYS = z
         limit: quantity(parseDuration, '1s', '24h', 'Pre-copy at most; then the guest stays').prefault(
           '2min',
         ),
+        cut: read(parseCut, 'Cut the fiber in the middle of each move: TIME@PHASE').optional(),
+        doubt: quantity(
+          parseDuration,
+          '0s',
+          '24h',
+          'How long the run waits for a doubt to be settled',
+        ).prefault('30s'),
         qos: z.enum(QOS).default('guest-first').describe('Which frames go first at the fiber'),
+        insecure: z
+          .boolean()
+          .default(false)
+          .describe('Hosts neither authenticate nor encrypt: guest memory crosses the link in clear'),
+        durable: z
+          .enum(DURABLES)
+          .default('process')
+          .describe('What the records of a switchover survive: the end of the process, or of the machine'),
+        'memory-backing': z
+          .string()
+          .min(1)
+          .max(1024)
+          .optional()
+          .describe('Folder on tmpfs for the guest’s memory, which then survives the host’s process'),
+        verify: z.enum(ON_OFF).default('on').describe('Compare all memory page by page after each move'),
         'start-after': quantity(parseDuration, '0s', '1h', 'Time before the first move').prefault('500ms'),
         between: quantity(parseDuration, '0s', '1h', 'Time between two moves').prefault('500ms'),
       })
@@ -130,6 +191,10 @@ export const EXPERIMENT_KEYS = z
     'test-hooks': z
       .strictObject({
         'corrupt-page': integer(0, 2 ** 20 - 1, 'Flip a byte of this page in flight').optional(),
+        'signal-at': z
+          .strictObject({ site: z.enum(SITES), point: z.enum(NAMED_POINTS), signal: z.enum(SIGNALS) })
+          .optional()
+          .describe('Send a host this signal when it passes this point of the move'),
         'hide-page': integer(0, 2 ** 20 - 1, 'Keep this page out of every harvest').optional(),
       })
       .optional()

@@ -20,7 +20,28 @@ export const FILLS = ['zero', 'text', 'random', 'mix'] as const;
 export const DIRTY_MODELS = ['idle', 'sweep', 'uniform', 'zipf'] as const;
 export const QOS = ['guest-first', 'none'] as const;
 export const SPINS = ['deadline', 'always', 'never'] as const;
+export const DURABLES = ['process', 'disk'] as const;
 export const MODES = ['precopy', 'postcopy', 'hybrid'] as const;
+export const TRANSPORTS = ['auto', 'tcp', 'udp'] as const;
+export const CONGESTIONS = ['auto', 'bbr', 'cubic', 'fixed'] as const;
+/** Phases of a move in which the fiber can be cut. */
+export const CUT_PHASES = ['precopy', 'switchover', 'postcopy'] as const;
+/** Points of a move at which a test may send a host a signal (host/named-points.ts). */
+export const NAMED_POINTS = [
+  'before-commit',
+  'after-commit',
+  'final-sent',
+  'started-heard',
+  'ended-recorded',
+  'final-heard',
+  'before-running',
+  'after-running',
+  'guest-started',
+  'started-sent',
+  'before-never',
+  'after-never',
+] as const;
+export const SIGNALS = ['SIGKILL', 'SIGSTOP'] as const;
 export const SITES = ['a', 'b'] as const;
 export const DIRECTIONS = ['a-b', 'b-a'] as const;
 
@@ -77,11 +98,43 @@ export const EXPERIMENT_SCHEMA = z.object({
       .enum(MODES)
       .describe('Memory moves before the switchover, after it, or before and the rest after'),
     slowGuest: z.boolean().describe('Whether the guest may be slowed when rounds do not converge'),
+    transport: z
+      .enum(TRANSPORTS)
+      .default('auto')
+      .describe('What carries memory; auto is TCP where hosts have a kernel network, else UDP'),
+    congestion: z
+      .enum(CONGESTIONS)
+      .default('auto')
+      .describe('How fast it may go; auto is the kernel’s own with TCP, BBR with UDP'),
+    rateBps: z
+      .number()
+      .positive()
+      .nullable()
+      .default(null)
+      .describe('Upper limit of what the moves put on the wire, bits per second; null when unlimited'),
+    fec: z.boolean().default(true).describe('Whether parity covers the flight that ends the pause; UDP only'),
     streams: count('TCP streams that carry pages'),
     pauseTargetNs: ns('Pre-copy stops when the predicted pause is at most this'),
     maxRounds: count('Pre-copy rounds before the switchover is made regardless'),
     limitNs: ns('Longest pre-copy before the move is given up and the guest stays'),
+    cut: z
+      .object({
+        phase: z.enum(CUT_PHASES).describe('When'),
+        durationNs: ns('For how long'),
+      })
+      .nullable()
+      .default(null)
+      .describe('The fiber is down, both ways, once in each move'),
+    doubtNs: ns('How long a run waits for a doubt to be settled').default(30_000_000_000),
     qos: z.enum(QOS).describe('Whether guest and client frames go ahead of vMotion at the fiber'),
+    secure: z.boolean().default(false).describe('Whether the hosts authenticate and encrypt'),
+    durable: z.enum(DURABLES).default('process').describe('What the records of a switchover survive'),
+    memoryBacking: z
+      .string()
+      .nullable()
+      .default(null)
+      .describe('Folder on tmpfs with the files that guest memory is; null for private memory'),
+    verify: z.boolean().default(true).describe('Whether memory is compared page by page after a move'),
     startAfterNs: ns('Time from the first client session to the first move'),
     betweenNs: ns('Time between two moves'),
   }),
@@ -100,6 +153,10 @@ export const EXPERIMENT_SCHEMA = z.object({
   testHooks: z
     .object({
       corruptPage: count('Flip a byte of this pfn in flight, in the last round that carries it').optional(),
+      signalAt: z
+        .object({ site: z.enum(SITES), point: z.enum(NAMED_POINTS), signal: z.enum(SIGNALS) })
+        .describe('A host gets this signal when it passes this point of the move')
+        .optional(),
       hidePage: count('Keep this pfn out of every harvest, as a faulty dirty log would').optional(),
     })
     .optional()

@@ -6,27 +6,47 @@
  * that each can be checked against the other. What is pure has moved to `result-parts.ts`.
  */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
 import { Fabric, type FabricSnapshot } from '../fabric/index.js';
 import { fiberWarnings } from '../fiber/index.js';
 import {
+  bareSourceReport,
+  CIPHER_NAME,
+  decodeRecords,
+  findHosts,
+  guestsOf,
   HOST_PROCESS,
   type HostReport,
   type HostRequest,
+  INSECURE_WARNING,
   type MissingFigures,
+  newRunKey,
+  type Resolution,
+  resolveDoubt,
   type SourceReport,
+  type TransportOrders,
 } from '../host/index.js';
 import { parseIpv4, parseMac } from '../l2/index.js';
 import { openNioUdpPair } from '../l2/ports/index.js';
 import { closeFd, nowNs } from '../sys/index.js';
-import { type AttachedStation, attachStation, type ChosenAttach, LOOPBACK_VMK_MTU } from './attach.js';
+import {
+  type AttachedStation,
+  attachStation,
+  type ChosenAttach,
+  LOOPBACK_VMK_MTU,
+  NETNS_MTU,
+} from './attach.js';
 import { startBackground } from './background.js';
 import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
 import { rawSocketBuilt } from './client/raw-socket.js';
 import type { Experiment, Site } from './experiment.js';
+import { FiberCut } from './fiber-cut.js';
+import { MemoryBacking } from './memory-backing.js';
+import { endByDeath, type MoveEvidence } from './move-end.js';
 import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
 import { clientResult, MODE_NAMES, migrationResult } from './result-parts.js';
@@ -39,6 +59,32 @@ const CLIENT_PROCESS = new URL('./client/client-process.js', import.meta.url);
 /** Longest wait for a migration's end past its own limits: then a host hangs, and the run says so. */
 const PATIENCE_MS = 30_000;
 const ROUND_TRIP_SLACK_MS = 100;
+/** How long a host that was started again asks a peer that is about to decide. */
+const RECOVERY_LIMIT_NS = 10_000_000_000;
+/** Where the guest runs, and what its move has come to, once a host that was started again has settled its doubt. */
+const RECOVERED: Partial<Record<Resolution['outcome'], readonly ['from' | 'to', 'stayed' | 'completed']>> = {
+  resumed: ['from', 'stayed'],
+  released: ['to', 'completed'],
+  closed: ['to', 'completed'],
+};
+
+type HostDoubt = Extract<HostReport, { type: 'ready' }>['doubt'];
+
+/** The end of a guest's port that its host is given, and where the fabric's end listens. */
+interface GuestPort {
+  readonly farFd: number;
+  readonly fabricPort: number;
+}
+/** Within this time the fabric has cut a fiber. */
+const CUT_HOLD_NS = 100_000_000;
+/** A living host says within this time whether its guest runs. */
+const ANSWER_MS = 2000;
+/** What a host that dies has sent or written is known after so long. */
+const DEATH_SLACK_MS = 100;
+/** A source that is told to cancel answers within this time, unless it cannot any more. */
+const SOURCE_LEARNS_MS = 2000;
+/** A doubt that the hosts settle among themselves is not worth a word. */
+const DOUBT_SILENT_MS = 1000;
 
 type Host = Child<HostRequest, HostReport>;
 type Client = Child<ClientRequest, ClientReply>;
@@ -48,10 +94,15 @@ export class Lab {
   dirtyLog: 'kernel' | 'scan' = 'scan';
   readonly #experiment: Experiment;
   readonly #chosen: ChosenAttach;
+  readonly #transport: TransportOrders;
   readonly #dir: string;
   readonly #epochNs: number;
   readonly #hooks: RunHooks;
   readonly #rng: Rng;
+  /** Known to this process and both hosts; null when they talk in clear. */
+  readonly #runKey: Uint8Array | null;
+  readonly #backing: MemoryBacking | null;
+  readonly #guestPorts: Partial<Record<Site, GuestPort>> = {};
   readonly #stations: AttachedStation[] = [];
   readonly #hosts: Partial<Record<Site, Host>> = {};
   readonly #clients: { site: Site; child: Client }[] = [];
@@ -62,13 +113,27 @@ export class Lab {
   #probeFar: Client | null = null;
   #stopBackground: (() => void) | null = null;
 
-  constructor(experiment: Experiment, chosen: ChosenAttach, dir: string, epochNs: number, hooks: RunHooks) {
+  constructor(
+    experiment: Experiment,
+    chosen: ChosenAttach,
+    transport: TransportOrders,
+    dir: string,
+    epochNs: number,
+    hooks: RunHooks,
+  ) {
     this.#experiment = experiment;
     this.#chosen = chosen;
+    this.#transport = transport;
     this.#dir = dir;
     this.#epochNs = epochNs;
     this.#hooks = hooks;
     this.#rng = new Rng(experiment.seed);
+    this.#runKey = experiment.migration.secure ? newRunKey() : null;
+    const { memoryBacking } = experiment.migration;
+    this.#backing =
+      memoryBacking === null
+        ? null
+        : new MemoryBacking(memoryBacking, basename(dir), experiment.guest.memoryBytes);
   }
 
   /** Makes everything: afterwards the guest is booted at site A and the clients are attached, silent. */
@@ -76,6 +141,7 @@ export class Lab {
     const { migration, spin, background } = this.#experiment;
     const settings = fiberSettingsOf(this.#experiment);
     for (const warning of fiberWarnings(settings)) this.note(warning);
+    if (this.#runKey === null) this.note(INSECURE_WARNING);
     this.#fabric = new Fabric({
       fiber: settings,
       timeline: fiberTimelineOf(this.#experiment),
@@ -123,11 +189,16 @@ export class Lab {
     const before = await this.snapshot();
     const startNs = nowNs();
     let announcedNs = 0;
-    let committed = false;
-    let destinationOutcome: string | null = null;
+    let guestThere: MoveEvidence['guestThere'] = 'no';
     let missing: MissingFigures | null = null;
+    let parityUsed = 0;
     const rounds: SourceReport['rounds'][number][] = [];
+    const cut =
+      migration.cut === null
+        ? null
+        : new FiberCut(migration.cut, this.#fabric!, (what) => this.#mark('fabric', what));
     source.onReply = (report) => {
+      cut?.heard(report);
       if (report.type === 'phase')
         events.onEvent({ type: 'phase', migration: index, phase: report.phase, from, to });
       if (report.type === 'pages') {
@@ -159,21 +230,29 @@ export class Lab {
         });
       }
       if (report.type === 'event') {
-        if (report.what.includes('COMMIT')) committed = true;
         this.#timeline.push({ atNs: report.atNs, where: `host ${from}`, what: report.what });
       }
     };
     destination.onReply = (report) => {
+      cut?.heard(report);
+      if (report.type === 'guest-here') guestThere = report.whole ? 'whole' : 'lacks-pages';
       if (report.type === 'event')
         this.#timeline.push({ atNs: report.atNs, where: `host ${to}`, what: report.what });
       if (report.type === 'destination-finished') {
         announcedNs = report.announcedNs;
-        destinationOutcome = report.outcome;
         missing = report.missing;
+        parityUsed = report.parityUsed;
       }
     };
-    const finished = source.next('source-finished').then((r) => r.report);
+    const finished = source.next('source-finished');
     const migrationId = randomBytes(16).toString('hex');
+    const { signalAt } = testHooks ?? {};
+    if (signalAt !== undefined)
+      this.#hosts[signalAt.site]!.send({
+        type: 'signal-at',
+        point: signalAt.point,
+        signal: signalAt.signal,
+      });
     this.#mark('lab', `migration ${index} from ${from} to ${to} ordered`);
     source.send({
       type: 'migrate',
@@ -186,24 +265,16 @@ export class Lab {
         pauseTargetNs: migration.pauseTargetNs,
         maxRounds: migration.maxRounds,
         limitNs: migration.limitNs,
+        verify: migration.verify,
+        holdNs: migration.cut?.phase === 'switchover' ? CUT_HOLD_NS : 0,
         corruptPfn: testHooks?.corruptPage ?? null,
         hiddenPfn: testHooks?.hidePage ?? null,
       },
     });
-    const limitMs = migration.limitNs / 1e6 + PATIENCE_MS;
-    const ending = new AbortController();
-    const late = sleep(limitMs, null, { signal: ending.signal }).catch(() => null);
-    const report = await Promise.race([finished.catch(() => 'source-died' as const), late.then(() => null)]);
-    ending.abort();
-    if (report === null) {
-      throw new LonghaulError(
-        'LAB_MIGRATION_HANGS',
-        `migration ${index} has not ended after ${Math.round(limitMs / 1000)} s`,
-        {
-          hint: 'raise the limit (migration.limit) if the link is that slow, else report it with the result file',
-        },
-      );
-    }
+    const report = await this.#endOfMove(index, source, destination, finished);
+    await cut?.end();
+    if (cut?.done === false)
+      this.note(`move ${index + 1} had no ${migration.cut!.phase} to cut the fiber in`);
     await this.#eachSession((c) => c.ask({ type: 'mark', what: 'after' }, 'marked'));
     await sleep(settleMs);
     const after = await this.snapshot();
@@ -215,17 +286,90 @@ export class Lab {
       epochNs: this.#epochNs,
       announcedNs,
       missing,
+      parityUsed,
       bytesOnWire: vmotionBytes(after, from) - vmotionBytes(before, from),
       clients,
+      copiesRunning: await this.#copiesRunning(),
     };
-    if (report !== 'source-died') {
-      const result = migrationResult(report, context);
-      if (report.outcome === 'in-doubt' && !destination.alive) {
-        return { ...result, reason: { code: report.code, text: `${report.text}; host ${to} has died` } };
-      }
-      return result;
+    const died = bareSourceReport('aborted', 'LAB_HOST_DIED', `host ${from} has died`, startNs, nowNs());
+    const result = migrationResult(report ?? { ...died, rounds }, context);
+    const again = source.alive ? null : await this.#afterDeath(from, to);
+    if (again !== null) return { ...result, ...again };
+    const end = endByDeath({
+      from,
+      to,
+      sourceLives: source.alive,
+      destinationLives: destination.alive,
+      decision: decisionOf(this.#recordsPath(to), migrationId),
+      guestThere,
+    });
+    return end === null ? result : { ...result, ...end };
+  }
+
+  /**
+   * Waits until it is known where the guest runs, or until nobody can know. A host that dies is an outcome.
+   * @returns the source's last report; null when it died, or when the guest died with the destination before there was one
+   */
+  async #endOfMove(
+    index: number,
+    source: Host,
+    destination: Host,
+    first: Promise<{ readonly report: SourceReport }>,
+  ): Promise<SourceReport | null> {
+    const { limitNs, cut, doubtNs } = this.#experiment.migration;
+    const destinationDied = destination.ended.then(() => sleep(DEATH_SLACK_MS, null));
+    const limitMs = (limitNs + (cut?.durationNs ?? 0)) / 1e6 + PATIENCE_MS;
+    const settlement = (promise: typeof first) => promise.then((r) => r.report).catch(() => null);
+    let next: Promise<SourceReport | null> | null = settlement(first);
+    const report = await within(limitMs, [next, destinationDied]);
+    if (report === undefined) {
+      throw new LonghaulError(
+        'LAB_MIGRATION_HANGS',
+        `migration ${index} has not ended after ${Math.round(limitMs / 1000)} s`,
+        {
+          hint: 'raise the limit (migration.limit) if the link is that slow, else report it with the result file',
+        },
+      );
     }
-    return this.#sourceDied(context, startNs, rounds, committed, destinationOutcome);
+    // The destination died first: the source may still find out, and say what became of the guest.
+    if (report === null && source.alive) source.send({ type: 'cancel', text: 'the other host has died' });
+    let last = report ?? (await within(SOURCE_LEARNS_MS, [next])) ?? null;
+    next = null;
+    const untilNs = nowNs() + doubtNs;
+    let told = false;
+    while (last?.outcome === 'in-doubt' && nowNs() < untilNs) {
+      next ??= settlement(source.next('source-finished'));
+      const settled = await within(told ? (untilNs - nowNs()) / 1e6 : DOUBT_SILENT_MS, [next]);
+      if (settled !== undefined) {
+        last = settled;
+        next = null;
+      } else if (!told) {
+        told = true;
+        const text = `${last.text}; longhaul host resolve ${GUEST_NAME} --ask|--resume-here|--discard settles it`;
+        this.#hooks.onEvent({ type: 'in-doubt', migration: index, text });
+      }
+    }
+    await sleep(DEATH_SLACK_MS); // what a dying host has said may still be under way
+    return last;
+  }
+
+  async #copiesRunning(): Promise<number | null> {
+    const living = Object.values(this.#hosts).filter((h) => h.alive);
+    const runs = await Promise.all(
+      living.map((h) =>
+        within(ANSWER_MS, [
+          h.ask({ type: 'standing' }, 'standing').then(
+            (r) => r.runs,
+            () => false,
+          ),
+        ]),
+      ),
+    );
+    return runs.includes(undefined) ? null : runs.filter(Boolean).length;
+  }
+
+  #recordsPath(site: Site): string {
+    return join(this.#dir, `host-${site}.records`);
   }
 
   /** Whether the guest can be moved again. */
@@ -245,6 +389,21 @@ export class Lab {
 
   hostStations(): AttachedStation[] {
     return this.#stations.filter((s) => s.station.role === 'vmk');
+  }
+
+  /** What protected the moves, and what was turned away meanwhile. */
+  async security(): Promise<RunResult['security']> {
+    const refused: Record<string, number> = {};
+    for (const host of Object.values(this.#hosts)) {
+      if (!host.alive) continue;
+      const { counts } = await host.ask({ type: 'refusals' }, 'refusals');
+      for (const [code, times] of Object.entries(counts ?? {}))
+        if (times > 0) refused[code] = (refused[code] ?? 0) + times;
+    }
+    const { durable } = this.#experiment.migration;
+    return this.#runKey === null
+      ? { secure: false, cipher: null, durable, refused }
+      : { secure: true, cipher: CIPHER_NAME, durable, refused };
   }
 
   async memoryPeaks(): Promise<RunResult['memoryPeaks']> {
@@ -275,6 +434,7 @@ export class Lab {
       ...Object.values(this.#hosts).map((h) => h.end({ type: 'end' })),
     ]);
     await this.#fabric?.stop();
+    this.#backing?.remove();
     for (const fd of this.#descriptors.splice(0)) closeFd(fd);
     for (const s of this.#stations.splice(0)) {
       if (s.netnsFd !== null) closeFd(s.netnsFd);
@@ -289,28 +449,24 @@ export class Lab {
     return attached;
   }
 
-  async #startHost(site: Site): Promise<void> {
-    const { guest } = this.#experiment;
+  /** @returns what a process before this one has left in doubt */
+  async #startHost(site: Site): Promise<HostDoubt> {
+    const { guest, migration } = this.#experiment;
     const attached = this.#stations.find((s) => s.station.role === 'vmk' && s.station.site === site)!;
     const peer = this.#stations.find((s) => s.station.role === 'vmk' && s.station.site !== site)!;
-    const nic = openNioUdpPair(NIC_BUFFER_BYTES);
-    await this.#fabric!.addPort({
-      name: `guest-${site}`,
-      site,
-      role: 'guest',
-      kind: 'nio-udp',
-      fd: nic.fabricFd,
-    });
+    const nic = await this.#guestPort(site);
+    const again = this.#hosts[site] !== undefined;
+    const recordsPath = this.#recordsPath(site);
     const fds = [nic.farFd, (attached.netnsFd ?? attached.farFd)!];
     const host: Host = new Child({ name: `host ${site}`, file: HOST_PROCESS, netnsFd: null, fds });
     this.#hosts[site] = host;
-    closeFd(nic.farFd); // the child has its own now
+    if (this.#backing === null) closeFd(nic.farFd); // the child has its own now
     void host.ended.then(({ asked, how }) => {
       if (!asked) this.#mark(`host ${site}`, how);
     });
     const vmk =
       attached.netnsFd !== null
-        ? { kind: 'tcp' as const, netnsFd: inheritedFd(1) }
+        ? { kind: 'kernel' as const, netnsFd: inheritedFd(1), mtu: NETNS_MTU }
         : {
             kind: 'datagram' as const,
             fd: inheritedFd(1),
@@ -327,10 +483,15 @@ export class Lab {
           vmkIp: attached.station.ip,
           peerIp: peer.station.ip,
           vmotionPort: VMOTION_PORT,
+          transport: this.#transport,
           nicFd: inheritedFd(0),
           nicFabricPort: nic.fabricPort,
-          recordsPath: join(this.#dir, `host-${site}.records`),
-          boots: site === 'a',
+          recordsPath,
+          memoryFile: this.#backing?.fileOf(site, recordsPath) ?? null,
+          again,
+          runKey: this.#runKey,
+          durable: migration.durable,
+          boots: site === 'a' && !again,
           guest: {
             name: GUEST_NAME,
             memoryBytes: guest.memoryBytes,
@@ -351,7 +512,28 @@ export class Lab {
       'ready',
     );
     this.dirtyLog = ready.dirtyLog;
-    if (ready.dirtyLog === 'scan' && site === 'a') this.note(`dirty log by ${ready.why}`);
+    if (ready.dirtyLog === 'scan' && site === 'a' && !again) this.note(`dirty log by ${ready.why}`);
+    return ready.doubt;
+  }
+
+  /** The guest's port at a site. Where memory outlives a host's process, the far end does too, for the next process. */
+  async #guestPort(site: Site): Promise<GuestPort> {
+    const known = this.#guestPorts[site];
+    if (known !== undefined) return known;
+    const { farFd, fabricFd, fabricPort } = openNioUdpPair(NIC_BUFFER_BYTES);
+    await this.#fabric!.addPort({
+      name: `guest-${site}`,
+      site,
+      role: 'guest',
+      kind: 'nio-udp',
+      fd: fabricFd,
+    });
+    const port = { farFd, fabricPort };
+    if (this.#backing !== null) {
+      this.#guestPorts[site] = port;
+      this.#descriptors.push(farFd);
+    }
+    return port;
   }
 
   async #startClient(index: number, site: Site, silent = false): Promise<void> {
@@ -413,55 +595,45 @@ export class Lab {
     for (const { site, child } of this.#clients) {
       if (child === this.#probeFar) continue;
       const { icmp, service } = await child.ask({ type: 'account' }, 'accounted');
-      if (icmp !== null) results.push(clientResult(site, 'icmp', icmp));
+      if (icmp !== null) results.push(clientResult(site, 'icmp', icmp, this.#epochNs));
       if (service !== null) {
-        results.push(clientResult(site, 'service', service));
+        results.push(clientResult(site, 'service', service, this.#epochNs));
         if (service.firstWrong !== null) this.note(`client at ${site.toUpperCase()}: ${service.firstWrong}`);
       }
     }
     return results;
   }
 
-  /** The source was killed: where the guest is depends on how far the move had come. */
-  async #sourceDied(
-    context: Parameters<typeof migrationResult>[1],
-    startNs: number,
-    rounds: SourceReport['rounds'],
-    committed: boolean,
-    destinationOutcome: string | null,
-  ): Promise<MigrationResult> {
-    await sleep(ROUND_TRIP_SLACK_MS);
-    const runs = destinationOutcome === 'running';
-    const report: SourceReport = {
-      outcome: runs ? 'completed' : 'aborted',
-      code: 'LAB_HOST_DIED',
-      text: `host ${context.from} has died`,
-      startNs,
-      startedReceivedNs: nowNs(),
-      source: {
-        pauseCalledNs: 0,
-        guestPausedNs: 0,
-        harvestedNs: 0,
-        stateSavedNs: 0,
-        pagesSentNs: 0,
-        commitRecordedNs: 0,
-        finalSentNs: 0,
-      },
-      destination: null,
-      mode: null,
-      rounds,
-      served: null,
-      finalPages: 0,
-      finalZeroPages: 0,
-      finalBytes: 0,
-      framesForwarded: 0,
-      memoryIdentical: null,
-      pagesDiffering: 0,
-    };
-    const result = migrationResult(report, context);
-    const reason = { code: report.code, text: report.text };
-    if (runs) return { ...result, outcome: 'completed', guestAt: context.to, reason };
-    return { ...result, outcome: committed ? 'in-doubt' : 'lost', guestAt: null, reason };
+  /** A guest in memory that survives its host: the host is started again, and what stood committed there is settled. */
+  async #afterDeath(
+    from: Site,
+    to: Site,
+  ): Promise<Pick<MigrationResult, 'outcome' | 'guestAt' | 'reason'> | null> {
+    const recovered = this.#backing === null ? null : await this.#recover(from);
+    if (recovered === null) return null;
+    const [at, outcome] = RECOVERED[recovered.outcome] ?? [null, 'in-doubt'];
+    const text = [`host ${from} has died`, ...recovered.lines].join('; ');
+    const guestAt = at === null ? null : { from, to }[at];
+    return { outcome, guestAt, reason: { code: 'LAB_HOST_STARTED_AGAIN', text } };
+  }
+
+  /** Starts a host again over what its process left; a guest that stood committed there is asked about. */
+  async #recover(site: Site): Promise<Resolution | null> {
+    const doubt = await this.#startHost(site);
+    if (doubt === null) return null;
+    if (doubt.memory === 'lost') this.note(`memory lost: what host ${site} left of the guest is not whole`);
+    const untilNs = nowNs() + RECOVERY_LIMIT_NS;
+    for (;;) {
+      const hosts = await findHosts([this.#dir]);
+      const here = hosts.find((h) => h.site === site)!;
+      const guest = guestsOf(here).find((g) => g.migrationId === doubt.migrationId)!;
+      const peer = hosts.find((h) => h !== here) ?? null;
+      const uid = process.getuid?.() ?? 0;
+      const resolution = await resolveDoubt(guest, peer, 'ask', uid, new Date().toISOString());
+      this.#mark(`host ${site}`, `started again: ${resolution.outcome}: ${resolution.lines.join('; ')}`);
+      if (resolution.verdict !== 'undecided' || nowNs() > untilNs) return resolution;
+      await sleep(ROUND_TRIP_SLACK_MS);
+    }
   }
 
   /** Something that a reader of the result should know. */
@@ -480,4 +652,20 @@ function vmotionBytes(s: FabricSnapshot, site: Site): number {
   return s.ports
     .filter((p) => p.site === site && p.role === 'vmk')
     .reduce((sum, p) => sum + p.wireBytesIn, 0);
+}
+
+/** The first of these, or undefined when none has settled in time. */
+async function within<T>(ms: number, promises: readonly Promise<T>[]): Promise<T | undefined> {
+  const ending = new AbortController();
+  const late = sleep(Math.max(0, ms), undefined, { signal: ending.signal }).catch(() => undefined);
+  const first = await Promise.race([...promises, late]);
+  ending.abort();
+  return first;
+}
+
+function decisionOf(recordsPath: string, migrationId: string): 'RUNNING' | 'NEVER' | null {
+  for (const { kind, migrationId: id } of decodeRecords(readFileSync(recordsPath)))
+    if ((kind === 'RUNNING' || kind === 'NEVER') && Buffer.from(id).toString('hex') === migrationId)
+      return kind;
+  return null;
 }

@@ -41,6 +41,7 @@ export function resolveExperiment(
     })),
     probe: { count: keys.probe.count, intervalNs: keys.probe.interval },
     migration: {
+      ...transportOf(keys, refuse),
       repeat: keys.migration.repeat,
       mode: keys.migration.mode,
       slowGuest: keys.migration['slow-guest'],
@@ -48,7 +49,13 @@ export function resolveExperiment(
       pauseTargetNs: keys.migration['pause-target'],
       maxRounds: keys.migration['max-rounds'],
       limitNs: keys.migration.limit,
+      cut: keys.migration.cut ?? null,
+      doubtNs: keys.migration.doubt,
       qos: keys.migration.qos,
+      secure: !keys.migration.insecure,
+      durable: keys.migration.durable,
+      memoryBacking: keys.migration['memory-backing'] ?? null,
+      verify: keys.migration.verify === 'on',
       startAfterNs: keys.migration['start-after'],
       betweenNs: keys.migration.between,
     },
@@ -110,11 +117,43 @@ function guestOf(keys: ExperimentKeys['guest'], refuse: Refuse): Experiment['gue
   };
 }
 
+function transportOf(
+  { attach, migration: { transport, congestion, rate, fec } }: ExperimentKeys,
+  refuse: Refuse,
+): Pick<Experiment['migration'], 'transport' | 'congestion' | 'rateBps' | 'fec'> {
+  if (transport === 'tcp' && attach === 'loopback') {
+    refuse(
+      ['migration', 'transport'],
+      'LAB_CONFLICT',
+      'tcp needs a kernel network, which hosts of attach loopback have not',
+      'choose udp, or attach netns',
+    );
+  }
+  if (transport === 'tcp' && congestion === 'fixed') {
+    refuse(
+      ['migration', 'congestion'],
+      'LAB_CONFLICT',
+      'fixed is a model of the UDP transport, and the transport is tcp',
+      'choose bbr or cubic, and limit TCP by migration.rate',
+    );
+  }
+  if (congestion === 'fixed' && rate === null) {
+    refuse(
+      ['migration', 'congestion'],
+      'LAB_CONFLICT',
+      'fixed sends at the rate it is given, and none is given',
+      'set migration.rate',
+    );
+  }
+  return { transport, congestion, rateBps: rate, fec: fec === 'on' };
+}
+
 function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experiment['testHooks']> | null {
   const hooks = keys['test-hooks'];
   if (hooks === undefined) return null;
   const pages = keys.guest.memory / PAGE_SIZE;
-  for (const [name, pfn] of Object.entries(hooks)) {
+  for (const name of ['corrupt-page', 'hide-page'] as const) {
+    const pfn = hooks[name];
     if (pfn === undefined || pfn < pages) continue;
     refuse(
       ['test-hooks', name],
@@ -123,10 +162,11 @@ function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experime
       `choose one in 0..${pages - 1}`,
     );
   }
-  const { 'corrupt-page': corruptPage, 'hide-page': hidePage } = hooks;
+  const { 'corrupt-page': corruptPage, 'hide-page': hidePage, 'signal-at': signalAt } = hooks;
   return {
     ...(corruptPage === undefined ? {} : { corruptPage }),
     ...(hidePage === undefined ? {} : { hidePage }),
+    ...(signalAt === undefined ? {} : { signalAt }),
   };
 }
 

@@ -38,7 +38,13 @@ export function rttResult(probe: ProbeResult): RttResult | null {
   };
 }
 
-export function clientResult(site: Site, kind: 'icmp' | 'service', s: SessionSnapshot): ClientResult {
+/** @param epochNs instants of the result count from here */
+export function clientResult(
+  site: Site,
+  kind: 'icmp' | 'service',
+  s: SessionSnapshot,
+  epochNs: number,
+): ClientResult {
   const median = (values: Float64Array): number | null =>
     values.length === 0 ? null : quantile(values.slice().sort(), 0.5);
   return {
@@ -51,6 +57,7 @@ export function clientResult(site: Site, kind: 'icmp' | 'service', s: SessionSna
     wrong: s.wrong,
     resets: s.resets,
     longestGapNs: s.longestGapNs,
+    longestGapStartNs: Math.max(0, s.longestGapStartNs - epochNs),
     rttBeforeP50Ns: median(s.rttBeforeNs),
     rttAfterP50Ns: median(s.rttAfterNs),
   };
@@ -114,9 +121,13 @@ export interface MigrationContext {
   readonly announcedNs: number;
   /** What the destination said of missing pages; null in pre-copy. */
   readonly missing: MissingFigures | null;
+  /** Packets that parity gave back at the destination. */
+  readonly parityUsed: number;
   /** Wire bytes of vMotion traffic that the fiber took towards the destination. */
   readonly bytesOnWire: number;
   readonly clients: readonly ClientResult[];
+  /** Hosts whose guest runs; null when a living host did not answer. */
+  readonly copiesRunning: number | null;
 }
 
 const OUTCOMES = {
@@ -139,6 +150,13 @@ function postcopyResult(report: SourceReport, missing: MissingFigures | null): M
     faults: missing.faults,
     durationNs: Math.max(0, missing.completeNs - destination!.startedNs),
   };
+}
+
+function transportResult(report: SourceReport, parityUsed: number): MigrationResult['transport'] {
+  if (report.transport === null) return null;
+  const { transport: name, packetsSent, packetsLost, ...rest } = report.transport;
+  const lossSeen = packetsSent > 0 ? packetsLost / packetsSent : 0;
+  return { name, packetsSent, packetsLost, lossSeen, ...rest, parityUsed };
 }
 
 export function migrationResult(report: SourceReport, c: MigrationContext): MigrationResult {
@@ -184,7 +202,11 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
     pagesInPause: report.finalPages + report.finalZeroPages,
     bytesOnWire: c.bytesOnWire,
     throughputBps: roundsNs > 0 ? (8e9 * c.bytesOnWire) / roundsNs : 0,
+    transport: transportResult(report, c.parityUsed),
     framesForwarded: report.framesForwarded,
+    copiesRunning: c.copiesRunning,
+    linkBreaks: report.linkBreaks,
+    pagesResent: report.pagesResent,
     memoryIdentical: report.memoryIdentical,
     clients: [...c.clients],
   };

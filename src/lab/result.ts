@@ -14,7 +14,7 @@
  */
 import { z } from 'zod';
 import { ConfigError } from '../core/index.js';
-import { EXPERIMENT_SCHEMA, MODES, SITES } from './experiment.js';
+import { DURABLES, EXPERIMENT_SCHEMA, MODES, SITES } from './experiment.js';
 
 export const RESULT_VERSION = 'longhaul/result/1';
 
@@ -117,6 +117,7 @@ const CLIENT_SCHEMA = z.object({
   wrong: count('Answers whose content was not the right one: a lost or stale page shows here'),
   resets: count('Times the guest had forgotten the session'),
   longestGapNs: ns('Longest time between consecutive answers'),
+  longestGapStartNs: ns('Instant of the answer before that gap'),
   rttBeforeP50Ns: ns('Median round trip before the move').nullable(),
   rttAfterP50Ns: ns('Median round trip after the move').nullable(),
 });
@@ -133,6 +134,27 @@ const POSTCOPY_SCHEMA = z
     durationNs: ns('From the first guest instruction until the last page was in its place'),
   })
   .describe('Pages that came after the switchover; pagesMissing = pagesDemanded + pagesPushed');
+
+const TRANSPORT_SCHEMA = z
+  .object({
+    name: z.enum(['tcp', 'udp']).describe('What carried the pages'),
+    congestion: z.string().describe('Congestion control'),
+    streams: count('Connections that carried pages'),
+    packetsSent: count('Packets that the source sent on them'),
+    packetsLost: count('Packets given up for lost; with TCP, segments sent again'),
+    lossSeen: z.number().min(0).describe('packetsLost over packetsSent'),
+    bytesResent: count('UDP: page bytes sent again as they were'),
+    pagesSuperseded: count('UDP: pages that had changed when a part was lost, and went anew as a whole'),
+    paritySent: count('UDP: datagrams of parity'),
+    parityUsed: count('UDP: lost packets that parity gave back at the destination'),
+    pacingBps: z
+      .number()
+      .nonnegative()
+      .nullable()
+      .describe('Rate it would have gone on at, bits per second on the wire; null when not paced'),
+    rttMinNs: ns('Shortest round trip it saw'),
+  })
+  .describe('What the transport did, at the source, from the offer to the end');
 
 const MIGRATION_SCHEMA = z.object({
   index: count('Number, from 0'),
@@ -166,7 +188,15 @@ const MIGRATION_SCHEMA = z.object({
     .describe(
       '8 · bytesOnWire over the time the rounds took, bits per second: comparable to the rate of the link',
     ),
+  transport: TRANSPORT_SCHEMA.nullable().default(null),
   framesForwarded: count('Frames for the guest that reached the source after the pause and were sent on'),
+  copiesRunning: count(
+    'Living hosts on which the guest ran when the move was over; null when not all answered',
+  )
+    .nullable()
+    .default(null),
+  linkBreaks: count('Times that the links of the move broke and were dialled again').default(0),
+  pagesResent: count('Pages sent again over new links, since they had not come').default(0),
   memoryIdentical: z
     .boolean()
     .nullable()
@@ -175,6 +205,17 @@ const MIGRATION_SCHEMA = z.object({
     ),
   clients: z.array(CLIENT_SCHEMA).describe('What each session saw of this move'),
 });
+
+const SECURITY_SCHEMA = z
+  .object({
+    secure: z.boolean().describe('Whether the hosts authenticated each other and encrypted'),
+    cipher: z.string().describe('Handshake and record cipher; null in clear').nullable(),
+    durable: z.enum(DURABLES).describe('What the records of a switchover survived'),
+    refused: z
+      .record(z.string(), z.int().nonnegative())
+      .describe('Links and records that both hosts turned away, by code; what did not happen is left out'),
+  })
+  .describe('What protected the moves');
 
 export const RESULT_SCHEMA = z
   .object({
@@ -207,6 +248,9 @@ export const RESULT_SCHEMA = z
     lateness: LATENESS_SCHEMA.nullable().describe('null only in virtual time'),
     fabric: FABRIC_SCHEMA.nullable(),
     migrations: z.array(MIGRATION_SCHEMA),
+    security: SECURITY_SCHEMA.nullable()
+      .default(null)
+      .describe('null in virtual time and in results that were written before it was measured'),
     memoryPeaks: z
       .array(
         z.object({

@@ -65,6 +65,8 @@ export type RunEvent =
     }
   /** `--keep`: the moves are done and the sites stand until the run's signal is aborted. */
   | { readonly type: 'kept'; readonly sites: readonly KeptSite[]; readonly result: RunResult }
+  /** Nobody knows where the guest may run; the run waits for the answer, or for an operator's word. */
+  | { readonly type: 'in-doubt'; readonly migration: number; readonly text: string }
   | { readonly type: 'clean-up' };
 
 export interface RunHooks {

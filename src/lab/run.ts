@@ -22,9 +22,11 @@ import { type MigrationResult, RESULT_VERSION, type RunResult } from './result.j
 import { fabricResult, rttResult } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
 import { simulateExperiment } from './simulate.js';
+import { transportOrders } from './transport-choice.js';
 
 /** Clients go on this long after a move, so that what it did to them shows in its account. */
 const SETTLE_MS = 500;
+const REMEDY = 'longhaul host list shows them, longhaul host resolve guest --discard closes them';
 
 /**
  * @throws ConfigError, EnvironmentError before anything was made; the signal's reason when it was aborted;
@@ -37,9 +39,10 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
   const epochNs = nowNs();
   const chosen = chooseAttach(experiment.attach);
   const modeNote = checkMode(experiment.migration.mode);
+  const transport = transportOrders(experiment.migration, chosen.kind);
   onEvent({ type: 'attach', attach: chosen.kind, why: chosen.why });
   const dir = mkdtempSync(join(tmpdir(), 'longhaul-'));
-  const lab = new Lab(experiment, chosen, dir, epochNs, hooks);
+  const lab = new Lab(experiment, chosen, transport, dir, epochNs, hooks);
   if (modeNote !== null) lab.note(modeNote);
   const aborted = new Promise<never>((_, reject) => {
     const stop = (): void =>
@@ -50,6 +53,7 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
   aborted.catch(() => {});
   const orAbort = <T>(work: Promise<T>): Promise<T> => Promise.race([work, aborted]);
   let kept: KeptSites | null = null;
+  let inDoubt = false;
   try {
     onEvent({ type: 'phase', migration: 0, phase: 'setup', from: 'a', to: 'b' });
     await orAbort(lab.build());
@@ -64,6 +68,7 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
       const to: Site = at === 'a' ? 'b' : 'a';
       const result: MigrationResult = await orAbort(lab.migrate(index, at, to, SETTLE_MS));
       migrations.push(result);
+      inDoubt = result.outcome === 'in-doubt';
       onEvent({ type: 'migration', migration: index, of: experiment.migration.repeat, result });
       if (result.guestAt === null || !lab.hostsAlive) break;
       at = result.guestAt;
@@ -95,6 +100,7 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
       lateness: snapshot.lateness,
       fabric: fabricResult(snapshot),
       migrations,
+      security: await orAbort(lab.security()),
       memoryPeaks: await orAbort(lab.memoryPeaks()),
       notes: [...lab.notes],
       timeline: lab.timeline(),
@@ -112,6 +118,8 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
     onEvent({ type: 'clean-up' });
     kept?.remove();
     await lab.tearDown();
-    rmSync(dir, { recursive: true, force: true });
+    // What is in doubt stays on record: `longhaul host list` names it, and `host resolve` closes it.
+    if (!inDoubt) rmSync(dir, { recursive: true, force: true });
+    else onEvent({ type: 'note', text: `the guest is in doubt; the records stay in ${dir}: ${REMEDY}` });
   }
 }

@@ -149,6 +149,8 @@ class SimulatedRun {
       missing: missingFigures(moved),
       bytesOnWire: world.segment.vmkWireBytes(from) - bytesBefore,
       clients: accounts,
+      parityUsed: 0,
+      copiesRunning: Object.values(world.hosts).filter((h) => h.isUp && h.guest.isRunning).length,
     });
   }
 
@@ -171,6 +173,7 @@ class SimulatedRun {
       experiment: this.#experiment,
       rtt,
       lateness: null,
+      security: null,
       fabric: fabricResult({
         fiber,
         bridges: { a: world.segment.bridges.a.counters(), b: world.segment.bridges.b.counters() },
@@ -199,7 +202,7 @@ class SimulatedRun {
         ['service', service],
       ] as const) {
         if (book === null) continue;
-        results.push(clientResult(site, kind, book.stats()));
+        results.push(clientResult(site, kind, book.stats(), 0));
         book.reset();
       }
     }
@@ -266,7 +269,10 @@ function sourceReport(
     finalZeroPages: final?.zeroPages ?? 0,
     finalBytes: final?.bytes ?? 0,
     served: served.demanded + served.pushed === 0 ? null : served,
+    transport: null,
     framesForwarded: source.framesForwarded,
+    linkBreaks: source.linkBreaks,
+    pagesResent: 0,
     memoryIdentical: compared ? source.hashesDiffering === 0 : null,
     pagesDiffering: source.hashesDiffering,
   };

@@ -50,6 +50,8 @@ function moveVerdicts({ migrations }: RunResult): Verdict[] {
   } else if (completed.length > 0) {
     verdicts.push({ level: 'pass', text: `${ofAll(completed.length, migrations.length)} completed` });
   }
+  const doubled = migrations.filter((m) => (m.copiesRunning ?? 0) > 1);
+  if (doubled.length > 0) verdicts.push({ level: 'fail', text: 'two copies of the guest ran at once' });
   const differing = completed.filter((m) => m.memoryIdentical === false);
   const compared = completed.filter((m) => m.memoryIdentical !== null);
   if (differing.length > 0) {

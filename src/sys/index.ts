@@ -26,6 +26,7 @@ export {
   openFd,
   setNonBlocking,
 } from './fd.js';
+export { dropPages, MADV_REMOVE, mapFileOver, tmpfsBytesFree } from './file-memory.js';
 export { type IoBatch, openIoBatch } from './io-batch.js';
 export { addressOf, check, errno, koffiVersion, libc, MADV_DONTNEED } from './libc.js';
 export { libcrypto } from './libcrypto.js';
@@ -39,7 +40,8 @@ export { bindNetns, createNetns, enterNetns, inNetns, unbindNetns } from './netn
 export { kernelArrivalNs, openPacket, strippedVlanTag } from './packet.js';
 export { PageDropper } from './page-dropper.js';
 export { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, PollSet, sharpenTimers } from './poll.js';
-export { dieWithParent, replaceProcess, setThreadNice } from './process.js';
+export { dieWithParent, replaceProcess } from './process.js';
+export { actPromptly, setThreadNice } from './scheduling.js';
 export {
   acceptTcp,
   connectTcp,
@@ -59,6 +61,7 @@ export {
   socketError,
 } from './socket.js';
 export { openTap, VNET_HDR_SIZE } from './tap.js';
+export { congestionName, limitPacing, setCongestion, tcpFigures } from './tcp-socket.js';
 export {
   catchFaults,
   openFaultCatcher,

@@ -67,6 +67,7 @@ export const libc = {
   prctl: declare<[N, N, N, N, N]>('int prctl(int option, ulong a, ulong b, ulong c, ulong d)'),
   getppid: declare<[]>('int getppid()'),
   setpriority: declare<[N, N, N]>('int setpriority(int which, uint who, int prio)'),
+  getpriority: declare<[N, N]>('int getpriority(int which, uint who)'),
   madvise: declare<[N, N, N]>('int madvise(uintptr_t addr, uintptr_t length, int advice)'),
   mincore: declare<[N, N, N]>('int mincore(uintptr_t addr, uintptr_t length, uintptr_t vec)'),
   syscall2: lib.func('syscall', 'long', ['long', 'uintptr_t', 'uintptr_t']) as unknown as (

@@ -14,13 +14,18 @@ const IOVEC_SIZE = 16;
 
 export class PageDropper {
   readonly #pidFd: number;
+  readonly #advice: number;
   readonly #iov = new NativeStruct(IOV_MAX * IOVEC_SIZE);
   #ranges = 0;
   #bytes = 0;
   #oneByOne: boolean;
 
-  /** @param oneByOne do without process_madvise, as on an older kernel */
-  constructor(oneByOne = false) {
+  /**
+   * @param advice how pages are given back: MADV_DONTNEED for private memory, MADV_REMOVE for a file's
+   * @param oneByOne do without process_madvise, as on an older kernel
+   */
+  constructor(advice = MADV_DONTNEED, oneByOne = false) {
+    this.#advice = advice;
     this.#pidFd = libc.syscall5(SYS_PIDFD_OPEN, process.pid, 0, 0, 0, 0);
     this.#oneByOne = oneByOne || this.#pidFd < 0;
   }
@@ -48,7 +53,7 @@ export class PageDropper {
   /** @returns false when this kernel does not do it, or did not do all */
   #flushAtOnce(): boolean {
     const { address } = this.#iov;
-    const n = libc.syscall5(SYS_PROCESS_MADVISE, this.#pidFd, address, this.#ranges, MADV_DONTNEED, 0);
+    const n = libc.syscall5(SYS_PROCESS_MADVISE, this.#pidFd, address, this.#ranges, this.#advice, 0);
     if (n === this.#bytes) return true;
     if (n < 0) this.#oneByOne = true;
     return false;
@@ -58,7 +63,7 @@ export class PageDropper {
   #flushOneByOne(): void {
     for (let at = 0; at < this.#ranges * IOVEC_SIZE; at += IOVEC_SIZE) {
       const address = this.#iov.getPointer(at);
-      check('madvise', libc.madvise(address, this.#iov.getPointer(at + 8), MADV_DONTNEED));
+      check('madvise', libc.madvise(address, this.#iov.getPointer(at + 8), this.#advice));
     }
   }
 }

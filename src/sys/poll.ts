@@ -52,6 +52,14 @@ export class PollSet {
     return slot;
   }
 
+  /** Slots that are not taken. */
+  get free(): number {
+    let free = this.#capacity - this.#used;
+    for (let slot = 0; slot < this.#used; slot++)
+      if (this.#view.getInt32(slot * POLLFD_SIZE, true) === -1) free++;
+    return free;
+  }
+
   /** Changes what a slot waits for; 0 leaves only errors. */
   setEvents(slot: number, events: number): void {
     this.#view.setInt16(slot * POLLFD_SIZE + 4, events, true);

@@ -1,20 +1,14 @@
-/** What a process asks of the kernel for itself: die with its parent, weigh more, become another program. */
+/** What a process asks of the kernel for itself: die with its parent, become another program. */
 import { sysError } from './errno.js';
 import { errno, libc } from './libc.js';
 
 const PR_SET_PDEATHSIG = 1;
 const SIGKILL = 9;
-const PRIO_PROCESS = 0;
 const F_SETFD = 2;
 
 /** Makes the kernel end this process when the thread that started it ends, even by SIGKILL. prctl(2) */
 export function dieWithParent(): void {
   libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-}
-
-/** Raises the calling thread's priority where allowed. @param nice -20 (most) … 19 @returns whether it took effect */
-export function setThreadNice(nice: number): boolean {
-  return libc.setpriority(PRIO_PROCESS, 0, nice) === 0;
 }
 
 /** Replaces this process by another program with the same PID, descriptors 0–2 and terminal. execv(3) */

@@ -18,6 +18,8 @@ export interface DestinationTimers {
   readonly localNs: number;
   /** STARTED → ENDED. Over: finished, the guest runs on. */
   readonly endedNs: number;
+  /** The connection was lost before FINAL was whole → the source is back. Over: NEVER. */
+  readonly absentNs: number;
   /** While pages are missing under the running guest. Over: an alarm, and the wait goes on. */
   readonly fillingAlarmNs: number;
   /** Guest started → its own port is no longer compared with forwarded frames. */
@@ -30,6 +32,7 @@ export const DESTINATION_TIMERS: DestinationTimers = Object.freeze({
   finalNs: 60 * NS_PER_S,
   localNs: 10 * NS_PER_S,
   endedNs: 120 * NS_PER_S,
+  absentNs: 600 * NS_PER_S,
   fillingAlarmNs: 10 * NS_PER_S,
   duplicateWindowNs: NS_PER_S / 2,
 });
@@ -76,10 +79,12 @@ export type DestinationEvent =
   | { readonly type: 'guest-started'; readonly atNs: number }
   /** Every page that FINAL called missing lies in its place, verified. */
   | { readonly type: 'all-present' }
-  /** The source has come back over a new control connection while pages were missing. */
+  /** The source has come back over a new control connection; the one before is closed. */
   | { readonly type: 'reconnected' }
-  /** What is still missing, as `tell-missing` asked. The set is the machine's from now on. */
-  | { readonly type: 'missing-told'; readonly missing: PageSet }
+  /** What `tell-missing` asked, as LACKS has it. The set is the machine's from now on. */
+  | { readonly type: 'missing-told'; readonly round: number; readonly missing: PageSet }
+  /** Another migration of this guest is offered: what is not decided yet never will be, what runs has nobody to tell. */
+  | { readonly type: 'superseded'; readonly text: string }
   /** A frame for the guest reached its own port here, from `arm` until `nic-direct`. Copied. */
   | { readonly type: 'nic-frame'; readonly bytes: Uint8Array }
   | { readonly type: 'connection-lost'; readonly text: string }
@@ -118,8 +123,13 @@ export type DestinationAction =
       readonly state: Uint8Array;
       readonly missing: PageSet;
     }
-  /** Give `missing-told`. */
+  /** Give `missing-told`: before the guest starts, what did not come in the last round of which anything came. */
   | { readonly type: 'tell-missing' }
+  /**
+   * The source is back: page and demand links of before are closed, those that come now begin with `round`. Without
+   * `final` what `arm` did is taken back, except that missing pages are caught as long as some are missing.
+   */
+  | { readonly type: 'take-up'; readonly round: number; readonly final: boolean }
   | { readonly type: 'load-state'; readonly state: Uint8Array }
   | { readonly type: 'record'; readonly record: 'RUNNING' | 'NEVER' }
   | { readonly type: 'start-guest' }

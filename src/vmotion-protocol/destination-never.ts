@@ -17,11 +17,19 @@ export function renounce(s: DestinationState, reason: Reason): void {
 export function neverRecorded(s: DestinationState): void {
   if (s.phase !== 'renouncing') return;
   s.decision = 'NEVER';
+  if (s.offer === null) return answerNever(s);
   if (!s.sourceAborted) nack(s);
   s.do({ type: 'discard' });
   // An aborted source sends neither FINAL nor ENDED: nobody will ask for the record.
   if (s.sourceAborted) s.do({ type: 'forget-records' });
   s.finish(s.final === null ? 'aborted' : 'never', s.reason.code, s.reason.text);
+}
+
+/** Asked for a migration that this host knew nothing of: now it is on record that it never will. */
+function answerNever(s: DestinationState): void {
+  const { migrationId } = s.askedBy!;
+  s.send({ type: 'answer', migrationId, verdict: 'never' });
+  s.finish('never', s.reason.code, s.reason.text);
 }
 
 export function nack(s: DestinationState): void {
@@ -34,13 +42,13 @@ export function recordFailed(s: DestinationState, record: 'RUNNING' | 'NEVER', t
     renounce(s, { code: 'VMOTION_RECORD_FAILED', text: `RUNNING was not recorded: ${text}` });
   } else if (record === 'NEVER' && s.phase === 'renouncing') {
     // Without the record no NACK may leave: the source stays in doubt, and the guest runs nowhere.
-    s.do({ type: 'discard' });
+    if (s.offer !== null) s.do({ type: 'discard' });
     s.finish('never', 'VMOTION_RECORD_FAILED', `NEVER was not recorded: ${text}`);
   }
 }
 
 /** Not accepted yet: there is nothing to renounce. */
-function leave(s: DestinationState, code: string, text: string): void {
+export function leave(s: DestinationState, code: string, text: string): void {
   if (s.phase === 'preparing') s.do({ type: 'discard' });
   s.finish('aborted', code, text);
 }
@@ -52,25 +60,6 @@ export function aborted(s: DestinationState, { code, text }: Reason): void {
     s.sourceAborted = true;
     renounce(s, { code, text });
   } else s.note(code, `the source aborts too late: ${text}`);
-}
-
-export function connectionLost(s: DestinationState, text: string): void {
-  s.connected = false;
-  const reason: Reason = { code: 'VMOTION_CONNECTION_LOST', text };
-  switch (s.phase) {
-    case 'idle':
-    case 'preparing':
-      return leave(s, reason.code, text);
-    case 'receiving':
-      return renounce(s, reason);
-    case 'running':
-      if (s.postCopied) return s.note(reason.code, `${text}; the source may not know that all has come`);
-      return s.finish('running', reason.code, text);
-    case 'filling':
-      return s.note(reason.code, `${text}; the guest runs on and waits for the pages it touches`);
-    default: // FINAL is whole: decide alone
-      return;
-  }
 }
 
 export function violation(s: DestinationState, { code, text }: Reason): void {

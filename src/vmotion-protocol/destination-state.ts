@@ -14,11 +14,13 @@ import {
 import { requireRange, type VmotionErrorCode } from './errors.js';
 import { DuplicateFilter, LateFrameBuffer } from './late-frames.js';
 import {
+  type Ask,
   type Final,
   type Message,
   type MigrationMode,
   type Offer,
   PAGES_MAX,
+  type Resume,
   STATE_BYTES_MAX,
   STREAMS_MAX,
 } from './messages.js';
@@ -41,6 +43,8 @@ export class DestinationState {
 
   phase: DestinationPhase = 'idle';
   connected = true;
+  /** RESUME came while the decision was under way: it is answered behind STARTED. */
+  resumeDue: Resume | null = null;
   deadlineNs = NEVER_NS;
   nicDirectNs = NEVER_NS;
   /** Of the step in hand. */
@@ -48,6 +52,8 @@ export class DestinationState {
   out: DestinationAction[] = [];
 
   offer: Offer | null = null;
+  /** Who asked before there was an offer. */
+  askedBy: Ask | null = null;
   round = 0;
   /** The last round before the pause, from ARM; 0 before it. */
   armRound = 0;

@@ -4,6 +4,7 @@
  *   receiving ─FINAL, flight applied─► verifying ─ok─► loading ─state-loaded─► deciding ─RUNNING─► starting
  */
 
+import { resumed } from './destination-link.js';
 import { nack, renounce, unexpected, violation } from './destination-never.js';
 import { whole } from './destination-postcopy.js';
 import { type DestinationState, NEVER_NS } from './destination-state.js';
@@ -103,4 +104,5 @@ export function guestStarted(s: DestinationState, atNs: number): void {
   s.send({ type: 'started', migrationId, epoch, times: s.times });
   s.final = null;
   if (!s.incomplete) whole(s);
+  else if (s.resumeDue !== null) resumed(s, s.resumeDue);
 }

@@ -7,7 +7,7 @@
  *     ▼               ▼                      │ FINAL and the final flight, in either order
  *    over            over                    ▼
  *                                        verifying ─ok─► loading ─state-loaded─► deciding
- *          ABORT, lost, violation,           │              │                       │ RUNNING recorded
+ *          ABORT, violation,                 │              │                       │ RUNNING recorded
  *          timeout before FINAL is whole     │ differs      │ refused               ▼
  *               │                            ▼              ▼                    starting ─guest-started─► announce,
  *               └─────────────────────► renouncing ◄── RUNNING not recorded ──┘                        STARTED
@@ -18,6 +18,7 @@
  *                                                                                    ▲     COMPLETE              │
  *                                                                                    └───────────────────────────┘
  *
+ * A lost connection changes no state from `receiving` on: what came is kept, and the source comes back (`destination-link.ts`).
  * In `filling` the guest runs and waits for pages that it touches. Nothing ends that but the last page: a lost
  * connection raises an alarm, and over a new one RESUME is answered with LACKS.
  * Once FINAL and its pages are whole, the connection is of no account: the source has committed, so the
@@ -33,10 +34,10 @@ import type {
   DestinationPhase,
 } from './destination-contract.js';
 import { frame, nicDirect } from './destination-frames.js';
+import { asked, connectionLost, missingTold, resumed, superseded } from './destination-link.js';
 import {
   aborted,
   cancel,
-  connectionLost,
   neverRecorded,
   recordFailed,
   renounce,
@@ -44,7 +45,7 @@ import {
   violation,
 } from './destination-never.js';
 import { accept, offered, prepareFailed, refuse } from './destination-offer.js';
-import { allPresent, missingTold, resumed } from './destination-postcopy.js';
+import { allPresent } from './destination-postcopy.js';
 import { DestinationState, NEVER_NS } from './destination-state.js';
 import {
   armOrdered,
@@ -55,8 +56,7 @@ import {
   runningRecorded,
   verified,
 } from './destination-switchover.js';
-import type { Ask, Message } from './messages.js';
-import { answerAsk } from './resolve.js';
+import type { Message } from './messages.js';
 
 export class Destination implements Machine<DestinationEvent, DestinationAction> {
   readonly #s: DestinationState;
@@ -130,13 +130,16 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
         s.connected = true;
         break;
       case 'missing-told':
-        missingTold(s, event.missing);
+        missingTold(s, event.round, event.missing);
         break;
       case 'nic-frame':
         frame(s, 'flooded', event.bytes);
         break;
       case 'connection-lost':
-        if (s.connected) connectionLost(s, event.text);
+        connectionLost(s, event.text);
+        break;
+      case 'superseded':
+        superseded(s, event.text);
         break;
       case 'violation':
         violation(s, event);
@@ -163,7 +166,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'final':
         return finalCame(s, m);
       case 'resume':
-        return s.started ? resumed(s, m) : unexpected(s, m.type);
+        return resumed(s, m);
       case 'frame':
         return frame(s, 'forwarded', m.bytes);
       case 'ended':
@@ -171,7 +174,7 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'abort':
         return aborted(s, m);
       case 'ask':
-        return this.#asked(m);
+        return asked(s, m);
       case 'reject':
         return s.note(m.code, m.text);
       default:
@@ -186,13 +189,6 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
     if (s.phase === 'running') s.finish('running', 'VMOTION_OK', '');
   }
 
-  #asked(m: Ask): void {
-    const s = this.#s;
-    const { storeId } = s.options;
-    const verdict = answerAsk(m, { storeId, decision: s.decision, live: true });
-    if (verdict !== 'record-never') s.send({ type: 'answer', migrationId: m.migrationId, verdict });
-  }
-
   #expired(): void {
     const s = this.#s;
     const code = 'VMOTION_LOCAL_TIMEOUT';
@@ -200,7 +196,11 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
       case 'preparing':
         return refuse(s, { code, text: 'the memory was not prepared in time' });
       case 'receiving': {
-        const text = s.ready ? 'FINAL or its pages did not come' : 'the source did not come to an end';
+        const text = !s.connected
+          ? 'the source did not come back'
+          : s.ready
+            ? 'FINAL or its pages did not come'
+            : 'the source did not come to an end';
         return renounce(s, { code: 'VMOTION_FINAL_STALLED', text });
       }
       case 'verifying':

@@ -13,7 +13,6 @@ export * from './pause-parts.js';
 export * from './pipeline/index.js';
 export { PushOrder } from './push-order.js';
 export * from './record-layer/index.js';
-export { ReliableStream, type ReliableStreamOptions, type StreamState } from './reliable-stream.js';
 export * from './resolve.js';
 export { SetHash } from './set-hash.js';
 export { Source } from './source.js';

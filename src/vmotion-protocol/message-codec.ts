@@ -52,6 +52,11 @@ type Schema<M> = { readonly [K in Exclude<keyof M, 'type'>]: Field<M[K]> };
 type Fields = Readonly<Record<string, Field<unknown>>>;
 
 const U32_MAX = 0xffffffff;
+const flag: Field<boolean> = {
+  allowed: 'true or false',
+  encode: (v) => v,
+  decode: (raw) => (typeof raw === 'boolean' ? raw : undefined),
+};
 const round = whole(1, ROUND_MAX);
 const pages = whole(0, PAGES_MAX);
 const epoch = whole(0, U32_MAX);
@@ -102,8 +107,8 @@ const SCHEMAS: { readonly [T in MessageType]: Schema<Extract<Message, { type: T 
   },
   started: { migrationId: id, epoch, times },
   complete: { migrationId: id, epoch },
-  resume: { migrationId: id, epoch },
-  lacks: { migrationId: id, missing: pageSet },
+  resume: { migrationId: id, epoch, round, final: flag },
+  lacks: { migrationId: id, round: whole(0, ROUND_MAX), missing: pageSet },
   nack: { migrationId: id, code, text },
   abort: { code, text },
   frame: { bytes: bytes(14, FRAME_BYTES_MAX) },

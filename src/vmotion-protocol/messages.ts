@@ -153,16 +153,22 @@ export interface Complete {
   readonly migrationId: string;
   readonly epoch: number;
 }
-/** Post-copy over a new connection: what do you still lack? */
+/** Over a new connection: what do you lack? Page streams begin anew with `round`. */
 export interface Resume {
   readonly type: 'resume';
   readonly migrationId: string;
   readonly epoch: number;
+  readonly round: number;
+  /** COMMIT is on record: the final flight follows, and FINAL. Else rounds follow, or pages that the guest lacks. */
+  readonly final: boolean;
 }
 /** The answer to RESUME: nothing else is sent again. */
 export interface Lacks {
   readonly type: 'lacks';
   readonly migrationId: string;
+  /** The round that `missing` counts from: the last one of which anything came; 0 before the first. */
+  readonly round: number;
+  /** Before the guest starts: pages that did not come in `round`. After: pages that it lacks. */
   readonly missing: Uint8Array;
 }
 /** The destination has recorded NEVER: it has not started this migration's guest and never will. */

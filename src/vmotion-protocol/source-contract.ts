@@ -106,8 +106,10 @@ export type SourceEvent =
   /** A frame for the guest reached the source's port. Copied. */
   | { readonly type: 'late-frame'; readonly bytes: Uint8Array }
   | { readonly type: 'connection-lost'; readonly text: string }
-  /** In doubt or serving, a control connection to the same peer stands again: the machine asks, or resumes. */
+  /** After `connection-lost`, a new control connection to the same peer is there to be used: the machine asks, or resumes. */
   | { readonly type: 'reconnected' }
+  /** The other host lives and its process does not: nobody will ever answer. */
+  | { readonly type: 'peer-gone'; readonly text: string }
   /** In doubt, an operator's word; `never` says that answers given since the pause may be undone. */
   | { readonly type: 'resolved'; readonly verdict: 'running' | 'never'; readonly text: string }
   /** The peer sent what a decoder refused. */
@@ -175,6 +177,7 @@ export type SourcePhase =
   | 'round'
   | 'harvesting'
   | 'last-round'
+  | 'reconnecting'
   | 'pausing'
   | 'saving'
   | 'final-flight'

@@ -15,23 +15,24 @@ export function doubt(s: SourceState, code: string, text: string): void {
 }
 
 export function answered(s: SourceState, m: Answer): void {
+  if (m.verdict === 'never' && s.beforeCommit())
+    return giveUp(
+      s,
+      'VMOTION_CONNECTION_LOST',
+      'the destination knows nothing of this migration any more',
+      false,
+    );
   if (s.phase !== 'in-doubt' || m.migrationId !== s.options.migrationId) return unexpected(s, 'answer');
   if (m.verdict === 'running' || m.verdict === 'never') settle(s, m.verdict, 'the destination has answered');
+  else if (m.verdict === 'undecided' && s.asked) resume(s);
   else s.note('VMOTION_RESOLVED', `the destination answers ${m.verdict}: still in doubt`);
 }
 
 export function settle(s: SourceState, verdict: 'running' | 'never', text: string): void {
   if (verdict === 'never') return returnGuest(s, 'VMOTION_RESOLVED', text);
-  if (s.missing === null) return freedByWord(s, text);
+  if (!s.incomplete) return freedByWord(s, text);
   startedThere(s);
   resume(s);
-}
-
-export function reconnected(s: SourceState): void {
-  if (s.phase !== 'in-doubt' && s.phase !== 'serving') return;
-  s.connected = true;
-  if (s.phase === 'serving') resume(s);
-  else s.send({ type: 'ask', migrationId: s.options.migrationId, storeId: s.peerStoreId });
 }
 
 export function nacked(s: SourceState, code: string, text: string): void {

@@ -4,16 +4,15 @@
  *   STARTED ─► serving ─COMPLETE─► ending        lost: waits for ever; reconnected: RESUME ─► LACKS, served again
  */
 import type { PageSet } from '../core/index.js';
-import type { Lacks } from './messages.js';
-import { decodePageSet } from './page-set-codec.js';
 import { guestIsAway } from './source-proof.js';
 import type { SourceState } from './source-state.js';
 
 /** It runs at the destination: nothing kept for its return is needed any more. */
 export function startedThere(s: SourceState): void {
   s.reportFrames();
-  s.frames.takeAll();
-  if (s.missing === null) return guestIsAway(s);
+  // What came while nobody was there to take it. What was on its way when the link broke may have arrived: it is not doubled.
+  for (const frame of s.frames.takeAll().slice(s.framesForwarded)) forward(s, frame);
+  if (!s.incomplete) return guestIsAway(s);
   s.enter('serving', s.options.timers.servingAlarmNs);
 }
 
@@ -23,20 +22,13 @@ export function serve(s: SourceState, pages: PageSet, hot: PageSet | null): void
   s.do({ type: 'serve-pages', round: s.round, pushFromNs, pages: pages.clone(), hot });
 }
 
+/** What do you lack? What follows is a round of its own. */
 export function resume(s: SourceState): void {
-  s.deadlineNs = s.nowNs + s.options.timers.servingAlarmNs;
   const { migrationId, epoch } = s.options;
-  s.send({ type: 'resume', migrationId, epoch });
-}
-
-/** Only what the destination was told that it lacks can be lacking. */
-export function lacksCame(s: SourceState, m: Lacks): void {
-  const lacks = decodePageSet(s.options.pages, m.missing);
-  const beyond = lacks?.clone();
-  beyond?.subtract(s.missing!);
-  if (lacks === null || beyond!.next(0) >= 0)
-    return s.note('VMOTION_MESSAGE_FIELD', 'LACKS names pages that were not missing');
-  serve(s, lacks, null);
+  s.asked = false;
+  if (s.phase === 'proving') s.deadlineNs = s.nowNs + s.options.timers.proofNs;
+  s.hashedPages = 0;
+  s.send({ type: 'resume', migrationId, epoch, round: s.round + 1, final: s.phase === 'in-doubt' });
 }
 
 /** The guest's threads may be standing at pages that do not come. */
@@ -44,4 +36,9 @@ export function alarm(s: SourceState): void {
   s.deadlineNs = s.nowNs + s.options.timers.servingAlarmNs;
   const link = s.connected ? 'the link stands' : 'the link is broken';
   s.note('VMOTION_POSTCOPY_STALLED', `pages are still being served, ${link}: the guest may be stalled`);
+}
+
+/** Group frames reach the destination by the bridge anyway; here they are kept for a NACK only. */
+export function forward(s: SourceState, frame: Uint8Array): void {
+  if ((frame[0]! & 1) === 0) s.send({ type: 'frame', bytes: frame });
 }

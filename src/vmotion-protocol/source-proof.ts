@@ -11,7 +11,7 @@ const HASH_BYTES = 8;
 
 /** All of it is at the destination. */
 export function guestIsAway(s: SourceState): void {
-  s.missing = null;
+  s.missing = s.state = null;
   recordEnd(s, 'ending');
   s.do({ type: 'release-guest' });
 }
@@ -34,6 +34,7 @@ export function endRecorded(s: SourceState): void {
 }
 
 export function hashesCame(s: SourceState, m: Hashes): void {
+  if (m.firstPfn === 0) s.hashedPages = 0; // told anew over a new connection
   if (m.firstPfn !== s.hashedPages) {
     return s.note('VMOTION_PROOF_INCOMPLETE', `hashes of pfn ${m.firstPfn} came, ${s.hashedPages} was due`);
   }
@@ -44,7 +45,6 @@ export function hashesCame(s: SourceState, m: Hashes): void {
 function proofMayEnd(s: SourceState): void {
   if (s.phase !== 'proving') return;
   if (s.hashedPages >= s.options.pages) complete(s);
-  else if (!s.connected) withoutProof(s);
 }
 
 export function complete(s: SourceState): void {

@@ -13,6 +13,15 @@ import type { SourceState } from './source-state.js';
 import { fail } from './source-trouble.js';
 import { giveUp, unexpected } from './source-way-back.js';
 
+/** The connection is lost: rounds go on over the next one. @param owed what is due besides the round in flight */
+export function wait(s: SourceState, owed: PageSet): void {
+  s.owed = owed.clone();
+  s.ready = false;
+  s.missing = s.hot = s.dirty = s.state = null;
+  s.left = new PageSet(s.options.pages);
+  s.enter('reconnecting', s.precopyEndNs - s.nowNs);
+}
+
 export function beginRound(
   s: SourceState,
   phase: 'round' | 'last-round' | 'final-flight',
@@ -20,6 +29,8 @@ export function beginRound(
 ): void {
   s.round++;
   s.sent = s.doneAtPeer = false;
+  s.sending = pages;
+  s.sendingRound = s.round;
   s.log.began(s.nowNs, s.round);
   if (phase === 'final-flight') s.enter(phase, s.options.timers.finalFlightNs);
   else s.enter(phase, s.precopyEndNs - s.nowNs);
@@ -42,19 +53,9 @@ function leftByArm(s: SourceState): PageSet {
 }
 
 export function roundSent(s: SourceState, e: Extract<SourceEvent, { type: 'round-sent' }>): void {
-  const phase = s.phase;
-  if (e.round !== s.round || s.sent) return;
-  if (phase !== 'round' && phase !== 'last-round' && phase !== 'final-flight') return;
+  if (e.round !== s.round || s.sent || (s.phase !== 'round' && s.phase !== 'last-round')) return;
   s.sent = true;
   s.sentPages = e.pages + e.zeroPages;
-  if (phase === 'final-flight') {
-    s.setHash = e.setHash;
-    s.instants.pagesSentNs = s.nowNs;
-    s.enter('committing', s.options.timers.localNs);
-    s.commitPending = true;
-    s.do({ type: 'record', record: 'COMMIT' });
-    return;
-  }
   s.log.sent(e.pages, e.zeroPages, e.bytes);
   s.deadlineNs = s.nowNs + s.options.timers.roundDoneNs;
   roundMayEnd(s);
@@ -85,6 +86,10 @@ export function roundMayEnd(s: SourceState): void {
 
 export function decide(s: SourceState, dirty: PageSet, dirtyPages: number): void {
   const verdict = reportRound(s, dirtyPages, s.options.policy)!;
+  if (!s.connected) {
+    s.sending = new PageSet(s.options.pages);
+    return wait(s, dirty);
+  }
   if (verdict.action === 'give-up') return giveUp(s, 'VMOTION_NO_CONVERGENCE', verdict.reason);
   if (s.nowNs >= s.precopyEndNs) return precopyLimit(s);
   if (verdict.action === 'slow') {

@@ -2,7 +2,7 @@
  * What the phases of the source share: where it stands, what the step in hand has decided so far, what is owed.
  * `source.ts` has the states; nothing but the functions of `source-*.ts` writes here.
  */
-import { PageSet } from '../core/index.js';
+import { formatNs, PageSet } from '../core/index.js';
 import { LateFrameBuffer } from './late-frames.js';
 import type { Hash64, Message } from './messages.js';
 import { PageHeat } from './page-heat.js';
@@ -21,6 +21,14 @@ export class SourceState {
 
   phase: SourcePhase = 'idle';
   connected = true;
+  /** The control connection broke and the source has not taken up its work again; -1 when it stands. */
+  lostSinceNs = -1;
+  /** ASK has left over the connection that stands. */
+  asked = false;
+  /** FINAL has left over the connection that stands: late frames may follow it. */
+  finalSent = false;
+  /** Of the late frames that are kept, oldest first, how many were forwarded. */
+  framesForwarded = 0;
   deadlineNs = NEVER_NS;
   precopyEndNs = NEVER_NS;
   /** Of the step in hand. */
@@ -31,6 +39,11 @@ export class SourceState {
   pingNs = 0;
   readonly rttsNs: number[] = [];
   round = 0;
+  /** Pages of the round in flight, and its number. */
+  sending: PageSet;
+  sendingRound = 0;
+  /** What the destination lacks whatever came of the round in flight, when the connection is lost. */
+  owed: PageSet;
   /** What the round in flight still waits for. */
   sent = false;
   sentPages = 0;
@@ -68,8 +81,13 @@ export class SourceState {
     this.options = resolveSourceOptions(options);
     this.log = new RoundLog(options.pages);
     this.flightPagesMax = this.options.flightPages;
-    this.left = this.wanted = new PageSet(options.pages);
+    this.left = this.wanted = this.sending = this.owed = new PageSet(options.pages);
     this.frames = new LateFrameBuffer(options.lateFramesMax, options.lateFrameBytesMax);
+  }
+
+  /** Whether the destination lacks pages when the guest starts there. */
+  get incomplete(): boolean {
+    return this.missing !== null && this.missing.next(0) >= 0;
   }
 
   beforeCommit(): boolean {
@@ -117,6 +135,14 @@ export class SourceState {
       type: 'report',
       event: { type: 'late-frames', atNs: this.nowNs, counts, duplicates: 0, text },
     });
+  }
+
+  /** The destination has answered over the new connection. */
+  linkIsBack(text: string): void {
+    if (this.lostSinceNs < 0) return;
+    const away = formatNs(this.nowNs - this.lostSinceNs);
+    this.note('VMOTION_RECONNECTED', `the link was away for ${away}: ${text}`);
+    this.lostSinceNs = -1;
   }
 
   note(code: string, text: string): void {

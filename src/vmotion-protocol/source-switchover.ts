@@ -3,12 +3,14 @@
  *
  *   pausing ─guest-paused─► saving ─harvested, state-saved─► final-flight ─round-sent─► committing ─COMMIT─► committed
  */
+
 import { formatNs, PageSet } from '../core/index.js';
 import { FRAME_BYTES_MAX, type Hash64, type Started } from './messages.js';
 import { takePages } from './page-heat.js';
 import { encodePageSet } from './page-set-codec.js';
 import { pausePartsOf } from './pause-parts.js';
-import { serve, startedThere } from './source-postcopy.js';
+import type { SourceEvent } from './source-contract.js';
+import { forward, resume, serve, startedThere } from './source-postcopy.js';
 import { beginRound, decide, reportRound } from './source-rounds.js';
 import type { SourceState } from './source-state.js';
 import { giveUp, recordEnd, unexpected } from './source-way-back.js';
@@ -32,6 +34,7 @@ export function harvested(s: SourceState, dirty: PageSet, dirtyPages: number): v
     s.dirty = chooseFlight(s, dirty);
     finalFlightMayBegin(s);
   }
+  if (s.phase === 'reconnecting') s.owed.union(dirty); // of a pause that was taken back
 }
 
 /** Parts what is dirty, or was left out, into the pages that travel in the pause and those that are missing then. */
@@ -75,11 +78,29 @@ function finalFlightMayBegin(s: SourceState): void {
   if (s.dirty !== null && s.state !== null) beginRound(s, 'final-flight', s.dirty);
 }
 
+/** The final flight has left: for the first time, and then COMMIT is due, or over a new connection, and then FINAL is. */
+export function flightSent(s: SourceState, e: Extract<SourceEvent, { type: 'round-sent' }>): void {
+  if (e.round !== s.round || s.sent) return;
+  s.sent = true;
+  s.sentPages = e.pages + e.zeroPages;
+  s.setHash = e.setHash;
+  if (s.phase === 'in-doubt') return sendFinal(s);
+  s.instants.pagesSentNs = s.nowNs;
+  s.enter('committing', s.options.timers.localNs);
+  s.commitPending = true;
+  s.do({ type: 'record', record: 'COMMIT' });
+}
+
 export function commitRecorded(s: SourceState): void {
   s.commitPending = false;
   if (s.phase === 'withdrawing') return recordEnd(s, 'returning');
   if (s.phase !== 'committing') return;
-  s.instants.commitRecordedNs = s.instants.finalSentNs = s.nowNs;
+  s.instants.commitRecordedNs = s.nowNs;
+  sendFinal(s);
+}
+
+function sendFinal(s: SourceState): void {
+  s.instants.finalSentNs = s.nowNs;
   s.enter('committed', s.options.timers.startedNs);
   const missing = s.missing!;
   s.send({
@@ -93,11 +114,11 @@ export function commitRecorded(s: SourceState): void {
     setHash: s.setHash,
     missing: encodePageSet(missing),
   });
-  s.state = null;
   if (missing.next(0) >= 0) serve(s, missing, s.hot);
-  else s.missing = null;
   // Frames held so far follow FINAL: before it they would only have delayed it.
   for (const frame of s.frames.frames) forward(s, frame);
+  s.finalSent = true;
+  s.framesForwarded = s.frames.frames.length;
 }
 
 export function lateFrame(s: SourceState, bytes: Uint8Array): void {
@@ -114,7 +135,9 @@ export function lateFrame(s: SourceState, bytes: Uint8Array): void {
     case 'committed':
     case 'in-doubt': {
       const copy = s.frames.push(bytes);
-      if (copy !== null) forward(s, copy);
+      if (copy === null || !s.finalSent) break;
+      forward(s, copy);
+      s.framesForwarded++;
       break;
     }
     case 'serving':
@@ -127,11 +150,6 @@ export function lateFrame(s: SourceState, bytes: Uint8Array): void {
   }
 }
 
-/** Group frames reach the destination by the bridge anyway; here they are kept for a NACK only. */
-function forward(s: SourceState, frame: Uint8Array): void {
-  if ((frame[0]! & 1) === 0) s.send({ type: 'frame', bytes: frame });
-}
-
 export function started(s: SourceState, m: Started): void {
   const { migrationId, epoch } = s.options;
   if (m.migrationId !== migrationId || m.epoch !== epoch) return unexpected(s, 'started');
@@ -141,5 +159,8 @@ export function started(s: SourceState, m: Started): void {
     type: 'report',
     event: { type: 'pause', atNs: s.nowNs, parts, text: `the guest stood for ${formatNs(pauseNs)}` },
   });
+  const { asked } = s;
+  s.linkIsBack('the guest runs at the destination');
   startedThere(s);
+  if (asked) resume(s);
 }

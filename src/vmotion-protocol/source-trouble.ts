@@ -14,7 +14,7 @@ export function fail(s: SourceState, code: VmotionErrorCode | (string & {}), tex
     case 'proving':
       s.note(code, text);
       return withoutProof(s);
-    default: // ending, withdrawing, returning wait for a record; a doubt stays one; serving waits for a new link
+    default: // ending, withdrawing, returning wait for a record; a doubt stays one; serving goes on
       s.note(code, text);
   }
 }

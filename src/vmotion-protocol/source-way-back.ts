@@ -33,6 +33,8 @@ export function resumeGuest(s: SourceState): void {
   s.freeGuest();
   s.reportFrames();
   s.do({ type: 'resume-guest' });
+  s.finalSent = false;
+  s.framesForwarded = 0;
   const frames = s.frames.takeAll();
   if (frames.length > 0) s.do({ type: 'deliver-late-frames', frames });
 }

@@ -22,7 +22,9 @@
  *                                                                                                                ▼
  *                                                                                              over ◄─HASHES─ proving
  *
- * Up to `committing` any loss, timeout, cancel or violation leads back: ABORT, the guest resumes, over. If
+ * From `round` to `final-flight` a lost connection leads to `reconnecting`, with the guest running, and from there over a
+ * new one back to `round`; `source-link.ts` has it, and what the states behind `committed` do then.
+ * Up to `committing` any other loss, timeout, cancel or violation leads back: ABORT, the guest resumes, over. If
  * COMMIT is just being written then, the guest resumes at once all the same (without FINAL nobody else can
  * start it) and `withdrawing` waits for the record, to close it with ENDED. From `committed` on the
  * guest resumes only on the destination's NEVER.
@@ -34,14 +36,16 @@
 import type { Machine } from '../core/index.js';
 import type { Message, MigrationMode } from './messages.js';
 import type { SourceAction, SourceEvent, SourceOptions, SourcePhase } from './source-contract.js';
-import { answered, nacked, reconnected, settle } from './source-doubt.js';
+import { answered, nacked, settle } from './source-doubt.js';
+import { connectionLost, lacksCame, peerGone, reconnected } from './source-link.js';
 import { accepted, offer, pong } from './source-offer.js';
-import { alarm, lacksCame } from './source-postcopy.js';
+import { alarm } from './source-postcopy.js';
 import { endRecorded, freedByWord, guestIsAway, hashesCame, withoutProof } from './source-proof.js';
 import { precopyLimit, roundDone, roundMayEnd, roundSent } from './source-rounds.js';
 import { SourceState } from './source-state.js';
 import {
   commitRecorded,
+  flightSent,
   guestPaused,
   harvested,
   lateFrame,
@@ -93,7 +97,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         harvested(s, event.dirty, event.dirtyPages);
         break;
       case 'round-sent':
-        roundSent(s, event);
+        if (s.phase === 'final-flight' || s.phase === 'in-doubt') flightSent(s, event);
+        else roundSent(s, event);
         break;
       case 'guest-paused':
         if (s.phase === 'pausing') guestPaused(s);
@@ -112,13 +117,13 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         lateFrame(s, event.bytes);
         break;
       case 'connection-lost':
-        if (s.connected) {
-          s.connected = false;
-          fail(s, 'VMOTION_CONNECTION_LOST', event.text);
-        }
+        connectionLost(s, event.text);
         break;
       case 'reconnected':
         reconnected(s);
+        break;
+      case 'peer-gone':
+        peerGone(s, event.text);
         break;
       case 'resolved':
         if (s.phase === 'in-doubt') settle(s, event.verdict, event.text);
@@ -161,10 +166,13 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         if (phase !== 'committed' && phase !== 'in-doubt') return unexpected(s, m.type);
         return started(s, m);
       case 'complete':
-        if (phase !== 'serving' || m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
-        return guestIsAway(s);
+        if (m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
+        if (phase === 'ending' || phase === 'proving') return; // said again over a new connection
+        return phase === 'serving' ? guestIsAway(s) : unexpected(s, m.type);
       case 'lacks':
-        if (phase !== 'serving' || m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
+        if (m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
+        if (phase !== 'serving' && phase !== 'reconnecting' && phase !== 'in-doubt')
+          return unexpected(s, m.type);
         return lacksCame(s, m);
       case 'nack':
         if (m.migrationId !== s.options.migrationId) return unexpected(s, m.type);
@@ -200,6 +208,8 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         return fail(s, 'VMOTION_FINAL_STALLED', 'the final flight did not leave');
       case 'committed':
         return fail(s, 'VMOTION_STARTED_TIMEOUT', 'the destination did not answer FINAL');
+      case 'reconnecting':
+        return precopyLimit(s);
       case 'serving':
         return alarm(s);
       case 'proving':

@@ -117,8 +117,8 @@ export const MESSAGES: readonly Message[] = [
   },
   { type: 'started', migrationId: ID, epoch: 1, times },
   { type: 'complete', migrationId: ID, epoch: 1 },
-  { type: 'resume', migrationId: ID, epoch: 1 },
-  { type: 'lacks', migrationId: ID, missing: everyPage },
+  { type: 'resume', migrationId: ID, epoch: 1, round: 2, final: false },
+  { type: 'lacks', migrationId: ID, round: 1, missing: everyPage },
   { type: 'nack', migrationId: ID, code: 'VMOTION_VERIFY_FAILED', text: 'differs' },
   { type: 'abort', code: 'VMOTION_CANCELLED', text: 'cancelled' },
   { type: 'frame', bytes: new Uint8Array(64) },
@@ -405,7 +405,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   {
     name: 'preamble-and-greeting',
     samples: [
-      encodePreamble({ kind: 'pages', stream: 3, migrationId: new Uint8Array(16) }),
+      encodePreamble({ kind: 'pages', stream: 3, attempt: 0, migrationId: new Uint8Array(16) }),
       new Uint8Array(GREETING_BYTES),
     ],
     maxBytes: SMALL_BYTES,

@@ -43,9 +43,9 @@ function scene() {
     table,
     links,
     [links.connect()],
-    [encodePreamble({ kind: 'pages', stream: 0, migrationId: id })],
+    [encodePreamble({ kind: 'pages', stream: 0, attempt: 0, migrationId: id })],
   );
-  const preamble = encodePreamble({ kind: 'demand', stream: 0, migrationId: id });
+  const preamble = encodePreamble({ kind: 'demand', stream: 0, attempt: 0, migrationId: id });
   const server = new PageServer(
     regionOf(memory.bytes),
     table,

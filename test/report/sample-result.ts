@@ -13,6 +13,7 @@ export function sampleClient(change: Partial<ClientResult> = {}): ClientResult {
     wrong: 0,
     resets: 0,
     longestGapNs: 3_200_000,
+    longestGapStartNs: 1_000_000_000,
     rttBeforeP50Ns: 90_000,
     rttAfterP50Ns: 910_000,
     ...change,
@@ -67,7 +68,11 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
     pagesInPause: 30,
     bytesOnWire: 231_000_000,
     throughputBps: 5.36e9,
+    transport: null,
     framesForwarded: 2,
+    copiesRunning: 1,
+    linkBreaks: 0,
+    pagesResent: 0,
     memoryIdentical: true,
     clients: [
       sampleClient({
@@ -75,6 +80,7 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
         sent: 150,
         answered: 150,
         longestGapNs: 12_400_000,
+        longestGapStartNs: 1_200_000_000,
         rttBeforeP50Ns: there ? 80_000 : 905_000,
         rttAfterP50Ns: there ? 905_000 : 80_000,
       }),
@@ -143,6 +149,7 @@ export function sampleResult(moves = 1, change: Partial<RunResult> = {}): RunRes
     lateness: { p50Ns: 4_000, p99Ns: 38_000, p999Ns: 120_000, maxNs: 900_000, count: 1_234_567 },
     fabric: { closes: true, fiber: { aToB: lane, bToA: lane }, bridges: { a: bridge, b: bridge } },
     migrations: Array.from({ length: moves }, (_, i) => sampleMigration(i)),
+    security: { secure: true, cipher: 'TLS 1.3, AES-256-GCM', durable: 'process', refused: {} },
     memoryPeaks: [
       { process: 'host a', peakBytes: 380 * 2 ** 20, limitBytes: 416 * 2 ** 20 },
       { process: 'fabric', peakBytes: 90 * 2 ** 20, limitBytes: null },

@@ -7,6 +7,7 @@ import {
   catchFaults,
   closeFd,
   FaultReader,
+  MADV_DONTNEED,
   NativeStruct,
   nowNs,
   openFaultCatcher,
@@ -130,7 +131,7 @@ for (const oneByOne of [false, true]) {
     memory.bytes.fill(1);
     const uffd = openFaultCatcher();
     catchFaults(uffd, memory.address, PAGES * PAGE);
-    const dropper = new PageDropper(oneByOne);
+    const dropper = new PageDropper(MADV_DONTNEED, oneByOne);
     dropper.drop(memory.address + 4 * PAGE, PAGE);
     dropper.drop(memory.address + 8 * PAGE, 2 * PAGE);
     dropper.flush();

@@ -124,6 +124,10 @@ function toRunning(s: S): S {
     .expect('announce', 'send started', 'send-hashes');
 }
 
+const BACK: DestinationEvent = { type: 'reconnected' };
+const resume = (round: number, final: boolean) =>
+  got({ type: 'resume', migrationId: ID, epoch: 3, round, final });
+
 test('the good path, message by message, and nothing more', () => {
   const s = toRunning(make());
   assert.equal(s.sent('started'), {
@@ -199,7 +203,6 @@ test('of two minor versions the lower one is spoken', () => {
 
 test('before FINAL is whole every trouble ends in NEVER on record, and only then in a NACK', () => {
   const cases: [DestinationEvent, string, boolean][] = [
-    [LOST, 'VMOTION_CONNECTION_LOST', false],
     [{ type: 'cancel', text: '' }, 'VMOTION_CANCELLED', true],
     [{ type: 'violation', code: 'VMOTION_PAGE_MAGIC', text: '' }, 'VMOTION_PAGE_MAGIC', true],
     [got({ type: 'ready' }), 'VMOTION_MESSAGE_UNEXPECTED', true],
@@ -271,7 +274,12 @@ test('once FINAL is whole the destination decides alone: a lost connection does 
     .expect('record RUNNING')
     .give(RUNNING)
     .expect('start-guest');
-  s.give(GUEST_STARTED).expect('announce', 'send-hashes', 'finished running VMOTION_CONNECTION_LOST');
+  s.give(GUEST_STARTED).expect('announce');
+  // Nobody was told yet: the source will ask.
+  s.give(BACK)
+    .give(got({ type: 'ask', migrationId: ID, storeId: STORE_B }))
+    .expect('send started');
+  s.give(resume(4, true)).expect('send complete', 'send-hashes');
   const t = toVerifying(make())
     .give(LOST)
     .give({ type: 'verified', ok: false, text: '' })
@@ -372,7 +380,13 @@ test('an ASK is answered from the decision, under the right store only', () => {
     .expect('send answer undecided')
     .give(ask('cc'.repeat(16)))
     .expect('send answer unknown');
-  toRunning(make()).give(ask()).expect('send answer running');
+  toRunning(make()).give(ask()).expect('send started');
+  make({ decisionOf: () => 'RUNNING' })
+    .give(ask())
+    .expect('send answer running');
+  make({ decisionOf: () => 'NEVER' })
+    .give(ask())
+    .expect('send answer never');
   toReady(make()).give({ type: 'cancel', text: '' }).give(NEVER).give(ask()).expect('send answer never');
 });
 
@@ -398,6 +412,8 @@ test('hybrid becomes pre-copy where missing pages cannot be caught, and ACCEPT s
   assert.is(accepted('post-copy', true), 'post-copy');
   assert.is(accepted('pre-copy', false), 'pre-copy');
 });
+
+const RESUME = resume(5, false);
 
 /** Pages 7 and 9 are missing when the guest starts. */
 function toFilling(s: S): S {
@@ -470,10 +486,10 @@ test('the link breaks while pages are missing: an alarm now and then, no end; RE
     );
   }
   s.give({ type: 'reconnected' }).expect();
-  s.give(got({ type: 'resume', migrationId: ID, epoch: 3 })).expect('tell-missing');
+  s.give(RESUME).expect('take-up', 'tell-missing');
   const lacks = new PageSet(PAGES);
   lacks.add(9);
-  s.give({ type: 'missing-told', missing: lacks }).expect('send lacks');
+  s.give({ type: 'missing-told', round: 4, missing: lacks }).expect('send lacks');
   assert.equal(decodePageSet(PAGES, s.sent('lacks').missing)?.words, lacks.words);
   s.give({ type: 'all-present' }).expect('send complete', 'send-hashes');
 });
@@ -483,16 +499,16 @@ test('COMPLETE was lost with the link: RESUME brings it, and the proof, again', 
   s.at(61 * MS)
     .give(LOST)
     .give({ type: 'all-present' })
-    .expect('send-hashes');
-  s.give({ type: 'reconnected' }).give(got({ type: 'resume', migrationId: ID, epoch: 3 }));
+    .expect();
+  s.give({ type: 'reconnected' }).give(RESUME);
   s.expect('send complete', 'send-hashes');
   s.at(61 * MS + DESTINATION_TIMERS.endedNs)
     .give(WOKE)
     .expect('nic-direct', 'finished running VMOTION_ENDED_TIMEOUT');
-  s.give(got({ type: 'resume', migrationId: ID, epoch: 3 })).expect('send complete');
+  s.give(RESUME).expect();
   const t = toFilling(make());
   t.give({ type: 'all-present' }).expect('send complete', 'send-hashes');
-  t.give(got({ type: 'resume', migrationId: ID, epoch: 3 })).expect('send complete', 'send-hashes');
+  t.give(RESUME).expect('send complete', 'send-hashes');
 });
 
 test('ARM overtaken by the END of its round: a last round of no pages was refused as unexpected', () => {
@@ -521,6 +537,88 @@ test('a set of pages that is none, or that this mode does not have, is refused',
       .give({ type: 'recorded', record: 'NEVER' })
       .expect('send nack VMOTION_FINAL_MISMATCH', 'discard', 'finished never VMOTION_FINAL_MISMATCH');
   }
+});
+
+test('the link breaks before FINAL is whole: what came is kept, LACKS says what did not, rounds go on', () => {
+  const s = toReady(make())
+    .at(50 * MS)
+    .give(final())
+    .expect()
+    .give(LOST)
+    .expect();
+  s.wakesAt(50 * MS + DESTINATION_TIMERS.absentNs);
+  s.give(BACK).expect().give(resume(5, false)).expect('take-up', 'tell-missing');
+  const missing = PageSet.full(PAGES);
+  missing.delete(3);
+  s.give({ type: 'missing-told', round: 3, missing }).expect('send lacks');
+  assert.is(s.sent('lacks').round, 3);
+  s.give(applied(5, 99)).expect('send round-done');
+  s.give(got({ type: 'arm', round: 6, left: NONE }))
+    .expect('arm')
+    .give({ type: 'armed' })
+    .expect('send ready');
+  s.give(applied(6, 0))
+    .expect('send round-done')
+    .give(applied(7, 1))
+    .give(final({ round: 7 }))
+    .expect('verify');
+});
+
+test('FINAL was lost: the final flight comes again over the new link, and the guest starts', () => {
+  const s = toReady(make()).give(LOST).expect().give(BACK);
+  s.give(got({ type: 'ask', migrationId: ID, storeId: STORE_B })).expect('send answer undecided');
+  s.give(resume(4, true)).expect('take-up', 'tell-missing');
+  s.give(applied(4, 1))
+    .expect()
+    .give(final({ round: 4 }))
+    .expect('verify');
+});
+
+test('RESUME while the decision is under way: STARTED first, then what the guest lacks', () => {
+  const missing = new PageSet(PAGES);
+  missing.add(7);
+  const s = make()
+    .give(offer({ mode: 'hybrid' }))
+    .give({ type: 'prepared' })
+    .give(applied(1, 100));
+  s.give(got({ type: 'arm', round: 2, left: NONE }))
+    .give({ type: 'armed' })
+    .give(applied(2, 3));
+  s.give(applied(3, 1))
+    .give(final({ missing: encodePageSet(missing) }))
+    .give(LOST)
+    .give(OK);
+  s.give({ type: 'state-loaded' }).expect('record RUNNING').give(BACK);
+  s.give(got({ type: 'ask', migrationId: ID, storeId: STORE_B })).expect('send answer undecided');
+  s.give(resume(5, true)).expect().give(RUNNING).expect('start-guest');
+  s.give(GUEST_STARTED).expect('announce', 'send started', 'take-up', 'tell-missing');
+});
+
+test('asked for what it never knew: NEVER is on record before it is said', () => {
+  for (const e of [got({ type: 'ask', migrationId: ID, storeId: STORE_B }), resume(2, false)]) {
+    const s = make().give(e).expect('record NEVER');
+    s.give(NEVER).expect('send answer never', 'finished never VMOTION_RESOLVED');
+  }
+  make()
+    .give(got({ type: 'ask', migrationId: ID, storeId: 'cc'.repeat(16) }))
+    .expect('send answer unknown');
+});
+
+test('another migration is offered while the source is away: the old one is decided, NEVER', () => {
+  const offered: DestinationEvent = { type: 'superseded', text: 'another one' };
+  const s = toReady(make()).give(LOST).give(offered).expect('record NEVER');
+  s.give(NEVER).expect('discard', 'finished aborted VMOTION_SUPERSEDED');
+  toRunning(make()).give(LOST).give(offered).expect('finished running VMOTION_SUPERSEDED');
+  toFilling(make()).give(LOST).give(offered).expect();
+});
+
+test('the source stays away: NEVER, though nobody is there to hear it', () => {
+  const s = toReady(make())
+    .at(50 * MS)
+    .give(LOST)
+    .at(50 * MS + DESTINATION_TIMERS.absentNs)
+    .give(WOKE);
+  s.expect('record NEVER').give(NEVER).expect('discard', 'finished aborted VMOTION_FINAL_STALLED');
 });
 
 test.run();

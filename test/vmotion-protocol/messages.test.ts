@@ -69,8 +69,20 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     missing: pageSet,
   }),
   rec({ type: fc.constant('started' as const), migrationId: id, epoch: u32, times }),
-  rec({ type: fc.constantFrom('complete' as const, 'resume' as const), migrationId: id, epoch: u32 }),
-  rec({ type: fc.constant('lacks' as const), migrationId: id, missing: pageSet }),
+  rec({ type: fc.constant('complete' as const), migrationId: id, epoch: u32 }),
+  rec({
+    type: fc.constant('resume' as const),
+    migrationId: id,
+    epoch: u32,
+    round: fc.integer({ min: 1, max: 0xffff }),
+    final: fc.boolean(),
+  }),
+  rec({
+    type: fc.constant('lacks' as const),
+    migrationId: id,
+    round: fc.integer({ min: 0, max: 0xffff }),
+    missing: pageSet,
+  }),
   rec({ type: fc.constant('nack' as const), migrationId: id, code, text }),
   rec({ type: fc.constant('frame' as const), bytes: bytesOf(14, 200) }),
   rec({

@@ -36,8 +36,14 @@ export function checkRules(p: Pair, what: string): void {
       );
       break;
     case 'none':
-      assert.is(p.source.phase, 'serving', `${what}: only post-copy has no end`);
+      if (p.source.phase === 'reconnecting') {
+        assert.is(at, 'a', `${what}: before COMMIT the guest runs on`);
+        assert.not.ok(p.a.records.includes('COMMIT'), what);
+        break;
+      }
+      assert.ok(['serving', 'proving'].includes(p.source.phase), `${what}: ${p.source.phase} has an end`);
       assert.is(at, p.b.alive ? 'b' : 'nowhere', what);
+      if (p.source.phase === 'proving') break;
       assert.ok(p.missing.next(0) >= 0 || !p.sentTypes.includes('ended'), `${what}: the memory is kept`);
       assert.not.ok(p.released, `${what}: it is free only on COMPLETE`);
       break;

@@ -58,35 +58,51 @@ test('the same seed gives the same trace, another seed another', () => {
   assert.not.equal(run('x'), run('y'));
 });
 
-test('the connection is cut at every message: never two copies, and the guest is whole', () => {
+test('the connection is cut at every message, for good: never two copies, and nobody gives the guest away', () => {
   const messages = good({ framesPerMs: 3 }).run().messages;
   const ends = new Map<string, number>();
   for (let cutAt = 0; cutAt < messages; cutAt++) {
     const p = good({ cutAt, framesPerMs: 3 }).run();
     checkRules(p, `cut at ${cutAt} (${p.sentTypes[cutAt]})`);
-    assert.ok(
-      p.destinationOutcomes.length === 1 || p.destination.phase === 'idle',
-      `cut at ${cutAt}: both come to an end`,
-    );
-    assert.ok(p.nowNs < 10_000 * MS, `cut at ${cutAt}: and soon`);
-    ends.set(p.sourceOutcome, (ends.get(p.sourceOutcome) ?? 0) + 1);
+    const end = p.sourceOutcome === 'none' ? p.source.phase : p.sourceOutcome;
+    ends.set(end, (ends.get(end) ?? 0) + 1);
   }
-  for (const outcome of ['aborted', 'in-doubt', 'completed'])
-    assert.ok(ends.has(outcome), `some cuts end ${outcome}`);
+  for (const end of ['aborted', 'reconnecting', 'in-doubt', 'proving'])
+    assert.ok(ends.has(end), `some cuts end ${end}`);
+});
+
+test('the connection is cut at every message and comes back: the guest moves, whole, and nothing is sent twice', () => {
+  const load = { writesPerMs: 60 };
+  const messages = good(load).run().messages;
+  let resumed = 0;
+  for (let cutAt = 0; cutAt < messages; cutAt++) {
+    const p = good({ ...load, cutAt, healAfterNs: 20 * MS }).run();
+    const what = `cut at ${cutAt} (${p.sentTypes[cutAt]})`;
+    checkRules(p, what);
+    assert.is(p.sentAgain, 0, `${what}: what had come was sent again`);
+    const moved = p.sentTypes.indexOf('round-done') >= 0 && p.sentTypes.includes('resume');
+    if (!moved) continue;
+    resumed++;
+    assert.is(p.sourceOutcome, 'completed', what);
+    assert.is(guestAt(p), 'b', what);
+    assert.is(p.hashesMatched >= p.pages, true, `${what}: proved`);
+  }
+  assert.ok(resumed > 5, `${resumed} cuts were taken up again`);
 });
 
 test('a doubt is settled by asking: afterwards exactly one copy runs, whole', () => {
   const messages = good().run().messages;
-  const settled = new Set<string>();
+  let settled = 0;
   for (let cutAt = 0; cutAt < messages; cutAt++) {
     const p = good({ cutAt }).run();
     if (p.sourceOutcome !== 'in-doubt') continue;
     p.resolve();
     checkRules(p, `cut at ${cutAt}, resolved`);
-    settled.add(p.sourceOutcome);
-    assert.is.not(guestAt(p), 'nowhere');
+    settled++;
+    assert.is(p.sourceOutcome, 'completed');
+    assert.is(guestAt(p), 'b');
   }
-  assert.equal([...settled].sort(), ['aborted', 'completed']);
+  assert.ok(settled >= 2, 'FINAL lost, STARTED lost');
 });
 
 test('any one message is lost without a word: timers end every wait, and the rules hold', () => {

@@ -41,6 +41,8 @@ export const STORE_B = 'bb'.repeat(16);
 const LOCAL_NS = 10 * US;
 /** A cut is noticed so much later. */
 const NOTICE_NS = 2 * MS;
+/** A destination waits no longer for its source: virtual time costs real time too. */
+const ABSENT_NS = 200 * MS;
 
 export type Side = 'a' | 'b';
 
@@ -56,6 +58,8 @@ export interface PairOptions {
   readonly mode?: MigrationMode;
   /** The connection is cut when this message is sent (from 0, both directions counted): it is the first one lost. */
   readonly cutAt?: number;
+  /** The link is whole again so long after the cut was noticed. Default: never. */
+  readonly healAfterNs?: number;
   /** This message is lost, and nobody is told. */
   readonly dropAt?: number;
   /** This host dies when this message is sent. */
@@ -108,6 +112,8 @@ export class Pair {
   served = 0;
   servedTwice = 0;
   stalledTicks = 0;
+  /** Pages that had come of a broken round and were sent again all the same. */
+  sentAgain = 0;
 
   readonly #o: PairOptions;
   readonly #rng: Rng;
@@ -120,6 +126,12 @@ export class Pair {
   #tracking = false;
   #pauseCalledNs = 0;
   #connected = true;
+  /** Counts connections: what was under way on an earlier one does not arrive. */
+  #connection = 0;
+  /** What came to b of the last round of which anything came. */
+  readonly #came: PageSet;
+  #cameRound = 0;
+  #takenUpRound = 0;
   #linkFreeNs = [0, 0];
   #forwarding = false;
   #portA: Uint8Array[] = [];
@@ -154,6 +166,7 @@ export class Pair {
     this.#dirty = new PageSet(this.pages);
     this.missing = new PageSet(this.pages);
     this.#known = new PageSet(this.pages);
+    this.#came = new PageSet(this.pages);
     this.#placed = new Uint32Array(this.pages);
     this.#sentVersions = new Uint32Array(this.pages).fill(0xffffffff);
     this.source = new Source({
@@ -166,7 +179,12 @@ export class Pair {
       mode: o.mode ?? 'pre-copy',
       policy: o.policy ?? predictivePolicy({ targetPauseNs: 2 * MS }),
     });
-    this.destination = new Destination({ guest: 'web-1', pages: this.pages, storeId: STORE_B });
+    this.destination = new Destination({
+      guest: 'web-1',
+      pages: this.pages,
+      storeId: STORE_B,
+      timers: { absentNs: ABSENT_NS },
+    });
     this.#tick();
     if (o.framesPerMs) this.#nextFrame(o.framesPerMs);
     if (o.cancelAtNs !== undefined)
@@ -199,10 +217,15 @@ export class Pair {
 
   /** The link is whole again while pages are missing; the driver opens it and says so to both. */
   reconnect(): this {
+    this.#reconnect();
+    return this.run();
+  }
+
+  #reconnect(): void {
     this.#connected = true;
+    this.#connection++;
     this.#toDestination({ type: 'reconnected' });
     this.#toSource({ type: 'reconnected' });
-    return this.run();
   }
 
   get sourceOutcome(): string {
@@ -215,8 +238,11 @@ export class Pair {
     if (a && b) return true;
     // Without a link, or without the other host, post-copy waits for ever, or for long.
     const cut = !this.#connected || !this.a.alive || !this.b.alive;
+    const dead = !this.a.alive || !this.b.alive;
+    if (!dead && this.#o.healAfterNs !== undefined) return false;
     const { phase } = this.destination;
-    return cut && (a || this.source.phase === 'serving') && (b || phase === 'filling' || phase === 'running');
+    const waits = ['serving', 'reconnecting', 'proving', 'in-doubt'].includes(this.source.phase);
+    return cut && (a || waits) && (b || ['receiving', 'filling', 'running'].includes(phase));
   }
 
   /** A wake-up must not ask to be woken at once again. */
@@ -300,8 +326,9 @@ export class Pair {
     // One ordered stream: a message never overtakes an earlier one.
     const arriveNs = Math.max(this.nowNs + this.#oneWayNs, this.#linkFreeNs[lane]!);
     this.#linkFreeNs[lane] = arriveNs;
+    const connection = this.#connection;
     this.#at(arriveNs, () => {
-      if (!this[to].alive) return;
+      if (!this[to].alive || connection !== this.#connection) return;
       const { reader } = this[to];
       reader.push(bytes);
       for (let d = reader.next(); d !== null; d = reader.next()) {
@@ -328,7 +355,8 @@ export class Pair {
 
   /** An ASK to a host whose machine has gone is answered by the host, from its records. */
   #gotAtB(m: Message): void {
-    if (m.type !== 'ask') return this.#toDestination({ type: 'received', message: m });
+    if (m.type !== 'ask' || !['idle', 'over'].includes(this.destination.phase))
+      return this.#toDestination({ type: 'received', message: m });
     const known = this.b.records.includes('RUNNING')
       ? 'RUNNING'
       : this.b.records.includes('NEVER')
@@ -348,6 +376,9 @@ export class Pair {
     this.trace.push(`${this.nowNs} cut`);
     this.#later(NOTICE_NS, 'a', () => this.#toSource({ type: 'connection-lost', text: 'cut' }));
     this.#later(NOTICE_NS, 'b', () => this.#toDestination({ type: 'connection-lost', text: 'cut' }));
+    const { healAfterNs } = this.#o;
+    if (healAfterNs === undefined || !this.a.alive || !this.b.alive) return;
+    this.#at(this.nowNs + NOTICE_NS + healAfterNs, () => this.#reconnect());
   }
 
   #crash(side: Side): void {
@@ -463,8 +494,9 @@ export class Pair {
     const version = this.a.memory[pfn]!;
     this.served++;
     if (this.released) throw new Error('a page is served from memory that was released');
+    const connection = this.#connection;
     this.#later(this.#oneWayNs, 'b', () => {
-      if (!this.#connected) return;
+      if (!this.#connected || connection !== this.#connection) return;
       if (!this.missing.has(pfn)) {
         this.servedTwice++;
         return;
@@ -491,31 +523,48 @@ export class Pair {
     }
     const corrupt = this.#o.corrupt === (final ? 'final' : 'round') && pfns.length > 0;
     if (corrupt) versions[0] = versions[0]! ^ 0x80000000;
-    const movingNs = pfns.length * (this.#o.pageNs ?? 4096);
-    const connected = this.#connected;
-    this.#later(movingNs, 'a', () => {
-      const bytes = pfns.length * 4096;
+    // Only of the round just before, which is the broken one: what came earlier was written since.
+    if (round === this.#takenUpRound && this.#cameRound === round - 1)
+      for (const p of pfns) if (this.#came.has(p)) this.sentAgain++;
+    const pageNs = this.#o.pageNs ?? 4096;
+    const connection = this.#connected ? this.#connection : -1;
+    const arrives = (i: number, what: () => void): void =>
+      this.#later(i * pageNs + this.#oneWayNs, 'b', () => {
+        if (this.#connected && connection === this.#connection) what();
+      });
+    this.#later(pfns.length * pageNs, 'a', () => {
       this.#toSource({
         type: 'round-sent',
         round,
         pages: pfns.length,
         zeroPages: 0,
-        bytes,
+        bytes: pfns.length * 4096,
         setHash: this.#hashA.value(),
       });
     });
-    this.#later(movingNs + this.#oneWayNs, 'b', () => {
-      if (!connected || !this.#connected) return;
-      pfns.forEach((p, i) => {
-        const old = pageHash(p, this.b.memory[p]!);
-        const h = pageHash(p, versions[i]!);
-        if (!this.#known.has(p)) this.#hashB.add(p, h.lo, h.hi);
-        else this.#hashB.replace(p, old.lo, old.hi, h.lo, h.hi);
-        this.#known.add(p);
-        this.b.memory[p] = this.#placed[p] = versions[i]!;
-      });
+    pfns.forEach((p, i) => {
+      arrives(i + 1, () => this.#pageCame(round, p, versions[i]!));
+    });
+    arrives(pfns.length, () => {
+      this.#cameOf(round);
       this.#toDestination({ type: 'round-applied', round, pages: pfns.length });
     });
+  }
+
+  #cameOf(round: number): void {
+    if (round > this.#cameRound) this.#came.clear();
+    this.#cameRound = round;
+  }
+
+  #pageCame(round: number, p: number, version: number): void {
+    this.#cameOf(round);
+    this.#came.add(p);
+    const old = pageHash(p, this.b.memory[p]!);
+    const h = pageHash(p, version);
+    if (!this.#known.has(p)) this.#hashB.add(p, h.lo, h.hi);
+    else this.#hashB.replace(p, old.lo, old.hi, h.lo, h.hi);
+    this.#known.add(p);
+    this.b.memory[p] = this.#placed[p] = version;
   }
 
   // ── the destination's driver ────────────────────────────────────────────────────────────────────
@@ -584,7 +633,11 @@ export class Pair {
       case 'send-hashes':
         return this.#sendHashes();
       case 'tell-missing':
-        return this.#toDestination({ type: 'missing-told', missing: this.missing.clone() });
+        return this.#tellMissing();
+      case 'take-up':
+        this.#takenUpRound = action.round;
+        if (!action.final) this.#armed = this.destination.phase === 'filling';
+        return;
       case 'discard':
         this.missing.clear();
         this.#armed = false;
@@ -596,6 +649,13 @@ export class Pair {
       case 'report':
         return;
     }
+  }
+
+  #tellMissing(): void {
+    const filling = this.destination.phase === 'filling';
+    const missing = filling ? this.missing.clone() : PageSet.full(this.pages);
+    if (!filling) missing.subtract(this.#came);
+    this.#toDestination({ type: 'missing-told', round: this.#cameRound, missing });
   }
 
   /** What the destination has of these pages goes, out of its set-hash too. */

@@ -289,7 +289,6 @@ test('an offer refused, unanswered or accepted in a version that was not offered
 
 test('before COMMIT every trouble leads back, and a guest that stands is resumed with its frames', () => {
   const troubles: [SourceEvent, string, boolean][] = [
-    [LOST, 'VMOTION_CONNECTION_LOST', false],
     [{ type: 'cancel', text: 'operator' }, 'VMOTION_CANCELLED', true],
     [{ type: 'violation', code: 'VMOTION_MESSAGE_SYNTAX', text: 'rubbish' }, 'VMOTION_MESSAGE_SYNTAX', true],
     [NACK, 'VMOTION_VERIFY_FAILED', false],
@@ -397,7 +396,7 @@ test('a doubt is settled by a late STARTED or NACK, by an answer, or by an opera
       .give(ENDED)
       .expect(...told, 'finished completed VMOTION_RESOLVED');
   };
-  for (const verdict of ['undecided', 'unknown'] as const) asked().give(answer(verdict)).expect();
+  asked().give(answer('unknown')).expect();
   resumed(asked().give(answer('never')), 'VMOTION_RESOLVED', ['send ended']);
   gone(asked().give(answer('running')), ['send ended']);
   resumed(doubt().give({ type: 'resolved', verdict: 'never', text: 'operator' }), 'VMOTION_RESOLVED', []);
@@ -415,7 +414,10 @@ test('after STARTED frames are forwarded until the end, and the proof may fail w
   const s = toProving(make());
   s.give(late(4)).expect('send frame 4');
   s.give(NACK).expect();
-  s.give(LOST).expect('finished completed VMOTION_PROOF_INCOMPLETE');
+  s.give(LOST).expect(); // the hashes may come over the next connection
+  s.at(51 * MS + SOURCE_TIMERS.proofNs)
+    .give(WOKE)
+    .expect('finished completed VMOTION_PROOF_INCOMPLETE');
   toProving(make())
     .at(51 * MS + SOURCE_TIMERS.proofNs)
     .give(WOKE)
@@ -694,9 +696,11 @@ test('the link breaks while pages are served: no end and no resume; over a new o
   s.give({ type: 'reconnected' }).expect('send resume');
   const lacks = new PageSet(PAGES);
   lacks.add(30);
-  s.give(got({ type: 'lacks', migrationId: ID, missing: encodePageSet(lacks) })).expect('serve-pages 6 (1)');
+  s.give(got({ type: 'lacks', migrationId: ID, round: 5, missing: encodePageSet(lacks) })).expect(
+    'serve-pages 6 (1)',
+  );
   lacks.add(77);
-  s.give(got({ type: 'lacks', migrationId: ID, missing: encodePageSet(lacks) })).expect();
+  s.give(got({ type: 'lacks', migrationId: ID, round: 5, missing: encodePageSet(lacks) })).expect();
   s.give(COMPLETE).expect('record ENDED', 'release-guest');
 });
 
@@ -767,6 +771,115 @@ test('a guest is slowed as the policy says, and runs freely again when it stays'
   s.give(sent(3, 1)).give(done(3, 1)).give(dirty(1));
   s.expect('send abort VMOTION_NO_CONVERGENCE', 'slow-guest 0', 'finished aborted VMOTION_NO_CONVERGENCE');
   assert.equal(asked, [0, 0.2, 0.4]);
+});
+
+/** LACKS: all but these came of `round`. */
+const lacksAllBut = (round: number, ...came: number[]): SourceEvent => {
+  const missing = PageSet.full(PAGES);
+  for (const pfn of came) missing.delete(pfn);
+  return got({ type: 'lacks', migrationId: ID, round, missing: encodePageSet(missing) });
+};
+const BACK: SourceEvent = { type: 'reconnected' };
+
+test('the link breaks in a round: the guest runs on, and over a new one only what did not come is sent', () => {
+  const s = toRounds(make());
+  s.at(10 * MS)
+    .give(LOST)
+    .expect()
+    .wakesAt(3 * MS + SOURCE_TIMERS.precopyNs);
+  s.at(11 * MS)
+    .give(sent(1, 100))
+    .expect(); // handed to a link that was broken already
+  s.at(20 * MS)
+    .give(BACK)
+    .expect('send resume');
+  assert.equal(s.sent('resume'), { type: 'resume', migrationId: ID, epoch: 3, round: 2, final: false });
+  s.give(LOST).expect().give(LOST).expect();
+  s.at(30 * MS)
+    .give(BACK)
+    .expect('send resume')
+    .give(lacksAllBut(1, 0, 1, 2, 99))
+    .expect('send-pages 2 (96)');
+  // Once more, and nothing of the second round came.
+  s.give(LOST).expect().give(BACK).expect('send resume');
+  assert.is(s.sent('resume').round, 3);
+  s.give(lacksAllBut(1, 0, 1, 2, 99)).expect('send-pages 3 (96)');
+  s.give(sent(3, 96)).expect().give(done(3, 96)).expect('harvest');
+});
+
+test('the link breaks in the last round or in the pause: rounds again, with what was left out and what was dirty', () => {
+  const s = toPause(make());
+  s.give(LOST).expect('resume-guest').give(BACK).expect('send resume');
+  s.give(lacksAllBut(2)).expect('send-pages 3 (0)');
+  const t = toSaving(make()).give(late(1)).give(dirty(7, 8)).give(LOST);
+  t.expect('resume-guest', 'deliver-late-frames (1)');
+  t.give(BACK).give(lacksAllBut(2)).expect('send-pages 3 (2)');
+  const u = toSaving(make()).give(LOST).expect('resume-guest').give(dirty(7, 8)).expect();
+  u.give(BACK).give(lacksAllBut(2)).expect('send-pages 3 (2)');
+  const v = toSaving(make()).give(dirty(7, 8)).give(STATE).expect('send-pages 3 final (2)');
+  v.give(LOST).expect('resume-guest').give(BACK).give(lacksAllBut(3, 8)).expect('send-pages 4 (1)');
+});
+
+test('the link breaks while the dirty pages are collected: they are sent over the next one', () => {
+  const s = toRounds(make()).give(sent(1, 100)).give(done(1, 100)).expect('harvest').give(LOST).expect();
+  s.give(dirty(4, 5)).expect().give(BACK).expect('send resume');
+  s.give(lacksAllBut(1, 4)).expect('send-pages 2 (2)');
+});
+
+test('the link does not come back: pre-copy waits until its limit, then the guest stays', () => {
+  const s = toRounds(make({ precopyLimitNs: 50 * MS }), 50 * MS)
+    .at(10 * MS)
+    .give(LOST)
+    .expect();
+  s.wakesAt(53 * MS)
+    .at(53 * MS)
+    .give(WOKE)
+    .expect('finished aborted VMOTION_PRECOPY_LIMIT');
+  const known = toRounds(make()).give(LOST).give(BACK).expect('send resume');
+  known
+    .give(got({ type: 'answer', migrationId: ID, verdict: 'never' }))
+    .expect('finished aborted VMOTION_CONNECTION_LOST');
+});
+
+test('FINAL was lost, and the destination has decided nothing: the flight and FINAL go again, the guest stands', () => {
+  const s = toCommitted(make()).give(late(1)).expect('send frame 1');
+  s.give(LOST).expect('finished in-doubt VMOTION_CONNECTION_LOST').give(BACK).expect('send ask');
+  s.give(got({ type: 'answer', migrationId: ID, verdict: 'undecided' })).expect('send resume');
+  assert.equal([s.sent('resume').round, s.sent('resume').final], [4, true]);
+  s.give(lacksAllBut(3)).expect('send-pages 4 final (1)');
+  s.give(sent(4, 1)).expect('send final', 'send frame 1');
+  assert.is(s.sent('final').round, 4);
+  s.at(51 * MS)
+    .give(STARTED)
+    .expect('record ENDED', 'release-guest');
+});
+
+test('frames that came between ASK and FINAL were forwarded twice; those of the outage, when STARTED was lost, never', () => {
+  const s = toCommitted(make()).give(late(1)).expect('send frame 1').give(LOST).give(late(2)).expect();
+  s.give(BACK).give(late(3)).expect();
+  s.give(got({ type: 'answer', migrationId: ID, verdict: 'undecided' })).give(lacksAllBut(3));
+  s.give(late(4)).expect().give(sent(4, 1));
+  s.expect('send final', 'send frame 1', 'send frame 2', 'send frame 3', 'send frame 4');
+  s.give(late(5)).expect('send frame 5');
+  const t = toCommitted(make()).give(late(1)).give(LOST).give(late(2)).give(late(3, true)).give(BACK);
+  t.at(51 * MS)
+    .give(STARTED)
+    .expect('send frame 2', 'record ENDED', 'release-guest', 'send resume');
+});
+
+test('STARTED was lost and is said again: the proof follows over the new link', () => {
+  const s = toCommitted(make()).give(LOST).give(BACK).expect('send ask');
+  s.at(51 * MS)
+    .give(STARTED)
+    .expect('record ENDED', 'release-guest', 'send resume')
+    .give(ENDED)
+    .expect();
+  s.give(LOST).expect().give(BACK).expect('send resume');
+  s.give(got({ type: 'complete', migrationId: ID, epoch: 3 })).expect();
+  s.give(got({ type: 'hashes', firstPfn: 0, hashes: new Uint8Array(PAGES * 8) })).expect(
+    'send ended',
+    'finished completed VMOTION_OK',
+  );
 });
 
 test.run();

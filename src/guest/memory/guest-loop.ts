@@ -15,6 +15,7 @@
 import { parentPort } from 'node:worker_threads';
 import { type Frame, NO_OFFLOAD } from '../../core/index.js';
 import {
+  actPromptly,
   Doorbell,
   NativeStruct,
   nowNs,
@@ -22,7 +23,6 @@ import {
   PollSet,
   receiveBytes,
   sendBytes,
-  setThreadNice,
   sharpenTimers,
 } from '../../sys/index.js';
 import {
@@ -70,11 +70,6 @@ const WRITES_PER_LOOK = 16;
 /** A slowed guest runs for a share of each such slice and stands for the rest. */
 const SLICE_NS = 10_000_000;
 const FRAMES_PER_TURN = 64;
-/**
- * A virtual CPU that waits for a core stretches the pause twice, when it has to stand and when it has to start. Where
- * it is not allowed nothing is lost but time.
- */
-const GUEST_NICE = -10;
 /** Longest that this thread spins, at the start line or attentive before a pause. */
 const SPIN_NS = 50_000_000;
 
@@ -143,8 +138,8 @@ class GuestLoop {
   }
 
   run(): void {
+    actPromptly();
     sharpenTimers();
-    setThreadNice(GUEST_NICE);
     this.#park(); // the command may be RUN already: a guest starts by leaving the start line, as after any pause
     for (;;) {
       const command = Atomics.load(this.#words, COMMAND);

@@ -3,7 +3,7 @@
  * touched, and up to 4 GiB. Every thread that is given `buffer` sees the same bytes at the same address.
  */
 import { PAGE_SIZE } from '../../core/index.js';
-import { addressOf } from '../../sys/index.js';
+import { addressOf, MADV_DONTNEED, MADV_REMOVE, mapFileOver } from '../../sys/index.js';
 import { type GuestMemory, layoutOf } from '../index.js';
 
 const WASM_PAGE_SIZE = 65536;
@@ -31,5 +31,16 @@ export function createGuestMemory(pages: number): GuestMemory {
 /** The same memory in another thread. @param buffer of a memory that `createGuestMemory` made */
 export function attachGuestMemory(buffer: SharedArrayBuffer, pages: number): GuestMemory {
   const bytes = new Uint8Array(buffer, 0, pages * PAGE_SIZE);
-  return { pages, bytes, address: addressOf(bytes), buffer };
+  return { pages, bytes, address: addressOf(bytes), dropAdvice: MADV_DONTNEED, buffer };
+}
+
+/**
+ * The same over a file on tmpfs, which keeps what the guest wrote when this process is gone.
+ * @param found the file is there, left by a process before; else it is made and must not be there
+ * @throws ConfigError `GUEST_MEMORY_RANGE`; EnvironmentError, LonghaulError `SYS_…`
+ */
+export function createFileMemory(pages: number, path: string, found: boolean): GuestMemory {
+  const memory = createGuestMemory(pages);
+  mapFileOver(path, memory.address, memory.bytes.length, found);
+  return { ...memory, dropAdvice: MADV_REMOVE };
 }

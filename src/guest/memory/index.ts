@@ -10,7 +10,7 @@ export {
   STOPPED,
 } from './guest-control.js';
 export { type GuestLoopOptions, runGuestLoop } from './guest-loop.js';
-export { attachGuestMemory, createGuestMemory } from './guest-memory.js';
+export { attachGuestMemory, createFileMemory, createGuestMemory } from './guest-memory.js';
 export { MAX_FRAME } from './inject-ring.js';
 export { KernelDirtyLog } from './kernel-dirty-log.js';
 export { type DirtyLogChoice, type OpenedDirtyLog, openDirtyLog } from './open-dirty-log.js';

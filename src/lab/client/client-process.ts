@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../core/index.js';
 import { EchoLedger, SERVICE_PORT, ServiceLedger, slotPagesOf } from '../../guest/index.js';
-import { dieWithParent, nowNs } from '../../sys/index.js';
+import { actPromptly, dieWithParent, nowNs } from '../../sys/index.js';
 import type { ClientOrders, ClientReply, ClientRequest, ProbeResult } from './protocol.js';
 import { openKernelWire, openPortWire, type Wire } from './wires.js';
 
@@ -23,6 +23,7 @@ const PROBE_PATIENCE_MS = 1000;
 const OVERDUE_NS = 500_000_000;
 
 dieWithParent();
+actPromptly();
 
 let wire: Wire | null = null;
 let orders: ClientOrders | null = null;

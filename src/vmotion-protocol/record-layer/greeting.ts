@@ -9,7 +9,7 @@
  *
  * `from` is the site that opens the link: both hosts hold the same run key, and a greeting reflected to its sender
  * must not be taken for the peer's (RFC 9257, 6). The nonce makes the keys of each link, so it opens one link only:
- * `NonceMemory` refuses it the second time.
+ * `NonceMemory` refuses it the second time, one for all that begins and one of each session for what joins it.
  */
 import type { RecordSuite } from './suite.js';
 
@@ -75,20 +75,29 @@ export function greetingIsAuthentic(suite: RecordSuite, bytes: Uint8Array, key: 
   return difference === 0;
 }
 
-/** Nonces that have opened a link; beyond `max` the oldest is forgotten. */
+/**
+ * Nonces that have opened a link. What is to happen beyond `max` differs. A BEGIN that comes again leads to a new
+ * handshake, which whoever recorded the old one cannot end: the oldest nonce is forgotten. A JOIN that comes again would
+ * lead to the same keys, and to nonces used twice under them: then no more are taken.
+ */
 export class NonceMemory {
+  readonly #full: 'forget' | 'refuse';
   readonly #max: number;
   readonly #seen = new Set<string>();
 
-  constructor(max = 4096) {
+  constructor(full: 'forget' | 'refuse', max = 4096) {
+    this.#full = full;
     this.#max = max;
   }
 
-  /** @returns false when the nonce was taken before. Only for greetings found authentic: others fill no memory. */
+  /** @returns false when the nonce was taken before, or no more are taken. Only for greetings found authentic: others fill no memory. */
   take(nonce: Uint8Array): boolean {
     const name = String.fromCharCode(...nonce);
     if (this.#seen.has(name)) return false;
-    if (this.#seen.size === this.#max) this.#seen.delete(this.#seen.values().next().value!);
+    if (this.#seen.size === this.#max) {
+      if (this.#full === 'refuse') return false;
+      this.#seen.delete(this.#seen.values().next().value!);
+    }
     this.#seen.add(name);
     return true;
   }

@@ -3,6 +3,28 @@
  * Kernel TCP where there is a kernel on both ends of the segment, our own stream over UDP elsewhere.
  */
 import type { Chain } from './chain.js';
+import type { DatagramKeys } from './datagram-seal.js';
+
+export interface LinkFigures {
+  readonly transport: 'tcp' | 'udp';
+  /** Name of the congestion control. */
+  readonly congestion: string;
+  /** Packets on the wire, as they were cut for it. */
+  readonly packetsSent: number;
+  /** Packets given up for lost and not found to have arrived after all; with TCP, segments sent again. */
+  readonly packetsLost: number;
+  /** Page bytes sent again as they were, and pages that had changed and went anew as a whole. UDP only. */
+  readonly bytesResent: number;
+  readonly pagesSuperseded: number;
+  /** Datagrams of parity. */
+  readonly paritySent: number;
+  /** Packets that had not come and that parity gave back: what this side received. */
+  readonly parityUsed: number;
+  /** The rate it would send at now, wire bits a second; Infinity when nothing paces it. */
+  readonly pacingBps: number;
+  /** Shortest round trip seen, ns; 0 when none was. */
+  readonly rttMinNs: number;
+}
 
 export interface Link {
   /**
@@ -19,7 +41,18 @@ export interface Link {
   writable(): boolean;
   /** Keeps few bytes waiting below, so that what is given later is not long behind: post-copy pushes so. */
   keepShallow?(): void;
+  /** Lets bytes leave at this rate at most, wire bits a second. A link whose poller limits it has no such thing. */
+  limitRate?(rateBps: number): void;
+  /** What the link has done so far, for a report. */
+  figures?(): LinkFigures;
+  /** What this link sends beside its bytes, as datagrams, is sealed with these keys. */
+  sealDatagrams?(keys: DatagramKeys): void;
+  /** Whether the link broke since nobody listens there: the host lives, its process does not. */
+  readonly refused?: boolean;
+  /** Ends the link, in order: what was sent before still arrives. */
   close(): void;
+  /** Ends it at once: what is under way may be lost, and nothing is kept for the peer's sake. */
+  abort?(): void;
 }
 
 /** What a driver waits on, and how the links get their share of each wake-up. */

@@ -8,11 +8,12 @@
  *
  * A payload arrives in pages of a guest that does not run, or from staging in one step: half a record is no harm.
  */
-import { PAGE_SIZE } from '../../core/index.js';
+import { PAGE_SIZE, PageSet } from '../../core/index.js';
 import { MAX_RECORD_PAGES, PAGE_HASH_BYTES, PageStreamReader, STAGING_BYTES } from '../index.js';
 import { Chain, newRegion, type Region } from './chain.js';
 import type { Link } from './link.js';
 import type { PageContent } from './page-sender.js';
+import type { RoundReceiver } from './page-ways.js';
 
 /** Bytes taken from one stream before the others and the control channel have their turn. */
 const TURN_BYTES = 1 << 20;
@@ -64,7 +65,7 @@ interface Lane {
   open: boolean;
 }
 
-export class PageReceiver {
+export class PageReceiver implements RoundReceiver {
   readonly #memory: Region;
   readonly #pages: number;
   readonly #content: StagedContent;
@@ -72,16 +73,21 @@ export class PageReceiver {
   readonly #lanes: Lane[] = [];
   #demandLane: Lane | null = null;
   #streams = 0;
+  #firstRound = 1;
   #roundsApplied = 0;
   #stage: PageStage | null = null;
   #stageFrom = Number.POSITIVE_INFINITY;
   #holdFrom = Number.POSITIVE_INFINITY;
   /** Pages applied by round; a fast stream may be a round ahead. */
   readonly #pagesOf = new Map<number, number>();
+  /** Pages that came in `#cameRound`, the last round of which anything came. */
+  readonly #came: PageSet;
+  #cameRound = 0;
 
   constructor(memory: Region, pages: number, content: StagedContent, events: PageReceiverEvents) {
     this.#memory = memory;
     this.#pages = pages;
+    this.#came = new PageSet(pages);
     this.#content = content;
     this.#events = events;
   }
@@ -93,13 +99,44 @@ export class PageReceiver {
 
   addStream(link: Link, stream: number): void {
     if (this.#lanes[stream] !== undefined) return link.close();
-    this.#lanes[stream] = this.#laneOf(link, 1);
+    this.#lanes[stream] = this.#laneOf(link, this.#firstRound);
   }
 
   /** The link on which demanded pages come, all of round `round`; it is read once `release` was called. */
   addDemandLink(link: Link, round: number): void {
     this.#demandLane?.link.close();
     this.#demandLane = this.#laneOf(link, round);
+  }
+
+  /**
+   * The source is back over new links: those of before are closed, and the streams that come now begin with `round`.
+   * Once pages were staged they all are, since some of them may be missing.
+   * @param hold whether the round behind `round` waits for `release`
+   */
+  takeUp(round: number, hold: boolean): void {
+    this.close();
+    this.#lanes.length = 0;
+    this.#demandLane = null;
+    this.#pagesOf.clear();
+    this.#firstRound = round;
+    this.#roundsApplied = round - 1;
+    if (this.#stage === null) return;
+    this.#stageFrom = round;
+    this.#holdFrom = hold ? round + 1 : Number.POSITIVE_INFINITY;
+  }
+
+  reconnect(): void {} // page links belong to the attempt, and takeUp closes them
+
+  /** The last round of which anything came; 0 before the first. */
+  get cameRound(): number {
+    return this.#cameRound;
+  }
+
+  /** The pages that did not come in that round. */
+  notCome(): PageSet {
+    const pages = PageSet.full(this.#pages);
+    pages.subtract(this.#came);
+    return pages;
   }
 
   /** Records of `round` and later go through `stage`; those of the round behind it wait for `release`. */
@@ -139,7 +176,7 @@ export class PageReceiver {
       payload: null,
       payloadAt: 0,
       chain: new Chain(),
-      ended: 0,
+      ended: firstRound - 1,
       open: true,
     };
   }
@@ -275,6 +312,12 @@ export class PageReceiver {
 
   #count(reader: PageStreamReader): void {
     this.#pagesOf.set(reader.round, (this.#pagesOf.get(reader.round) ?? 0) + reader.pages);
+    if (reader.round > this.#cameRound) {
+      this.#cameRound = reader.round;
+      this.#came.clear();
+    }
+    for (let r = 0; r < reader.runs; r++)
+      this.#came.addRange(reader.pfns[r]!, reader.pfns[r]! + reader.counts[r]!);
   }
 
   #endRounds(): void {

@@ -7,10 +7,11 @@
  * differ, but then the dirty log has it and a later round sends it again: at the last flight the guest stands.
  * No page byte passes through JavaScript: records are gathered from guest memory by the link.
  */
-import { PAGE_SIZE, type PageSet } from '../../core/index.js';
+import { PAGE_SIZE, PageSet } from '../../core/index.js';
 import { MAX_RECORD_PAGES, MAX_RECORD_RUNS, RECORD_DATA, RECORD_END, RECORD_ZERO } from '../index.js';
 import type { Region } from './chain.js';
 import type { Link, LinkPoller } from './link.js';
+import type { RoundSender } from './page-ways.js';
 import { RecordLane } from './record-lane.js';
 
 /** What the sender knows of the pages' content; hashing updates the source's set-hash. */
@@ -22,12 +23,13 @@ export interface PageContent {
 /** Pages scanned by one call of `pump`, so that control messages never wait behind hashing. */
 const PUMP_PAGES = 512;
 
-export class PageSender {
+export class PageSender implements RoundSender {
   readonly #memory: Region;
   readonly #content: PageContent;
   readonly #lanes: RecordLane[];
   #round = 0;
   #pages: PageSet | null = null;
+  #given: PageSet | null = null;
   #next = 0;
   /** Test hook: one byte of this page is changed on its way, after it was hashed; -1 for none. */
   corruptPfn = -1;
@@ -57,12 +59,19 @@ export class PageSender {
   /** Begins a round. The set is read while the round lasts: do not change it. */
   begin(round: number, pages: PageSet): void {
     this.#round = round;
-    this.#pages = pages;
+    this.#pages = this.#given = pages;
     this.#next = pages.next(0);
     this.pagesSent = 0;
     this.zeroPages = 0;
     this.bytes = 0;
     for (const lane of this.#lanes) lane.ended = false;
+  }
+
+  /** Pages of the round in hand, or of the last one, that were given to a link: some may not have arrived. */
+  handedOver(): PageSet {
+    const pages = this.#given?.clone() ?? new PageSet(0);
+    for (let pfn = this.#next; pfn >= 0; pfn = pages.next(pfn + 1)) pages.delete(pfn);
+    return pages;
   }
 
   /** Whether a round is being sent. */

@@ -4,8 +4,8 @@
  *   demand link   ◄── pfn u32 … requests        ──► HASHED records of the pages asked for, nothing else
  *   page links                                  ──► the rest, in PushOrder's order; END when all has gone
  *
- * A request is four bytes, little-endian: the pfn, and `DEMAND_AGAIN` when the page came damaged. The guest stands, so
- * each page is what it will ever be. Each travels with its hash, since no digest of the whole will follow.
+ * The guest stands, so each page is what it will ever be. Each travels with its hash, since no digest of the whole will
+ * follow.
  */
 import { PAGE_SIZE, type PageSet } from '../../core/index.js';
 import {
@@ -19,16 +19,13 @@ import {
   RECORD_ZERO,
   RUN_BYTES,
 } from '../index.js';
-import { Chain, newRegion, type Region } from './chain.js';
+import type { Region } from './chain.js';
+import { DEMAND_AGAIN, DemandRequests, LINK_BROKEN, NO_REQUEST } from './demand-requests.js';
 import type { Link, LinkPoller } from './link.js';
 import type { PageContent } from './page-sender.js';
+import type { MissingServer } from './page-ways.js';
 import { RecordLane } from './record-lane.js';
 
-/** Bytes of a request. */
-export const DEMAND_BYTES = 4;
-/** Set in a request for a page that has come before. */
-export const DEMAND_AGAIN = 0x8000_0000;
-const REQUESTS = 256;
 /** Pages taken from the order at once: a run of neighbours, but not so many that one side of the pivot has them all. */
 const RUN_PAGES = 16;
 
@@ -38,16 +35,12 @@ export interface HashedContent extends PageContent {
   putHash(pfn: number, view: DataView, at: number): void;
 }
 
-export class PageServer {
+export class PageServer implements MissingServer {
   readonly #memory: Region;
   readonly #content: HashedContent;
   readonly #lanes: readonly RecordLane[];
   readonly #demandLane: RecordLane;
-  readonly #requests = newRegion(REQUESTS * DEMAND_BYTES);
-  readonly #requestView = new DataView(this.#requests.bytes.buffer);
-  readonly #in = new Chain();
-  /** Bytes of a request that is not complete yet. */
-  #partial = 0;
+  readonly #requests: DemandRequests;
   /** Pages asked for and not sent yet. */
   readonly #urgent: number[] = [];
   #order: PushOrder | null = null;
@@ -80,6 +73,7 @@ export class PageServer {
     this.#lanes = lanes;
     this.#demandLane = new RecordLane(demand, poller, preamble);
     this.#demandLane.flush();
+    this.#requests = new DemandRequests(demand);
   }
 
   /** Sends `pages`; `hot` ones go first. Both sets are the server's from now on. */
@@ -96,6 +90,11 @@ export class PageServer {
   /** Whether there were pages to serve. */
   get began(): boolean {
     return this.#order !== null;
+  }
+
+  /** Pages that were to be served and have not been given to a link. */
+  get unserved(): number {
+    return (this.#order?.count ?? 0) + this.#heldPages + this.#urgent.length;
   }
 
   /** Whether `pump` can go on at once. */
@@ -132,18 +131,11 @@ export class PageServer {
   }
 
   #takeRequests(): boolean {
-    const { link } = this.#demandLane;
     for (;;) {
-      this.#in.clear();
-      this.#in.push(this.#requests, this.#partial, REQUESTS * DEMAND_BYTES - this.#partial);
-      const n = link.receive(this.#in);
-      if (n < 0) return false;
-      if (n === 0) return true;
-      const bytes = this.#partial + n;
-      const whole = bytes - (bytes % DEMAND_BYTES);
-      for (let at = 0; at < whole; at += DEMAND_BYTES) this.#requested(this.#requestView.getUint32(at, true));
-      this.#requests.bytes.copyWithin(0, whole, bytes);
-      this.#partial = bytes - whole;
+      const request = this.#requests.next();
+      if (request === NO_REQUEST) return true;
+      if (request === LINK_BROKEN) return false;
+      this.#requested(request);
     }
   }
 

@@ -1,8 +1,8 @@
 /**
  * The first bytes on every link say what it is, so that one port serves control and pages.
  *
- *   0      4      5        6          8                 24
- *   │ LHVM │ kind │ stream │ reserved │ migration id 16 B │        SPEC.md, "Links"
+ *   0      4      5        6             8                 24
+ *   │ LHVM │ kind │ stream │ attempt BE │ migration id 16 B │        SPEC.md, "Links"
  */
 export const PREAMBLE_BYTES = 24;
 const MAGIC = 0x4c48564d;
@@ -14,12 +14,16 @@ export interface Preamble {
   readonly kind: 'control' | 'pages' | 'demand';
   /** Number of the page stream, from 0; 0 on the other kinds. */
   readonly stream: number;
+  /** Counts the control links of a migration, from 0; page and demand links carry that of theirs. */
+  readonly attempt: number;
   readonly migrationId: Uint8Array;
 }
 
 export function encodePreamble(p: Preamble): Uint8Array {
   const bytes = new Uint8Array(PREAMBLE_BYTES);
-  new DataView(bytes.buffer).setUint32(0, MAGIC, false);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC, false);
+  view.setUint16(6, p.attempt, false);
   bytes[4] = KINDS.indexOf(p.kind);
   bytes[5] = p.stream;
   bytes.set(p.migrationId, 8);
@@ -32,5 +36,6 @@ export function decodePreamble(bytes: Uint8Array): Preamble | null {
   if (bytes.length < PREAMBLE_BYTES || view.getUint32(0, false) !== MAGIC) return null;
   const kind = KINDS[bytes[4]!] ?? null;
   if (kind === null || bytes[5]! > 15) return null;
-  return { kind, stream: bytes[5]!, migrationId: bytes.slice(8, PREAMBLE_BYTES) };
+  const attempt = view.getUint16(6, false);
+  return { kind, stream: bytes[5]!, attempt, migrationId: bytes.slice(8, PREAMBLE_BYTES) };
 }

@@ -23,13 +23,10 @@ import {
   secureKind,
   secureRecordBytes,
 } from '../index.js';
-import { Chain, newRegion, type Region } from './chain.js';
+import { Chain, type Region } from './chain.js';
 import type { Link } from './link.js';
+import { BATCH_RECORDS, LINK_BUFFER_BYTES, type LinkBuffers } from './link-buffers.js';
 import type { LinkSide, SecureSession } from './secure-session.js';
-
-/** Records sealed between two writes. */
-const BATCH_RECORDS = 4;
-const BUFFER_BYTES = BATCH_RECORDS * SEALED_RECORD_MAX;
 
 /** What a link needs once its session stands. */
 interface Keyed {
@@ -46,6 +43,7 @@ interface Keyed {
 export interface SecureLinkParts {
   readonly suite: RecordSuite;
   readonly limits: KeyLimits;
+  readonly buffers: LinkBuffers;
   /** The link broke by what the peer sent. */
   readonly onRefused: (code: SecureErrorCode, text: string) => void;
   readonly onClosed: (link: SecureLink) => void;
@@ -96,9 +94,9 @@ export class SecureLink implements Link {
     early: Uint8Array,
     handshakeBytesLeft: number,
   ): void {
-    const { suite, limits } = this.#parts;
-    const out = newRegion(BUFFER_BYTES);
-    const into = newRegion(BUFFER_BYTES);
+    const { suite, limits, buffers } = this.#parts;
+    const out = buffers.take();
+    const into = buffers.take();
     const other = side === 'opener' ? 'acceptor' : 'opener';
     this.#keyed = {
       session,
@@ -114,6 +112,13 @@ export class SecureLink implements Link {
     this.#end = early.length;
     this.#handshakeBytesLeft = handshakeBytesLeft;
     session.hold();
+    if (this.inner.sealDatagrams)
+      this.inner.sealDatagrams({
+        ...this.datagramRecords(0),
+        sealsFirst: side === 'acceptor',
+        onForged: () =>
+          this.#parts.onRefused('VMOTION_RECORD_FORGED', 'a datagram is not authentic, or in clear'),
+      });
   }
 
   /** The link is of no more use: `receive` will say so. */
@@ -212,6 +217,8 @@ export class SecureLink implements Link {
     if (this.#keyed !== null) {
       this.#keyed.sealer.close();
       this.#keyed.opener.close();
+      this.#parts.buffers.give(this.#keyed.out);
+      this.#parts.buffers.give(this.#keyed.in);
       this.#keyed.session.release();
     }
     this.#parts.onClosed(this);
@@ -251,13 +258,13 @@ export class SecureLink implements Link {
   #fill({ in: into, session }: Keyed): boolean {
     if (this.#at === this.#end) {
       this.#at = this.#end = 0;
-    } else if (this.#at + SEALED_RECORD_MAX > BUFFER_BYTES) {
+    } else if (this.#at + SEALED_RECORD_MAX > LINK_BUFFER_BYTES) {
       into.bytes.copyWithin(0, this.#at, this.#end);
       this.#end -= this.#at;
       this.#at = 0;
     }
     this.#arriving.clear();
-    this.#arriving.push(into, this.#end, BUFFER_BYTES - this.#end);
+    this.#arriving.push(into, this.#end, LINK_BUFFER_BYTES - this.#end);
     const n = this.inner.receive(this.#arriving);
     if (n < 0) {
       this.#over = true;

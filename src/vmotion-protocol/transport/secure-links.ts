@@ -35,6 +35,7 @@ import {
 } from '../index.js';
 import { Chain, newRegion, type Region } from './chain.js';
 import type { Link, LinkPoller } from './link.js';
+import { LinkBuffers } from './link-buffers.js';
 import { LinkHandshake } from './link-handshake.js';
 import { SecureLink, type SecureLinkParts } from './secure-link.js';
 import { type RunKey, runSecrets, SecureSession } from './secure-session.js';
@@ -42,6 +43,8 @@ import { openRecordSuite } from './secure-suite.js';
 
 /** Links that have not greeted yet. The oldest goes for a new one: a host greets at once, who waits is no host. */
 export const STRANGERS_MAX = 32;
+/** New links looked at between two turns of the driver's loop, so that a flood of them keeps nobody else waiting. */
+export const ACCEPTS_A_TURN = 16;
 export const HANDSHAKES_MAX = 8;
 export const GREETING_LIMIT_NS = 2_000_000_000;
 export const HANDSHAKE_LIMIT_NS = 5_000_000_000;
@@ -86,7 +89,8 @@ export class SecureLinks implements LinkPoller {
   readonly #peers: ReturnType<typeof runSecrets>;
   readonly #onRefused: SecureLinksOptions['onRefused'];
   readonly #linkParts: SecureLinkParts;
-  readonly #nonces = new NonceMemory();
+  /** Of the greetings that began sessions. */
+  readonly #nonces = new NonceMemory('forget');
   #strangers: Stranger[] = [];
   #handshakes: LinkHandshake[] = [];
   #joining: Joining[] = [];
@@ -108,6 +112,7 @@ export class SecureLinks implements LinkPoller {
     this.#linkParts = {
       suite: this.#suite,
       limits: options.limits ?? KEY_LIMITS,
+      buffers: new LinkBuffers(),
       onRefused: (code, text) => this.#refuse(code, text),
       onClosed: (link) => this.#forget(link),
     };
@@ -133,7 +138,11 @@ export class SecureLinks implements LinkPoller {
   takeIn(nowNs: number): void {
     this.#nowNs = nowNs;
     this.#inner.takeIn(nowNs);
-    for (let link = this.#inner.accept(); link !== null; link = this.#inner.accept()) this.#meet(link);
+    for (let met = 0; met < ACCEPTS_A_TURN; met++) {
+      const link = this.#inner.accept();
+      if (link === null) break;
+      this.#meet(link);
+    }
     if (this.#strangers.length > 0) this.#hear();
     if (this.#handshakes.length > 0) this.#shakeHands();
     if (this.#joining.length > 0) this.#greet();
@@ -193,11 +202,12 @@ export class SecureLinks implements LinkPoller {
     this.#joining = this.#joining.filter((joining) => {
       const { link } = joining;
       if (joining.greeting === null) {
-        if (this.#session === null) {
+        const session = this.#session;
+        // A stale session is about to be replaced, and its peer may have forgotten it.
+        if (session === null || session.stale) {
           if (!begins) link.break(); // the handshake it waited for has failed
           return begins;
         }
-        const session = this.#session;
         const nonce = randomBytes(NONCE_BYTES);
         const chain = this.#greeting(GREETING_JOIN, session.name, nonce, session.joinKey);
         joining.greeting = { chain, nonce, session };
@@ -215,7 +225,7 @@ export class SecureLinks implements LinkPoller {
 
   #meet(link: Link): void {
     if (this.#strangers.length === STRANGERS_MAX) {
-      this.#strangers.shift()!.link.close();
+      turnAway(this.#strangers.shift()!.link);
       this.#refuse('VMOTION_HALF_OPEN');
     }
     const region = newRegion(GREETING_BYTES);
@@ -240,7 +250,7 @@ export class SecureLinks implements LinkPoller {
       } else {
         this.#refuse('VMOTION_GREETING', 'a link was closed before its greeting');
       }
-      stranger.link.close();
+      turnAway(stranger.link);
       return false;
     });
   }
@@ -258,7 +268,7 @@ export class SecureLinks implements LinkPoller {
     if (key === undefined) return this.#acceptsOne() ? 'wait' : 'VMOTION_GREETING_KEY';
     if (!greetingIsAuthentic(this.#suite, bytes, key)) return 'VMOTION_GREETING_KEY';
     if (!joins && this.#handshakes.length >= HANDSHAKES_MAX) return 'VMOTION_HALF_OPEN';
-    if (!this.#nonces.take(greeting.nonce)) return 'VMOTION_GREETING_REPLAYED';
+    if (!(session?.nonces ?? this.#nonces).take(greeting.nonce)) return 'VMOTION_GREETING_REPLAYED';
     const secure = new SecureLink(link, this.#linkParts);
     if (session !== undefined) {
       this.#key(secure, session, greeting.nonce, 'acceptor', NOTHING, 0);
@@ -330,4 +340,10 @@ export class SecureLinks implements LinkPoller {
     const times = ++this.refusals[code];
     if ((times & (times - 1)) === 0) this.#onRefused(code, text, times);
   }
+}
+
+/** A stranger is owed nothing: no end in order, and no descriptor that waits for his. */
+function turnAway(link: Link): void {
+  if (link.abort) link.abort();
+  else link.close();
 }

@@ -2,7 +2,7 @@
  * What two hosts share once a TLS handshake has authenticated them: a secret from which every link of theirs gets
  * keys of its own, with a fresh nonce, without a round trip.
  */
-import { expandLabel, type RecordSuite, SESSION_NAME_BYTES, type SiteName } from '../index.js';
+import { expandLabel, NonceMemory, type RecordSuite, SESSION_NAME_BYTES, type SiteName } from '../index.js';
 
 /** The key that the lab makes for a run and gives both hosts over their IPC channels. 32 random bytes. */
 export type RunKey = Uint8Array;
@@ -35,6 +35,8 @@ export class SecureSession {
   /** Public name, 16 bytes. */
   readonly name: Uint8Array;
   readonly joinKey: Uint8Array;
+  /** Of the links that joined: none of them opens a second one. */
+  readonly nonces = new NonceMemory('refuse');
   readonly #suite: RecordSuite;
   readonly #secret: Uint8Array;
   readonly #onEnded: () => void;

@@ -12,14 +12,22 @@ import {
   Bbr,
   type CongestionControl,
   Connection,
+  DATAGRAM_BYTES_MAX,
+  type DatagramPlan,
   FLAG_INITIATOR,
   FLAG_OPENING,
+  isPacket,
   PacketReader,
   type PageInbox,
   type PageOutbox,
+  packetConnection,
+  packetFlags,
+  TAG_BYTES,
 } from '../index.js';
-import type { Chain } from './chain.js';
-import type { Link, LinkPoller } from './link.js';
+import { type Chain, newRegion, type Region, regionOf } from './chain.js';
+import { type DatagramKeys, DatagramSeal } from './datagram-seal.js';
+import type { Link, LinkFigures, LinkPoller } from './link.js';
+import { SecureLink } from './secure-link.js';
 import type { DatagramWire, PageAddress } from './udp-wire.js';
 
 /** Connections that a peer may have open; an opening beyond that is not answered. */
@@ -36,18 +44,27 @@ export interface UdpLinkOptions {
   readonly congestion?: () => CongestionControl;
   /** Wire bits a second of each connection that this host opens; default unlimited. */
   readonly rateLimitBps?: number;
+  /** Packets of each connection under way at most; see `ConnectionOptions`. */
+  readonly packetsMax?: number;
   /** Silence after which a connection counts as broken, ns; default 10 s. */
   readonly silenceNs?: number;
+  /** Datagrams are sealed as soon as a link is given keys (`Link.sealDatagrams`); each has room for a tag. */
+  readonly sealed?: boolean;
 }
 
 export class UdpLink implements Link {
   readonly connection: Connection;
   readonly #owner: UdpLinks;
+  readonly #seal: DatagramSeal | null;
   #pageAddress: PageAddress | null = null;
+  #outbox: PageOutbox | null = null;
+  #inbox: PageInbox | null = null;
 
-  constructor(owner: UdpLinks, connection: Connection) {
+  /** @param seal of the connection's datagrams; null when they travel in clear */
+  constructor(owner: UdpLinks, connection: Connection, seal: DatagramSeal | null) {
     this.#owner = owner;
     this.connection = connection;
+    this.#seal = seal;
   }
 
   send(chain: Chain): boolean {
@@ -86,15 +103,84 @@ export class UdpLink implements Link {
     this.#owner.flushLink(this, nowNs());
   }
 
+  abort(): void {
+    this.connection.abort();
+    this.#owner.flushLink(this, nowNs());
+  }
+
+  figures(): LinkFigures {
+    const { counters, congestion, rtt } = this.connection;
+    return {
+      transport: 'udp',
+      congestion: congestion.name,
+      packetsSent: counters.packets,
+      packetsLost: Math.max(0, counters.lost - counters.spurious),
+      bytesResent: counters.resentBytes,
+      pagesSuperseded: counters.superseded,
+      paritySent: counters.paritySent,
+      parityUsed: counters.recovered,
+      pacingBps: Math.min(congestion.pacingBps, this.#owner.rateLimitBps),
+      rttMinNs: rtt.minNs,
+    };
+  }
+
+  sealDatagrams(keys: DatagramKeys): void {
+    this.#seal?.give(keys);
+  }
+
   /** Pages leave on this link. @param pageAddress where a page's bytes are when the kernel gathers them */
   sendPages(outbox: PageOutbox, pageAddress: PageAddress): void {
-    this.connection.sendPages(outbox);
+    this.#outbox = outbox;
     this.#pageAddress = pageAddress;
+    this.#usePages();
   }
 
   /** Pages come in on this link. */
   receivePages(inbox: PageInbox): void {
-    this.connection.receivePages(inbox);
+    this.#inbox = inbox;
+    this.#usePages();
+  }
+
+  /** Seals what was planned, if need be. @param staging the plan's buffer */
+  protect(plan: DatagramPlan, staging: Region): void {
+    this.#seal?.protect(plan, staging);
+  }
+
+  /** Takes a datagram of this connection. @param copy where one that may be sealed is opened, `copyView` over it */
+  take(
+    nowNs: number,
+    bytes: Uint8Array,
+    view: DataView,
+    at: number,
+    length: number,
+    copy: Region,
+    copyView: DataView,
+  ): void {
+    const seal = this.#seal;
+    if (seal === null) {
+      this.connection.receive(nowNs, bytes, view, at, length);
+      return;
+    }
+    if (length > copy.bytes.length) return;
+    copy.bytes.set(bytes.subarray(at, at + length));
+    const stood = seal.standing;
+    if (!seal.open(copy, copyView, length)) return;
+    if (!stood && seal.standing) this.#usePages();
+    this.connection.receive(nowNs, copy.bytes, copyView, 0, length);
+  }
+
+  /** The connection is over, and no datagram of it is sent or opened any more. */
+  dispose(): void {
+    this.#seal?.close();
+  }
+
+  /** Where datagrams are sealed, no page goes or comes before both sides seal. */
+  #usePages(): void {
+    if (this.#seal !== null && !this.#seal.standing) return;
+    if (this.#outbox !== null) this.connection.sendPages(this.#outbox);
+    if (this.#inbox !== null) this.connection.receivePages(this.#inbox);
+    this.#outbox = null;
+    this.#inbox = null;
   }
 
   get pageAddress(): PageAddress | null {
@@ -114,8 +200,14 @@ export class UdpLinks implements LinkPoller {
   readonly #arrived: UdpLink[] = [];
   readonly #ended: number[] = [];
   readonly #reader = new PacketReader();
+  /** The wire's plan as memory with an address, and a datagram that came. */
+  readonly #staging: Region;
+  readonly #copy = newRegion(DATAGRAM_BYTES_MAX);
+  readonly #copyView = new DataView(this.#copy.bytes.buffer);
   #nowNs = 0;
   #turn = 0;
+  /** A link broke in the last flush, behind the backs of those who own it: they have to look once more. */
+  #broke = false;
   /** Datagrams of no connection, and openings turned away. */
   strangers = 0;
   readonly #sink = (bytes: Uint8Array, view: DataView, at: number, length: number): void =>
@@ -124,6 +216,11 @@ export class UdpLinks implements LinkPoller {
   constructor(wire: DatagramWire, options: UdpLinkOptions = {}) {
     this.#wire = wire;
     this.#options = options;
+    this.#staging = regionOf(wire.plan.bytes);
+  }
+
+  get rateLimitBps(): number {
+    return this.#options.rateLimitBps ?? Number.POSITIVE_INFINITY;
   }
 
   connect(): UdpLink {
@@ -138,6 +235,7 @@ export class UdpLinks implements LinkPoller {
 
   takeIn(atNs: number): void {
     this.#nowNs = atNs;
+    this.#broke = false;
     this.#wire.takeIn(this.#sink);
   }
 
@@ -146,18 +244,25 @@ export class UdpLinks implements LinkPoller {
     for (let i = links.length - 1; i >= 0; i--) {
       const { state } = links[i]!.connection;
       if (state === 'broken' || state === 'closed') {
+        if (state === 'broken') this.#broke = true;
         this.flushLink(links[i]!, atNs);
         if (links[i]!.connection.nextWakeNs() < Number.POSITIVE_INFINITY) continue;
         this.#ended.push(links[i]!.connection.connectionId);
         if (this.#ended.length > ENDED_KEPT) this.#ended.shift();
+        links[i]!.dispose();
         links.splice(i, 1);
       }
     }
-    for (let i = 0; i < links.length; i++) this.flushLink(links[(this.#turn + i) % links.length]!, atNs);
+    for (let i = 0; i < links.length; i++) {
+      const link = links[(this.#turn + i) % links.length]!;
+      this.flushLink(link, atNs);
+      if (link.connection.state === 'broken') this.#broke = true;
+    }
     this.#turn++;
   }
 
   nextWakeNs(): number {
+    if (this.#broke) return 0;
     let wakeNs = this.#wire.nextWakeNs();
     if (this.#wire.at < 0) return wakeNs; // the socket is full: POLLOUT wakes
     for (const link of this.#links) wakeNs = Math.min(wakeNs, link.connection.nextWakeNs());
@@ -181,8 +286,9 @@ export class UdpLinks implements LinkPoller {
     for (let burst = 0; burst < BURSTS_A_TURN; burst++) {
       let more = true;
       while (wire.at >= 0) {
-        more = link.connection.poll(atNs, wire.plan, wire.at, wire.flat);
+        more = link.connection.poll(atNs, wire.plan, wire.at, wire.flat || this.#options.sealed === true);
         if (!more) break;
+        link.protect(wire.plan, this.#staging);
         wire.push(link.pageAddress);
       }
       wire.flush();
@@ -191,41 +297,49 @@ export class UdpLinks implements LinkPoller {
   }
 
   #received(bytes: Uint8Array, view: DataView, at: number, length: number): void {
-    if (!this.#reader.open(view, at, length)) {
-      this.strangers++;
-      return;
-    }
-    const { connection, flags } = this.#reader;
-    const initiator = (flags & FLAG_INITIATOR) === 0;
+    const link = this.#linkOf(view, at, length);
+    if (link === null) this.strangers++;
+    else link.take(this.#nowNs, bytes, view, at, length, this.#copy, this.#copyView);
+  }
+
+  /** Whose datagram it is; one that opens a connection makes a new link. Null when it is nobody's. */
+  #linkOf(view: DataView, at: number, length: number): UdpLink | null {
+    if (!isPacket(view, at, length)) return null;
+    const connection = packetConnection(view, at);
+    const initiator = (packetFlags(view, at) & FLAG_INITIATOR) === 0;
     for (const link of this.#links) {
       const c = link.connection;
-      if (c.connectionId !== connection || c.initiator !== initiator) continue;
-      c.receive(this.#nowNs, bytes, view, at, length);
-      return;
+      if (c.connectionId === connection && c.initiator === initiator) return link;
     }
-    const opens = !initiator && (flags & FLAG_OPENING) !== 0 && !this.#ended.includes(connection);
-    if (!opens || this.#links.length >= ACCEPTED_MAX) {
-      this.strangers++;
-      return;
-    }
+    if (!this.#reader.open(view, at, length)) return null; // a sealed one opens nothing
+    const opens = !initiator && (this.#reader.flags & FLAG_OPENING) !== 0;
+    if (!opens || this.#ended.includes(connection) || this.#links.length >= ACCEPTED_MAX) return null;
     const link = this.#link(connection, false);
-    link.connection.receive(this.#nowNs, bytes, view, at, length);
     this.#arrived.push(link);
+    return link;
   }
 
   #link(connectionId: number, initiator: boolean): UdpLink {
-    const { congestion, rateLimitBps, silenceNs } = this.#options;
+    const { congestion, rateLimitBps, packetsMax, silenceNs, sealed = false } = this.#options;
     const connection = new Connection({
       connectionId,
       initiator,
       congestion: congestion?.() ?? new Bbr(),
       maxDatagramBytes: this.#wire.maxDatagramBytes,
       keepaliveNs: KEEPALIVE_NS,
+      reservedBytes: sealed ? TAG_BYTES : 0,
       ...(initiator && rateLimitBps !== undefined ? { rateLimitBps } : {}),
+      ...(packetsMax === undefined ? {} : { packetsMax }),
       ...(silenceNs === undefined ? {} : { silenceNs }),
     });
-    const link = new UdpLink(this, connection);
+    const link = new UdpLink(this, connection, sealed ? new DatagramSeal() : null);
     this.#links.push(link);
     return link;
   }
+}
+
+/** The UDP link that a link is, or that its sealed bytes travel on; null when it is another kind. */
+export function udpLinkOf(link: Link): UdpLink | null {
+  const bare = link instanceof SecureLink ? link.inner : link;
+  return bare instanceof UdpLink ? bare : null;
 }

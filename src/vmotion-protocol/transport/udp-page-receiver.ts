@@ -3,28 +3,36 @@
  * whole, so that fragments of two versions never meet there and a page may be missing while its parts come.
  *
  *   fragment ─► slot ─whole─► guest memory, hashed by reading it back
- *                       └──► behind `stageFrom`: hashed in the slot, placed by the stage (UFFDIO_COPY)
+ *                       └──► behind `stageFrom`: hashed in the slot, compared where a hash came along (post-copy),
+ *                            placed by the stage (UFFDIO_COPY)
  */
-import { PAGE_SIZE } from '../../core/index.js';
-import { ENCODING_RAW, PageInbox, type PageSink, RECORD_BYTES_MAX } from '../index.js';
+import { PAGE_SIZE, PageSet } from '../../core/index.js';
+import { ENCODING_HASHED, ENCODING_RAW, PageInbox, type PageSink, RECORD_BYTES_MAX } from '../index.js';
 import { newRegion, type Region } from './chain.js';
+import type { Link } from './link.js';
 import type { PageReceiverEvents, PageStage, StagedContent } from './page-receiver.js';
-import type { UdpLink } from './udp-links.js';
+import type { RoundReceiver } from './page-ways.js';
+import { type UdpLink, udpLinkOf } from './udp-links.js';
 
 /** Slots of one chunk: what is in parts at a time is mostly less. */
 const CHUNK_SLOTS = 256;
 
-export class UdpPageReceiver implements PageSink {
+export class UdpPageReceiver implements PageSink, RoundReceiver {
   readonly #memory: Region;
   readonly #content: StagedContent;
   readonly #events: PageReceiverEvents;
-  readonly #link: UdpLink;
-  readonly #inbox: PageInbox;
+  readonly #pages: number;
+  #link: UdpLink;
+  #inbox: PageInbox;
   readonly #chunks: Region[] = [];
+  readonly #views: DataView[] = [];
   readonly #applied: { readonly round: number; readonly pages: number }[] = [];
   #stage: PageStage | null = null;
   #stageFrom = Number.POSITIVE_INFINITY;
   #violation: string | null = null;
+  /** Pages that came in `#cameRound`, the last round of which anything came. */
+  readonly #came: PageSet;
+  #cameRound = 0;
   /** Never: what has come has been taken in with the datagrams. */
   readonly eager = false;
 
@@ -36,6 +44,8 @@ export class UdpPageReceiver implements PageSink {
     link: UdpLink,
   ) {
     this.#memory = memory;
+    this.#pages = pages;
+    this.#came = new PageSet(pages);
     this.#content = content;
     this.#events = events;
     this.#link = link;
@@ -47,10 +57,47 @@ export class UdpPageReceiver implements PageSink {
     this.#link.receivePages(this.#inbox);
   }
 
-  /** Pages of `round` and later are placed by `stage`: they may be missing in guest memory. */
+  /** There are none: pages travel beside the control stream. */
+  addStream(link: Link): void {
+    link.close();
+  }
+
+  addDemandLink(): void {} // requests leave on it, and nothing else comes
+
   stageFrom(round: number, stage: PageStage): void {
     this.#stage = stage;
     this.#stageFrom = round;
+    this.#inbox.holdFrom = round + 1;
+  }
+
+  release(): void {
+    this.#inbox.holdFrom = Number.POSITIVE_INFINITY;
+  }
+
+  /** What is still under way on the connection of before is not taken any more: it would overwrite what comes now. */
+  reconnect(control: Link): void {
+    this.#inbox.holdFrom = 0;
+    this.#applied.length = 0;
+    this.#link = udpLinkOf(control)!;
+  }
+
+  takeUp(round: number, hold: boolean): void {
+    this.#inbox = new PageInbox(this.#pages, this, round - 1);
+    if (this.#stage !== null) {
+      this.#stageFrom = round;
+      if (hold) this.#inbox.holdFrom = round + 1;
+    }
+    this.begin();
+  }
+
+  get cameRound(): number {
+    return this.#cameRound;
+  }
+
+  notCome(): PageSet {
+    const pages = PageSet.full(this.#pages);
+    pages.subtract(this.#came);
+    return pages;
   }
 
   /** Tells of rounds that have been applied; pages themselves were placed as their datagrams came. */
@@ -69,28 +116,43 @@ export class UdpPageReceiver implements PageSink {
   /** PageSink. */
   collect(slot: number, offset: number, bytes: Uint8Array, at: number, length: number): void {
     const chunk = Math.floor(slot / CHUNK_SLOTS);
-    while (chunk >= this.#chunks.length) this.#chunks.push(newRegion(CHUNK_SLOTS * RECORD_BYTES_MAX));
+    while (chunk >= this.#chunks.length) {
+      const region = newRegion(CHUNK_SLOTS * RECORD_BYTES_MAX);
+      this.#chunks.push(region);
+      this.#views.push(new DataView(region.bytes.buffer));
+    }
     const to = (slot % CHUNK_SLOTS) * RECORD_BYTES_MAX + offset;
     this.#chunks[chunk]!.bytes.set(bytes.subarray(at, at + length), to);
   }
 
-  complete(slot: number, round: number, pfn: number, encoding: number): void {
-    if (encoding !== ENCODING_RAW) {
+  complete(slot: number, round: number, pfn: number, encoding: number): boolean {
+    const staged = round >= this.#stageFrom;
+    const hashed = encoding === ENCODING_HASHED && staged;
+    if (encoding !== ENCODING_RAW && !hashed) {
       this.#violation = `page ${pfn} came in encoding ${encoding}, which was not agreed on`;
-      return;
+      return false;
     }
-    const chunk = this.#chunks[Math.floor(slot / CHUNK_SLOTS)]!;
     const at = (slot % CHUNK_SLOTS) * RECORD_BYTES_MAX;
-    if (round >= this.#stageFrom) {
-      this.#content.hashStaged(pfn, chunk.bytes, at, null, 0);
-      this.#stage!.place(pfn, 1, chunk, at);
-      return;
+    const index = Math.floor(slot / CHUNK_SLOTS);
+    const chunk = this.#chunks[index]!;
+    if (!staged) {
+      this.#memory.bytes.set(chunk.bytes.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
+      this.#content.hash(pfn);
+      this.#note(round, pfn);
+      return true;
     }
-    this.#memory.bytes.set(chunk.bytes.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
-    this.#content.hash(pfn);
+    const announced = hashed ? this.#views[index]! : null;
+    if (!this.#content.hashStaged(pfn, chunk.bytes, at, announced, at + PAGE_SIZE)) {
+      this.#stage!.damaged(pfn);
+      return false;
+    }
+    this.#stage!.place(pfn, 1, chunk, at);
+    this.#note(round, pfn);
+    return true;
   }
 
   zero(round: number, pfn: number): void {
+    this.#note(round, pfn);
     if (round >= this.#stageFrom) {
       this.#content.hashZero(pfn);
       this.#stage!.placeZeros(pfn, 1);
@@ -104,5 +166,13 @@ export class UdpPageReceiver implements PageSink {
 
   roundApplied(round: number, pages: number): void {
     this.#applied.push({ round, pages });
+  }
+
+  #note(round: number, pfn: number): void {
+    if (round > this.#cameRound) {
+      this.#cameRound = round;
+      this.#came.clear();
+    }
+    this.#came.add(pfn);
   }
 }

@@ -7,19 +7,19 @@
  *                                    └──── peer's FIN, and every byte read ───────┘
  *   any but closed ─── CLOSE came, or nothing heard for `silenceNs` although asked ───► broken
  *
- * Not step(event, out) but methods, as `ReliableStream` has them: a hundred thousand packets a second leave no room
+ * Not step(event, out) but methods: a hundred thousand packets a second leave no room
  * for an object each. What a datagram consists of is written into the caller's `DatagramPlan`.
  *
- *   receive: frames ─► Flight (ACK), StreamReceiver, PageInbox, ParityStore ─► Acknowledger
+ *   receive: frames ─► Flight (ACK), ControlInbox, PageInbox, ParityStore ─► Acknowledger
  *   poll:    path probe ─► Flight allows: control stream, then pages; parity ─► or an acknowledgement alone
  *
  * Left out: migration of a connection to another address, ECN, authentication (`reservedBytes` keeps room for a tag).
  * Longer than a file should be: frames in and datagrams out share nearly every field.
  */
-import { StreamReceiver } from '../stream-receiver.js';
 import { Acknowledger } from './acknowledger.js';
 import type { CongestionControl } from './congestion/congestion-control.js';
 import { type ConnectionOptions, checkConnection } from './connection-options.js';
+import { ControlInbox } from './control-inbox.js';
 import { ControlOutbox } from './control-outbox.js';
 import type { DatagramPlan } from './datagram-plan.js';
 import { Flight, type FragmentFate } from './flight.js';
@@ -63,7 +63,7 @@ export class Connection implements FragmentFate {
   readonly #acks = new Acknowledger();
   readonly #reader = new PacketReader();
   readonly #control: ControlOutbox;
-  readonly #controlIn: StreamReceiver;
+  readonly #controlIn: ControlInbox;
   readonly #parity = new ParityGroups();
   #parityStore: ParityStore | null = null;
   #outbox: PageOutbox | null = null;
@@ -90,7 +90,7 @@ export class Connection implements FragmentFate {
     this.#options = checkConnection(options);
     this.#flight = new Flight(this.#options, this);
     this.#control = new ControlOutbox(this.#options.controlBufferBytes);
-    this.#controlIn = new StreamReceiver(this.#options.controlBufferBytes, options.maxDatagramBytes);
+    this.#controlIn = new ControlInbox(this.#options.controlBufferBytes, options.maxDatagramBytes);
     this.#state = options.initiator ? 'opening' : 'open';
     this.#pingDue = options.initiator;
     this.#heard = !options.initiator;
@@ -123,13 +123,16 @@ export class Connection implements FragmentFate {
   }
 
   /**
-   * Figures for a report; a fresh object. Packets sent and received, those lost, those given up that arrived after
-   * all, those that parity gave back; datagrams ignored: not of this format, of another connection, come twice.
+   * Figures for a report; a fresh object. Packets sent and received, page bytes sent again and pages sent anew, packets
+   * lost, those given up that arrived after all, those that parity gave back; datagrams ignored: not of this format, of
+   * another connection, come twice.
    */
   get counters() {
     const { lost, timeouts, spurious, packets } = this.#flight;
     return {
       packets: this.#packets,
+      resentBytes: this.#outbox?.resentBytes ?? 0,
+      superseded: this.#outbox?.superseded ?? 0,
       paritySent: this.#paritySent,
       lost,
       timeouts,
@@ -166,6 +169,11 @@ export class Connection implements FragmentFate {
   /** Control bytes that `read` would give now. */
   get readable(): number {
     return this.#controlIn.readable;
+  }
+
+  /** Whether all that was sent has arrived, and nothing more waits to be sent. */
+  get settled(): boolean {
+    return this.#flight.packets.inflightPackets === 0 && !this.#hasContent();
   }
 
   /** Control bytes written that the peer is not known to have. */

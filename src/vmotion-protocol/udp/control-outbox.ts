@@ -1,11 +1,11 @@
 /**
- * The sending half of the control stream: bytes kept until the peer has them in order. `StreamReceiver` is the
+ * The sending half of the control stream: bytes kept until the peer has them in order. `ControlInbox` is the
  * other half.
  *
  *   acknowledged ── sent ──────── next ── written ──────── end, FIN
  *        │ kept: some of it may be lost and queued again    │
  */
-import { ByteRing } from '../byte-ring.js';
+import { ByteRing } from './byte-ring.js';
 import type { DatagramPlan } from './datagram-plan.js';
 import { FragmentQueue } from './fragment-queue.js';
 import { CONTROL_FRAME_BYTES, FRAME_CONTROL, writeControlFrame } from './packet-codec.js';

@@ -6,7 +6,7 @@
  *      ▲                                       │                        │
  *      └── window, pacing ◄── congestion control, delivery rate, RTT ◄──┘
  */
-import { type AckSample, type CongestionControl, MIN_WINDOW_BYTES } from './congestion/congestion-control.js';
+import type { AckSample, CongestionControl } from './congestion/congestion-control.js';
 import type { ConnectionOptions } from './connection-options.js';
 import { DeliveryRate } from './delivery-rate.js';
 import { LossDetection, type PacketFate } from './loss-detection.js';
@@ -25,6 +25,8 @@ export interface FragmentFate {
 /** Packets sent without regard to the window when nothing was heard for a probe timeout (RFC 9002, 6.2.4). */
 const PROBE_PACKETS = 2;
 const BLACK_HOLE_TIMEOUTS = 3;
+/** So many packets may be under way whatever congestion control says: it counts in bytes, and jumbo datagrams have many. */
+const WINDOW_PACKETS_MIN = 4;
 
 export class Flight implements PacketFate {
   readonly congestion: CongestionControl;
@@ -76,8 +78,9 @@ export class Flight implements PacketFate {
   get roomForOne(): boolean {
     if (!this.packets.room) return false;
     if (this.#probesLeft > 0) return true;
-    const window = Math.max(MIN_WINDOW_BYTES, this.congestion.cwndBytes);
-    return this.packets.inflightBytes + this.mtu.datagramBytes + this.#overheadBytes <= window;
+    const packetBytes = this.mtu.datagramBytes + this.#overheadBytes;
+    const window = Math.max(WINDOW_PACKETS_MIN * packetBytes, this.congestion.cwndBytes);
+    return this.packets.inflightBytes + packetBytes <= window;
   }
 
   /** Whether a packet may leave now, window and pacing considered. */

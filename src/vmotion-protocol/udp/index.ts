@@ -8,11 +8,22 @@ export type { ConnectionOptions } from './connection-options.js';
 export { DatagramPlan } from './datagram-plan.js';
 export {
   DATAGRAM_BYTES_MAX,
+  ENCODING_HASHED,
   ENCODING_RAW,
   FLAG_INITIATOR,
   FLAG_OPENING,
+  FLAG_SEALED,
+  HASHED_BYTES,
+  isPacket,
+  markSealed,
+  PACKET_HEADER_BYTES,
   PacketReader,
+  packetConnection,
+  packetFlags,
+  packetNumber,
   RECORD_BYTES_MAX,
+  sealPhase,
 } from './packet-codec.js';
 export { PageInbox, type PageSink } from './page-inbox.js';
 export { PageOutbox, type PageRecords } from './page-outbox.js';
+export { PushedPages } from './page-sequence.js';

@@ -18,8 +18,11 @@
  *
  * Header and PAGE frame take 16 bytes each and records are cut at multiples of 16, so that a datagram of 1472 or of
  * 8960 bytes is filled to its last byte. Left out: authentication. An AEAD tag stands behind the frames, the
- * header is what it authenticates besides, and the packet number is its nonce: see `reservedBytes` in connection.ts.
+ * header is what it authenticates besides, and the packet number is its nonce: see `reservedBytes` in connection.ts
+ * and `transport/datagram-seal.ts`.
  */
+import { PAGE_SIZE } from '../../core/index.js';
+
 export const PACKET_HEADER_BYTES = 16;
 export const PAGE_FRAME_BYTES = 16;
 export const ZERO_FRAME_BYTES = 12;
@@ -50,6 +53,8 @@ export const FLAG_INITIATOR = 2;
 export const FLAG_PROTECTED = 4;
 /** Acknowledge at once. */
 export const FLAG_ACK_NOW = 8;
+/** The frames are sealed and `reserved` is the key's phase: taken off before a reader sees the datagram. */
+export const FLAG_SEALED = 16;
 const FLAGS_KNOWN = 15;
 
 export const FRAME_NONE = 0;
@@ -65,8 +70,23 @@ export const FRAME_CLOSE = 9;
 /** What `PacketReader.next` says of bytes it refuses. */
 export const FRAME_BAD = -1;
 
-/** Encodings of a page record: how its bytes become the page. More are the page pipeline's. */
+/** Encodings of a page record: how its bytes become the page. Those in between are the page pipeline's. */
 export const ENCODING_RAW = 0;
+/** The page, and behind it its hash (lo u32, hi u32): in post-copy, where no digest of the whole follows. */
+export const ENCODING_HASHED = 5;
+/** Bytes of a HASHED record. */
+export const HASHED_BYTES = PAGE_SIZE + 8;
+
+/** Leading bytes of a record that are the page's own, as it stands in memory: a wire may gather them from there. */
+export function bytesInMemory(encoding: number): number {
+  return encoding === ENCODING_RAW || encoding === ENCODING_HASHED ? PAGE_SIZE : 0;
+}
+
+/** Whether a record of this encoding may have so many bytes; the pipeline's encodings judge for themselves. */
+export function recordFits(encoding: number, recordBytes: number): boolean {
+  if (encoding === ENCODING_RAW) return recordBytes === PAGE_SIZE;
+  return encoding !== ENCODING_HASHED || recordBytes === HASHED_BYTES;
+}
 
 const MAGIC = 0x554c;
 const MAGIC_AT = 0;
@@ -79,6 +99,34 @@ const ROUND_AT = 14;
 const TWO_32 = 0x100000000;
 /** Packet numbers and stream offsets stay below 2^48: at 100 Gbit/s that many packets last a year. */
 const MISSING_OR_RECEIVED_MAX = 0xffff;
+
+/** Whether a datagram begins as those of this format do; nothing else of it is judged. */
+export function isPacket(view: DataView, at: number, length: number): boolean {
+  return length >= PACKET_HEADER_BYTES && view.getUint16(at + MAGIC_AT, true) === MAGIC;
+}
+
+export function packetFlags(view: DataView, at: number): number {
+  return view.getUint8(at + FLAGS_AT);
+}
+
+export function packetConnection(view: DataView, at: number): number {
+  return view.getUint32(at + CONNECTION_AT, true);
+}
+
+export function packetNumber(view: DataView, at: number): number {
+  return getU48(view, at + NUMBER_AT);
+}
+
+/** Writes what a seal says of itself: `FLAG_SEALED` and the phase, or neither. */
+export function markSealed(view: DataView, at: number, sealed: boolean, phase: number): void {
+  const flags = packetFlags(view, at);
+  view.setUint8(at + FLAGS_AT, sealed ? flags | FLAG_SEALED : flags & ~FLAG_SEALED);
+  view.setUint8(at + RESERVED_AT, phase);
+}
+
+export function sealPhase(view: DataView, at: number): number {
+  return view.getUint8(at + RESERVED_AT);
+}
 
 function setU48(view: DataView, at: number, value: number): void {
   view.setUint32(at, value >>> 0, true);

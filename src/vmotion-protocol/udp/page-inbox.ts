@@ -9,17 +9,20 @@
  *   round applied = END known  ∧  its pages complete  ∧  no page in parts
  *
  * The last condition matters: a page may be complete in one version and have been begun anew in a higher one.
+ * A page that came damaged does not count; its next version does.
  * Memory is bounded: a page takes 10 bytes, and at most `PARTIAL_MAX` are in parts at a time.
  */
-import { PAGE_SIZE } from '../../core/index.js';
-import { ENCODING_RAW, FRAGMENT_UNIT, type PacketReader, RECORD_BYTES_MAX } from './packet-codec.js';
+import { FRAGMENT_UNIT, type PacketReader, RECORD_BYTES_MAX, recordFits } from './packet-codec.js';
 
 /** Where the bytes go: the driver. A record is put together in a slot of RECORD_BYTES_MAX bytes and placed when whole. */
 export interface PageSink {
   /** bytes[at … at+length) belong at `offset` in slot `slot`; valid during the call only. */
   collect(slot: number, offset: number, bytes: Uint8Array, at: number, length: number): void;
-  /** The record in `slot` is whole: what it says of the page holds now. The slot is free after the call. */
-  complete(slot: number, round: number, pfn: number, encoding: number, recordBytes: number): void;
+  /**
+   * The record in `slot` is whole: what it says of the page holds now. The slot is free after the call.
+   * @returns false when it is damaged: the page still lacks, and comes again under another version
+   */
+  complete(slot: number, round: number, pfn: number, encoding: number, recordBytes: number): boolean;
   /** The page holds only zeros. */
   zero(round: number, pfn: number): void;
   /** All of the round has been placed. @param pages complete and zero pages of the round */
@@ -48,11 +51,15 @@ export class PageInbox {
   #applied = 0;
   #counted = 0;
   #expected = -1;
+  /** Pages of this round and later are not taken, nor acknowledged. */
+  holdFrom = Number.POSITIVE_INFINITY;
   /** Fragments ignored: of a round that is applied or a version that is over; names beyond the memory. */
   stale = 0;
   refused = 0;
 
-  constructor(pages: number, sink: PageSink) {
+  /** @param applied rounds that were applied over earlier connections */
+  constructor(pages: number, sink: PageSink, applied = 0) {
+    this.#applied = applied;
     this.#pages = pages;
     this.#sink = sink;
     this.#complete = new Uint32Array(pages);
@@ -72,7 +79,7 @@ export class PageInbox {
   fragment(round: number, reader: PacketReader, bytes: Uint8Array): boolean {
     const { pfn, version, encoding, offset, length, recordBytes } = reader;
     if (!this.#wanted(round, pfn, 1)) return round <= this.#applied;
-    if (encoding === ENCODING_RAW && recordBytes !== PAGE_SIZE) {
+    if (!recordFits(encoding, recordBytes)) {
       this.refused++;
       return false;
     }
@@ -108,8 +115,8 @@ export class PageInbox {
     this.#missing[slot] = Math.max(0, missing);
     if (missing > 0) return true;
     this.#closeSlot(pfn, slot);
-    this.#sink.complete(slot, round, pfn, encoding, recordBytes);
-    this.#finish(pfn, version, round);
+    if (this.#sink.complete(slot, round, pfn, encoding, recordBytes)) this.#finish(pfn, version, round);
+    else this.#complete[pfn] = version;
     return true;
   }
 
@@ -141,7 +148,7 @@ export class PageInbox {
       this.stale++;
       return false;
     }
-    if (round !== this.#applied + 1 || pfn + count > this.#pages) {
+    if (round !== this.#applied + 1 || round >= this.holdFrom || pfn + count > this.#pages) {
       this.refused++;
       return false;
     }

@@ -2,7 +2,7 @@
  * Pages on their way out. Each send of a page has a version; fragments of a lost packet are ordered again, not its
  * bytes, and a page whose content has changed since is sent anew as a whole, under a new version.
  *
- *   round's set ──► record in hand ──► fragments ──► packets ──acknowledged──► delivered
+ *   round's pages ► record in hand ──► fragments ──► packets ──acknowledged──► delivered
  *        ▲               ▲                              │ lost
  *   demanded first       │    same version, intact ◄────┤
  *                        └── new version: changed ◄─────┘   (superseded: dropped)
@@ -14,6 +14,7 @@ import type { PageSet } from '../../core/index.js';
 import type { DatagramPlan } from './datagram-plan.js';
 import { FragmentQueue } from './fragment-queue.js';
 import {
+  bytesInMemory,
   END_FRAME_BYTES,
   FRAGMENT_UNIT,
   FRAME_END,
@@ -27,6 +28,7 @@ import {
   ZERO_FRAME_BYTES,
   ZERO_PAGES_MAX,
 } from './packet-codec.js';
+import { AscendingPages, type PageSequence } from './page-sequence.js';
 import { FRAGMENTS_MAX, type SentPackets } from './sent-packets.js';
 
 /** Where records come from: the driver, which knows the memory. Called only from within `Connection.poll`. */
@@ -37,7 +39,7 @@ export interface PageRecords {
   readonly encoding: number;
   /** Whether the page's last record can still be given as it was. Of a raw record: whether the page has not changed. */
   intact(pfn: number): boolean;
-  /** Copies bytes of the page's last record. Only for flat datagrams. */
+  /** Copies bytes of the page's last record: those that no wire gathers from memory, or all of a flat datagram. */
   copy(pfn: number, offset: number, length: number, into: Uint8Array, at: number): void;
   /** The whole record has arrived: nobody will ask for it again. */
   delivered(pfn: number): void;
@@ -54,8 +56,7 @@ export class PageOutbox {
   readonly #encodings: Uint8Array;
   readonly #again = new FragmentQueue();
   readonly #demanded = new FragmentQueue();
-  #set: PageSet | null = null;
-  #next = -1;
+  #sequence: PageSequence | null = null;
   #version = 0;
   /** Versions below were given in earlier rounds. */
   #roundFirstVersion = 1;
@@ -67,12 +68,12 @@ export class PageOutbox {
   /** The round being sent, 1..65535, and its pages. */
   round = 0;
   pages = 0;
-  /** Of this round: pages sent as records and as zeros, bytes of records; resends besides. */
+  /** Of this round: pages sent as records and as zeros, bytes of records. */
   dataPages = 0;
   zeroPages = 0;
   recordBytes = 0;
+  /** Of all rounds: bytes sent again, and pages that changed between a loss and its repair. */
   resentBytes = 0;
-  /** Pages that changed between a loss and its repair. */
   superseded = 0;
 
   constructor(pages: number, records: PageRecords) {
@@ -83,13 +84,17 @@ export class PageOutbox {
     this.#encodings = new Uint8Array(pages);
   }
 
-  /** Begins a round; the one before has been applied by the peer. The set is copied. @param round 1..65535 */
+  /** Begins a round of a set, copied, from the lowest page up; the one before has been applied by the peer. */
   begin(round: number, set: PageSet): void {
+    this.beginWith(round, new AscendingPages(set.clone()), set.count());
+  }
+
+  /** The same, in the order of a sequence. @param round 1..65535 @param pages of the sequence */
+  beginWith(round: number, sequence: PageSequence, pages: number): void {
     this.round = round;
     this.#roundFirstVersion = this.#version + 1;
-    this.#set = set.clone();
-    this.#next = this.#set.next(0);
-    this.pages = set.count();
+    this.#sequence = sequence;
+    this.pages = pages;
     this.#again.clear();
     this.#demanded.clear();
     this.#pfn = -1;
@@ -97,21 +102,23 @@ export class PageOutbox {
     this.dataPages = 0;
     this.zeroPages = 0;
     this.recordBytes = 0;
-    this.resentBytes = 0;
   }
 
-  /** A page of the round that is wanted now goes next, if it has not gone already. */
-  demand(pfn: number): void {
-    if (this.#set === null || !this.#set.has(pfn)) return;
-    if (this.#next >= 0 && pfn < this.#next) return;
-    this.#set.delete(pfn);
-    if (pfn === this.#next) this.#next = this.#set.next(pfn + 1);
+  /** A page of the round that is wanted now goes next. @returns false when it has gone already, or is not of the round */
+  demand(pfn: number): boolean {
+    if (this.#sequence === null || !this.#sequence.demand(pfn)) return false;
+    this.#demanded.push(FRAME_PAGE, pfn, 0, 0, 0);
+    return true;
+  }
+
+  /** A page that arrived damaged goes next, under a new version. @param pfn of the memory */
+  again(pfn: number): void {
     this.#demanded.push(FRAME_PAGE, pfn, 0, 0, 0);
   }
 
   /** Every page of the round and its END have been sent once. */
   get handedOver(): boolean {
-    return this.#pfn < 0 && this.#next < 0 && !this.#endDue && this.#demanded.size === 0;
+    return this.#pfn < 0 && !this.#endDue && this.#demanded.size === 0;
   }
 
   /** Something can be sent now. */
@@ -161,11 +168,8 @@ export class PageOutbox {
       return true;
     }
     if (this.#again.size > 0) return this.#repair(plan, packets);
-    if (this.#next >= 0) {
-      const pfn = this.#next;
-      if (!this.#start(plan, packets, pfn)) return false;
-      return true;
-    }
+    const next = this.#sequence?.next ?? -1;
+    if (next >= 0) return this.#start(plan, packets, next);
     if (!this.#endDue || plan.room < END_FRAME_BYTES) return false;
     this.#end(plan, packets);
     this.#endDue = false;
@@ -175,8 +179,8 @@ export class PageOutbox {
   /** Reads a page and takes it in hand; zero pages that follow go along. @returns false when there is no room */
   #start(plan: DatagramPlan, packets: SentPackets, pfn: number): boolean {
     if (plan.room < PAGE_FRAME_BYTES + PART_BYTES_MIN) return false;
-    const set = this.#set!;
-    const inRound = this.#next === pfn;
+    const sequence = this.#sequence!;
+    const inTurn = sequence.next === pfn;
     let at = pfn;
     let zeros = 0;
     const version = ++this.#version;
@@ -186,15 +190,15 @@ export class PageOutbox {
         this.#take(at, zeros === 0 ? version : ++this.#version, bytes);
         this.dataPages++;
         this.recordBytes += bytes;
-        if (inRound) this.#next = set.next(at + 1);
+        if (inTurn) sequence.take();
         break;
       }
       this.#versions[at] = version;
       zeros++;
       this.zeroPages++;
-      if (!inRound) break;
-      this.#next = set.next(at + 1);
-      if (this.#next !== at + 1) break;
+      if (!inTurn) break;
+      sequence.take();
+      if (sequence.next !== at + 1) break;
       at++;
     }
     if (zeros > 0) this.#zero(plan, packets, pfn, zeros, version);
@@ -264,8 +268,11 @@ export class PageOutbox {
     const recordBytes = this.#recordBytes[pfn]!;
     const at = plan.take(PAGE_FRAME_BYTES);
     writePageFrame(plan.view, at, this.#encodings[pfn]!, pfn, version, offset, length, recordBytes);
-    if (this.#flat) this.#records.copy(pfn, offset, length, plan.bytes, plan.take(length));
-    else plan.cut(pfn, offset, length);
+    const inMemory = this.#flat ? 0 : bytesInMemory(this.#encodings[pfn]!) - offset;
+    const gathered = Math.min(length, Math.max(0, inMemory));
+    if (gathered > 0) plan.cut(pfn, offset, gathered);
+    const copied = length - gathered;
+    if (copied > 0) this.#records.copy(pfn, offset + gathered, copied, plan.bytes, plan.take(copied));
     packets.note(FRAME_PAGE, pfn, version, offset, length);
   }
 

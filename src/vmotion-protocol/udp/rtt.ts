@@ -3,7 +3,7 @@
  * latest, which loss detection and congestion control want. RFC 9002, section 5.
  */
 import { NS_PER_MS } from '../../core/index.js';
-import { RTO_FIRST_NS, RtoEstimator } from '../rto.js';
+import { RTO_FIRST_NS, RtoEstimator } from './rto.js';
 
 /** How long a receiver may hold an acknowledgement back. */
 export const ACK_DELAY_MAX_NS = NS_PER_MS;

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import {
   encodeGreeting,
   type KeyLimits,
+  NonceMemory,
   type SecureErrorCode,
   type SiteName,
 } from '../../../src/vmotion-protocol/index.js';
@@ -15,7 +16,11 @@ import {
   type SecureLink,
   SecureLinks,
 } from '../../../src/vmotion-protocol/transport/index.js';
-import { HANDSHAKES_MAX, STRANGERS_MAX } from '../../../src/vmotion-protocol/transport/secure-links.js';
+import {
+  ACCEPTS_A_TURN,
+  HANDSHAKES_MAX,
+  STRANGERS_MAX,
+} from '../../../src/vmotion-protocol/transport/secure-links.js';
 import { runSecrets } from '../../../src/vmotion-protocol/transport/secure-session.js';
 import { suite } from '../../suite.js';
 import { type MemoryLink, MemoryNetwork } from './memory-links.js';
@@ -165,6 +170,42 @@ test('a joining link under a name that nobody knows is sent away, at once or whe
   knock();
   await p.turn();
   assert.is(p.b.refusals.VMOTION_GREETING_KEY, 2);
+});
+
+test('a link that waited for a new session joined the old one, which the peer had forgotten', async () => {
+  const p = pair();
+  const first = await open(p);
+  const second = await open(p);
+  first.far.close();
+  second.far.close();
+  first.near.close(); // `second.near` has not noticed yet, and keeps the old session alive here
+  const links = [p.a.connect(), p.a.connect()];
+  for (let i = 0; i < 60 && p.accepted.length < 4; i++) await p.turn();
+  assert.equal(p.refused, []);
+  assert.is(p.accepted.length, 4);
+  for (const [i, link] of links.entries()) link.send(chainOf(new Uint8Array([i])));
+  const heard = p.accepted.slice(2).map((link) => read(link)![0]!);
+  assert.equal(heard.sort(), [0, 1]);
+});
+
+test('after thousands of links of one session a recorded greeting opened a link again, under the same nonces', () => {
+  const joined = new NonceMemory('refuse', 100);
+  const begun = new NonceMemory('forget', 100);
+  const nonce = (i: number): Uint8Array => new Uint8Array(16).fill(i);
+  for (let i = 0; i < 100; i++) assert.ok(joined.take(nonce(i)) && begun.take(nonce(i)));
+  assert.not.ok(joined.take(nonce(100)), 'no more links: another session is to be begun');
+  assert.not.ok(joined.take(nonce(0)), 'and the first is not forgotten');
+  assert.ok(begun.take(nonce(100)), 'a session can always be begun');
+});
+
+test('more links in one turn than a host looks at: the rest waits for the next turn', async () => {
+  const p = pair();
+  for (let i = 0; i < 3 * ACCEPTS_A_TURN; i++)
+    p.network.connect(p.network.a).send(chainOf(new Uint8Array(56)));
+  await p.turn();
+  assert.is(p.b.refusals.VMOTION_GREETING, ACCEPTS_A_TURN);
+  await p.turn(2);
+  assert.is(p.b.refusals.VMOTION_GREETING, 3 * ACCEPTS_A_TURN);
 });
 
 test('both hosts may begin at once, and each direction has a session of its own', async () => {
@@ -346,7 +387,7 @@ test('garbage in place of greetings, handshakes and records: counted, closed, no
 test('who says nothing goes: after two seconds, or when too many wait; a host among them is served', async () => {
   const p = pair();
   const silent = Array.from({ length: STRANGERS_MAX }, () => p.network.connect(p.network.a));
-  await p.turn();
+  await p.turn(2);
   const { far } = await open(p);
   assert.ok(far);
   assert.is(p.b.refusals.VMOTION_HALF_OPEN, 1, 'the oldest made room');

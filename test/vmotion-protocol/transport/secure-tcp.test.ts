@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
-import { nowNs, PollSet } from '../../../src/sys/index.js';
+import { closeFd, connectTcp, nowNs, PollSet, sendBytes } from '../../../src/sys/index.js';
 import {
   Chain,
   type Link,
@@ -82,6 +82,39 @@ test('kernel TCP: a session, 16 links that join it, and megabytes through each, 
   a.close();
   b.close();
   assert.equal(refused, []);
+});
+
+test('connections of a third party filled the poll set, and the host that listened ended', async () => {
+  const polls = new PollSet(64);
+  const [local, peer] = [IP + 3, IP + 4];
+  const told: string[] = [];
+  const host = new SecureLinks(new TcpLinks(polls, { ip: local, port: PORT }, { ip: peer, port: PORT }), {
+    site: 'b',
+    runKey: new Uint8Array(32).fill(5),
+    onRefused: (code) => told.push(code),
+  });
+  const turn = (): void => {
+    polls.wait(1_000_000);
+    host.takeIn(nowNs());
+  };
+  // Some say nothing, some say nonsense, some go at once; few are closed by the one who opened them.
+  const theirs: number[] = [];
+  const nonsense = newRegion(64);
+  for (let i = 0; i < 300; i++) {
+    const fd = connectTcp({ ip: local, port: PORT });
+    for (let tries = 0; i % 3 === 1 && sendBytes(fd, nonsense.address, 64) < 0 && tries < 100; tries++)
+      turn();
+    if (i % 3 === 2) closeFd(fd);
+    else theirs.push(fd);
+    if (i % 7 === 0) turn();
+  }
+  for (let i = 0; i < 50; i++) turn();
+  const { VMOTION_GREETING, VMOTION_HALF_OPEN } = host.refusals;
+  assert.ok(VMOTION_GREETING >= 100 && VMOTION_HALF_OPEN >= 30, JSON.stringify(host.refusals));
+  assert.ok(told.length < 40, 'a flood fills no log');
+  assert.is(host.accept(), null);
+  for (const fd of theirs) closeFd(fd);
+  host.close();
 });
 
 test.run();

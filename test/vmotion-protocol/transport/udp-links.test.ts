@@ -45,8 +45,25 @@ class Hashes {
     return before !== this.hashes[pfn];
   }
 
-  hashStaged(): boolean {
-    return true;
+  putHash(pfn: number, view: DataView, at: number): void {
+    view.setUint32(at, this.hashes[pfn]!, true);
+    view.setUint32(at + 4, pfn, true);
+  }
+
+  hashStaged(
+    pfn: number,
+    bytes: Uint8Array,
+    at: number,
+    announced: DataView | null,
+    announcedAt: number,
+  ): boolean {
+    if (announced === null) return true;
+    const page = new Hashes(bytes.slice(at, at + PAGE_SIZE));
+    page.hash(0);
+    return (
+      page.hashes[0] === announced.getUint32(announcedAt, true) &&
+      announced.getUint32(announcedAt + 4, true) === pfn
+    );
   }
 
   hashZero(): void {}

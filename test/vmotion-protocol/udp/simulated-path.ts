@@ -111,7 +111,7 @@ export class Copy implements PageSink {
     this.placed += length;
   }
 
-  complete(slot: number, _round: number, pfn: number, encoding: number, recordBytes: number): void {
+  complete(slot: number, _round: number, pfn: number, encoding: number, recordBytes: number): boolean {
     assert.equal([encoding, recordBytes], [ENCODING_RAW, PAGE_SIZE]);
     const from = slot * RECORD_BYTES_MAX;
     this.bytes.set(this.#slots.subarray(from, from + PAGE_SIZE), pfn * PAGE_SIZE);
@@ -119,8 +119,9 @@ export class Copy implements PageSink {
     for (let i = word; i < word + PAGE_SIZE / 4; i += 2) {
       if (this.words[i] === pfn + 1 && this.words[i + 1] === this.words[word + 1]) continue;
       this.torn++;
-      return;
+      break;
     }
+    return true;
   }
 
   zero(_round: number, pfn: number): void {

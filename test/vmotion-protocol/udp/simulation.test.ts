@@ -1,7 +1,15 @@
 /** Two connections over a simulated path, in virtual time: docs/design.md, "Tests"; issue "The vMotion protocol", WAN grid. */
 import * as assert from 'uvu/assert';
 import { PAGE_SIZE, PageSet, Rng } from '../../../src/core/index.js';
-import { Bbr, Cubic, DatagramPlan, FixedRate, PageOutbox } from '../../../src/vmotion-protocol/index.js';
+import {
+  Bbr,
+  type CongestionControl,
+  Cubic,
+  DatagramPlan,
+  FixedRate,
+  PageOutbox,
+} from '../../../src/vmotion-protocol/index.js';
+import { MIN_WINDOW_BYTES } from '../../../src/vmotion-protocol/udp/congestion/congestion-control.js';
 import { FRAME_PAGE } from '../../../src/vmotion-protocol/udp/packet-codec.js';
 import { SentPackets } from '../../../src/vmotion-protocol/udp/sent-packets.js';
 import { suite } from '../../suite.js';
@@ -280,6 +288,23 @@ test('five seconds without a link: the round goes on afterwards, and nothing tha
   // Only what was in flight when the link broke, and the probes since, had to go twice.
   assert.ok(w.outbox.resentBytes < 2 * (w.dropped + w.queueDropped) * 1472, `${w.outbox.resentBytes}`);
   assert.ok(w.nowNs < 10 * S, `${w.nowNs}`);
+});
+
+test('a window below one jumbo datagram, as after timeouts, stopped a connection for ever', () => {
+  const least: CongestionControl = {
+    name: 'least',
+    cwndBytes: MIN_WINDOW_BYTES,
+    pacingBps: Number.POSITIVE_INFINITY,
+    onSent: () => {},
+    onAck: () => {},
+    onLoss: () => {},
+    onTimeout: () => {},
+  };
+  const options = { maxDatagramBytes: 8972, congestion: least };
+  const w = filled({ oneWayNs: MS }, 'jumbo', 200, options);
+  w.begin(1, PageSet.full(200));
+  assert.ok(w.run(5 * S, () => w.copy.rounds.length === 1));
+  assert.ok(w.source.datagramBytes > MIN_WINDOW_BYTES);
 });
 
 test('silence beyond the limit breaks both ends; a broken connection asks for nothing', () => {

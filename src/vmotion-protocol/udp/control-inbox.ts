@@ -1,5 +1,6 @@
 /**
- * The receiving half of a reliable stream: a ring of bytes, and the ranges that came ahead of a hole.
+ * The receiving half of the control stream: a ring of bytes, and the ranges that came ahead of a hole. `ControlOutbox`
+ * is the other half.
  *
  *   0 ────── read ─────────── next ── hole ──┬── range 0 ──┬── hole ──┬── range 1 ──┐ … read + capacity
  *             │ ready to read  │             start         end
@@ -12,9 +13,9 @@ import { ByteRing } from './byte-ring.js';
 const RANGES_MAX = 64;
 const NOT_KNOWN = -1;
 
-export class StreamReceiver {
+export class ControlInbox {
   readonly #ring: ByteRing;
-  readonly #mss: number;
+  readonly #segmentBytes: number;
   #read = 0;
   #next = 0;
   /** Offset of the FIN, one behind the last byte. */
@@ -23,34 +24,20 @@ export class StreamReceiver {
   readonly #starts = new Float64Array(RANGES_MAX);
   readonly #ends = new Float64Array(RANGES_MAX);
   #ranges = 0;
-  #latestRange = 0;
   /** The right edge last told to the peer. */
   #toldLimit = 0;
-  /** Segments that brought nothing new, and such that did not fit. */
-  duplicates = 0;
+  /** Segments that did not fit. */
   dropped = 0;
 
-  constructor(capacityMin: number, mss: number) {
+  /** @param capacityMin bytes that wait to be read @param segmentBytes a segment's at most */
+  constructor(capacityMin: number, segmentBytes: number) {
     this.#ring = new ByteRing(capacityMin);
-    this.#mss = mss;
+    this.#segmentBytes = segmentBytes;
   }
 
   /** The next offset expected: what is acknowledged. */
   get ack(): number {
     return this.#next;
-  }
-
-  get ranges(): number {
-    return this.#ranges;
-  }
-
-  /** The i-th range to tell: the one that grew last comes first (RFC 2018, section 4), the others ascend. */
-  rangeStart(i: number): number {
-    return this.#starts[this.#told(i)]!;
-  }
-
-  rangeEnd(i: number): number {
-    return this.#ends[this.#told(i)]!;
   }
 
   get readable(): number {
@@ -71,7 +58,7 @@ export class StreamReceiver {
   /** Whether the peer should hear that room has come: it was told next to none, and there is plenty. */
   get windowNews(): boolean {
     return (
-      this.#toldLimit - this.#next < 2 * this.#mss &&
+      this.#toldLimit - this.#next < 2 * this.#segmentBytes &&
       this.#read + this.#ring.capacity - this.#toldLimit >= this.#ring.capacity / 2
     );
   }
@@ -99,9 +86,7 @@ export class StreamReceiver {
     const beyond = this.#finAt !== NOT_KNOWN && end > this.#finAt;
     if (length > 0 && (beyond || end > this.#read + this.#ring.capacity)) {
       this.dropped++;
-    } else if (length > 0 && end <= this.#next) {
-      this.duplicates++;
-    } else if (length > 0) {
+    } else if (end > this.#next && length > 0) {
       const skip = Math.max(0, this.#next - seq);
       if (this.#ranges === 0 && seq <= this.#next) {
         this.#ring.put(seq + skip, bytes, at + skip, length - skip);
@@ -132,23 +117,19 @@ export class StreamReceiver {
         starts[first] = start;
         ends[first] = end;
         this.#ranges++;
-        this.#latestRange = first;
         return true;
       }
       this.#next = end; // fills a part of the first hole
       return true;
     }
-    if (starts[first]! <= start && ends[first]! >= end) this.duplicates++;
     const joinedStart = Math.min(start, starts[first]!);
     const joinedEnd = Math.max(end, ends[last - 1]!);
     const keep = joinedStart > this.#next ? 1 : 0;
     if (keep) {
       starts[first] = joinedStart;
       ends[first] = joinedEnd;
-      this.#latestRange = first;
     } else {
       this.#next = joinedEnd;
-      this.#latestRange = 0;
     }
     starts.copyWithin(first + keep, last, this.#ranges);
     ends.copyWithin(first + keep, last, this.#ranges);
@@ -159,10 +140,5 @@ export class StreamReceiver {
   /** The end of the last byte that has come. */
   #furthest(): number {
     return this.#ranges > 0 ? this.#ends[this.#ranges - 1]! : this.#next;
-  }
-
-  #told(i: number): number {
-    if (i === 0) return this.#latestRange;
-    return i <= this.#latestRange ? i - 1 : i;
   }
 }

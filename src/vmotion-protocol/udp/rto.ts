@@ -5,7 +5,7 @@
  * delayed acknowledgements. Here nobody delays an acknowledgement, and round trips are from 0.02 to 200 ms; 5 ms is
  * what a busy machine may take to schedule the other process.
  */
-import { NS_PER_MS, NS_PER_S } from '../core/index.js';
+import { NS_PER_MS, NS_PER_S } from '../../core/index.js';
 
 export const RTO_MIN_NS = 5 * NS_PER_MS;
 export const RTO_MAX_NS = 2 * NS_PER_S;
