@@ -44,6 +44,8 @@ export interface SourceEnd {
 }
 
 const GUEST_NAME = 'guest';
+/** An answer is awaited for so many redials. */
+const ASK_AGAIN_REDIALS = 5;
 
 export class SourceDriver {
   readonly migrationId: string;
@@ -202,12 +204,11 @@ export class SourceDriver {
     this.#askAgainLater(link);
   }
 
-  /** A source in doubt that was told `undecided` asks once more. */
+  /** A source in doubt that got no answer, or `undecided`, asks once more over a new line. */
   #askAgainLater(link: Link): void {
-    this.#host.after(this.#host.around.redialNs, () => {
-      if (link !== this.#control || this.#line !== 'open' || this.#machine.phase !== 'in-doubt') return;
-      this.#step({ type: 'reconnected' });
-      this.#askAgainLater(link);
+    this.#host.after(ASK_AGAIN_REDIALS * this.#host.around.redialNs, () => {
+      if (link === this.#control && this.#machine.phase === 'in-doubt')
+        this.#lineLost('the doubt is not settled');
     });
   }
 
