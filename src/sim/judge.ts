@@ -87,7 +87,8 @@ export class Judge {
     const word = this.#words.has(migrationId);
     if (this.#finals.has(migrationId) && !isNever && !word)
       throw new Violation('rule 2', 'the source resumes after FINAL, and NEVER is not on record');
-    this.#returned.add(migrationId);
+    // Before FINAL a broken line leads back to the rounds of the same migration.
+    if (this.#finals.has(migrationId)) this.#returned.add(migrationId);
     // What the guest did elsewhere is undone by the operator's word.
     if (word) this.#truth.memory.copyFrom(host.guest.memory);
     const pfn = this.#firstWrong(host);

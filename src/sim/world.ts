@@ -16,6 +16,7 @@ import {
   type Timeline,
 } from '../fiber/index.js';
 import { dirtyRange, layoutOf, slotPagesOf } from '../guest/index.js';
+import { ETHERTYPE_ARP } from '../l2/index.js';
 import type { DestinationTimers, SourceTimers, TimelineEvent } from '../vmotion-protocol/index.js';
 import { type BackgroundFlow, startFlow } from './background.js';
 import { type ClientSpec, requestIn, SimClient } from './client.js';
@@ -333,7 +334,9 @@ export class World {
 
   #frameLost(bytes: Uint8Array, why: string): void {
     // Without its announcement the guest's new place stays unknown for a while, and the network sends to the old one.
-    if ((bytes[0]! & 1) !== 0) this.judge.excuses.framesDelayed = true;
+    // So does a client whose question for an address is not answered: its requests wait.
+    const isArp = bytes[12] === ETHERTYPE_ARP >> 8 && bytes[13] === (ETHERTYPE_ARP & 0xff);
+    if ((bytes[0]! & 1) !== 0 || isArp) this.judge.excuses.framesDelayed = true;
     const request = requestIn(bytes);
     if (request === null) return;
     this.clients[request.client - 1]?.lost.add(request.seq);
