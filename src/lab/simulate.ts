@@ -150,7 +150,7 @@ class SimulatedRun {
       bytesOnWire: world.segment.vmkWireBytes(from) - bytesBefore,
       parityUsed: 0,
       clients: accounts,
-      copiesRunning: world.copiesRunning,
+      copiesRunning: Object.values(world.hosts).filter((h) => h.isUp && h.guest.isRunning).length,
     });
   }
 
@@ -268,12 +268,12 @@ function sourceReport(
     finalPages: final?.pages ?? 0,
     finalZeroPages: final?.zeroPages ?? 0,
     finalBytes: final?.bytes ?? 0,
-    transport: null,
     pipeline: null,
-    linkBreaks: 0,
-    pagesResent: 0,
     served: served.demanded + served.pushed === 0 ? null : served,
+    transport: null,
     framesForwarded: source.framesForwarded,
+    linkBreaks: source.linkBreaks,
+    pagesResent: 0,
     memoryIdentical: compared ? source.hashesDiffering === 0 : null,
     pagesDiffering: source.hashesDiffering,
   };

@@ -133,6 +133,11 @@ export class DestinationDriver {
     if (wakeNs !== Number.POSITIVE_INFINITY) this.#waker.mind(Math.max(0, this.#host.worldNs(wakeNs)));
   }
 
+  /** FINAL has said what is missing, and not all of that has come. */
+  get #isFilling(): boolean {
+    return this.#host.guest.missing.next(0) >= 0;
+  }
+
   #take(link: Link): void {
     this.#control = link;
     link.onItem = (item) =>
@@ -238,7 +243,15 @@ export class DestinationDriver {
         this.#sendHashes();
         break;
       case 'tell-missing':
-        this.#step({ type: 'missing-told', missing: guest.missing.clone() });
+        this.#step({
+          type: 'missing-told',
+          round: this.#pages!.cameRound,
+          missing: this.#isFilling ? guest.missing.clone() : this.#pages!.notCome(),
+        });
+        break;
+      case 'take-up':
+        this.#pages!.takeUp(action.round, action.final, this.#isFilling);
+        if (!action.final && !this.#isFilling) this.#armed = false;
         break;
       case 'discard':
         this.#armed = false;

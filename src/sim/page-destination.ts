@@ -5,6 +5,7 @@
  *                                                    └──► (behind the final flight) held until the guest starts,
  *                                                          then only where missing: onPresent
  */
+import { PageSet } from '../core/index.js';
 import type { SimHost } from './host.js';
 import type { Link } from './link.js';
 import type { PageContent } from './memory.js';
@@ -29,6 +30,9 @@ export class PageDestination {
   readonly #ended = new Map<number, number>();
   readonly #pagesOf = new Map<number, number>();
   #lastRound = 0;
+  #cameRound = 0;
+  /** What came of that round. */
+  readonly #came: PageSet;
   /** The final flight's round: what is sent behind it was missing. */
   #flightRound = Number.POSITIVE_INFINITY;
   #released = false;
@@ -39,6 +43,34 @@ export class PageDestination {
     this.table = table;
     this.#streams = streams;
     this.#out = out;
+    this.#came = new PageSet(host.guest.memory.pages);
+  }
+
+  /** The last round of which anything came; 0 before the first. */
+  get cameRound(): number {
+    return this.#cameRound;
+  }
+
+  /** The pages that did not come in that round. */
+  notCome(): PageSet {
+    const pages = PageSet.full(this.#came.pages);
+    pages.subtract(this.#came);
+    return pages;
+  }
+
+  /**
+   * The source is back: links of before are closed, those that come now begin with `round`.
+   * @param final it is the final flight @param filling the guest has started, and what comes is what it lacks
+   */
+  takeUp(round: number, final: boolean, filling: boolean): void {
+    for (const link of this.#links) if (link.isOpen) link.vanish();
+    this.#links.clear();
+    this.#demand = null;
+    this.#ended.clear();
+    this.#pagesOf.clear();
+    this.#held = [];
+    this.#lastRound = round - 1;
+    if (!filling) this.#flightRound = final ? round : Number.POSITIVE_INFINITY;
   }
 
   /** Behind `round` only the final flight follows, and what is missing then. */
@@ -97,6 +129,8 @@ export class PageDestination {
       return;
     }
     if (item.round <= this.#lastRound) return;
+    this.#cameOf(item.round);
+    for (const pfn of item.pfns) this.#came.add(pfn);
     const { guest, around } = this.#host;
     const { corruptPfn } = around.faults;
     for (let i = 0; i < item.pfns.length; i++) {
@@ -119,7 +153,13 @@ export class PageDestination {
     this.#out.present(pfn);
   }
 
+  #cameOf(round: number): void {
+    if (round > this.#cameRound) this.#came.clear();
+    this.#cameRound = Math.max(round, this.#cameRound);
+  }
+
   #end(round: number): void {
+    this.#cameOf(round);
     const ended = (this.#ended.get(round) ?? 0) + 1;
     this.#ended.set(round, ended);
     if (ended < this.#streams || round <= this.#lastRound) return;

@@ -65,6 +65,8 @@ export class SourceDriver {
   destination: StartedTimes | null = null;
   final: RoundSent | null = null;
   framesForwarded = 0;
+  /** Times that the line broke. */
+  linkBreaks = 0;
   hashesCompared = 0;
   hashesDiffering = 0;
   readonly #pages: PageSource;
@@ -222,6 +224,7 @@ export class SourceDriver {
     this.#control = null;
     this.#pages.abandon();
     if (!wasBroken) {
+      this.linkBreaks++;
       this.#host.around.judge.excuses.framesDelayed = true;
       this.#step({ type: 'connection-lost', text });
     }

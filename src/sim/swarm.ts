@@ -247,7 +247,7 @@ function worldOptions(s: Scenario, keepTrace: boolean): WorldOptions {
     clients: s.hasClients ? clients : [],
     fiber: fiberOf(s),
     sourceTimers: { startedNs: NS_PER_S, proofNs: 2 * NS_PER_S, readyNs: 2 * NS_PER_S },
-    destinationTimers: { endedNs: 20 * NS_PER_S, finalNs: 10 * NS_PER_S },
+    destinationTimers: { endedNs: 20 * NS_PER_S, finalNs: 10 * NS_PER_S, absentNs: 20 * NS_PER_S },
     silenceNs: SILENCE_NS,
     redialNs: REDIAL_NS,
     retransmitNs: RETRANSMIT_NS,
