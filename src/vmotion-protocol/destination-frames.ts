@@ -7,8 +7,9 @@ export function frame(s: DestinationState, path: FramePath, bytes: Uint8Array): 
   if (s.decision === 'NEVER' || s.phase === 'renouncing') return;
   const isGroup = (bytes[0]! & 1) !== 0;
   // A unicast frame at this port is a flooded one, so the source's port has it too. Before FINAL it is not needed
-  // here: the guest there has taken it, or stands already, and then it is forwarded.
-  if (path === 'flooded' && !isGroup && s.final === null && !s.started) return;
+  // here: the guest there has taken it, or stands already. What is forwarded before FINAL, as a source in doubt
+  // may, follows FINAL once more.
+  if (!isGroup && s.final === null && !s.started) return;
   if (!isGroup && !s.filter.accept(s.nowNs, path, bytes)) return;
   if (s.started) s.do({ type: 'inject-frame', bytes: new Uint8Array(bytes) });
   else if (s.ready) s.frames.push(bytes);

@@ -6,6 +6,7 @@
  *             verifying … starting     answered behind STARTED, or by NACK
  *             filling                  streams begin anew; LACKS says what the guest lacks
  *             running                  COMPLETE, and the hashes again
+ *             of a migration not known  ANSWER from the records, or unknown; nothing is decided
  *   ASK    of a guest that runs here   STARTED again; of one that is being decided: ANSWER undecided
  *          of anything else            ANSWER from the records; nothing on record: NEVER is recorded first
  */
@@ -43,8 +44,7 @@ export function superseded(s: DestinationState, text: string): void {
 }
 
 export function resumed(s: DestinationState, m: Resume): void {
-  if (s.offer === null)
-    return asked(s, { type: 'ask', migrationId: m.migrationId, storeId: s.options.storeId });
+  if (s.offer === null) return unknownResumed(s, m);
   if (m.migrationId !== s.offer.migrationId || m.epoch !== s.offer.epoch) return unexpected(s, 'resume');
   switch (s.phase) {
     case 'receiving':
@@ -63,6 +63,13 @@ export function resumed(s: DestinationState, m: Resume): void {
       return s.do({ type: 'send-hashes' });
     default:
   }
+}
+
+/** RESUME names no store of records, so nothing is decided by it: a source in doubt asks. */
+function unknownResumed(s: DestinationState, { migrationId }: Resume): void {
+  const recorded = s.options.decisionOf?.(migrationId) ?? null;
+  const verdict = recorded === null ? 'unknown' : recorded === 'RUNNING' ? 'running' : 'never';
+  s.send({ type: 'answer', migrationId, verdict });
 }
 
 /** Rounds go on, or the final flight comes again. In rounds the guest runs at the source: it needs no frame of ours. */

@@ -214,8 +214,13 @@ export class Destination implements Machine<DestinationEvent, DestinationAction>
           `pages are still missing, ${link}: the guest may be stalled`,
         );
       }
-      case 'running':
-        return s.finish('running', 'VMOTION_ENDED_TIMEOUT', 'the source did not say ENDED; the records stay');
+      case 'running': {
+        const text = 'the source did not say ENDED';
+        if (!s.postCopied) return s.finish('running', 'VMOTION_ENDED_TIMEOUT', `${text}; the records stay`);
+        // The source keeps its memory until it hears COMPLETE, and comes back to ask however late.
+        s.deadlineNs = s.nowNs + s.timers.endedNs;
+        return s.note('VMOTION_ENDED_TIMEOUT', `${text}; it is told again that all has come when it is back`);
+      }
       default:
         s.deadlineNs = NEVER_NS;
     }

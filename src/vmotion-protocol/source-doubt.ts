@@ -15,7 +15,7 @@ export function doubt(s: SourceState, code: string, text: string): void {
 }
 
 export function answered(s: SourceState, m: Answer): void {
-  if (m.verdict === 'never' && s.beforeCommit())
+  if ((m.verdict === 'never' || m.verdict === 'unknown') && s.beforeCommit())
     return giveUp(
       s,
       'VMOTION_CONNECTION_LOST',

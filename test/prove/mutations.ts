@@ -112,7 +112,7 @@ export const MUTATIONS: readonly ProvedMutation[] = [
     name: 'takes-undecided-for-never',
     mode: 'pre-copy',
     rule: 2,
-    takes: {},
+    takes: { losses: 1 },
     source: takesForNever('undecided'),
   },
   {
@@ -233,13 +233,6 @@ export const MUTATIONS: readonly ProvedMutation[] = [
       ),
   },
   {
-    name: 'accepts-an-old-epoch',
-    mode: 'pre-copy',
-    rule: 7,
-    takes: { duplicates: 1 },
-    forgetful: true,
-  },
-  {
     name: 'forgets-records-before-ended',
     mode: 'pre-copy',
     rule: 7,
@@ -250,7 +243,7 @@ export const MUTATIONS: readonly ProvedMutation[] = [
     name: 'says-never-while-undecided',
     mode: 'pre-copy',
     rule: 7,
-    takes: {},
+    takes: { losses: 1 },
     destination: replacesDestination((a) =>
       a.type === 'send' && a.message.type === 'answer' && a.message.verdict === 'undecided'
         ? [{ type: 'send', message: { ...a.message, verdict: 'never' } }]
@@ -297,26 +290,30 @@ export const MUTATIONS: readonly ProvedMutation[] = [
     takes: { losses: 1 },
     destination: replacesDestination((a) => (isSend(a, 'lacks') ? [] : [a])),
   },
-  // ── the host in the machine's place ───────────────────────────────────────────────────────────
-  {
-    name: 'answers-from-another-store',
-    mode: 'pre-copy',
-    rule: 7,
-    takes: { crashes: 1, storesLost: 1 },
-    answer: 'any-store',
-  },
   {
     name: 'answers-never-without-a-record',
     mode: 'pre-copy',
     rule: 7,
     takes: { crashes: 1 },
-    answer: 'without-record',
+    destination: (machine) =>
+      altered(machine, (actions, _, give) =>
+        orders(actions, 'record NEVER') ? give({ type: 'recorded', record: 'NEVER' }) : actions,
+      ),
   },
+  // ── what its host tells a new machine ─────────────────────────────────────────────────────────
+  { name: 'accepts-an-old-epoch', mode: 'pre-copy', rule: 7, takes: { duplicates: 1 }, unaware: 'records' },
   {
-    name: 'answers-never-after-running',
+    name: 'decides-anew-after-a-crash',
     mode: 'pre-copy',
     rule: 7,
     takes: { crashes: 1 },
-    answer: 'always-never',
+    unaware: 'records',
+  },
+  {
+    name: 'answers-from-another-store',
+    mode: 'pre-copy',
+    rule: 7,
+    takes: { crashes: 1, storesLost: 1 },
+    unaware: 'store',
   },
 ];

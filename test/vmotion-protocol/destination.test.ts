@@ -507,8 +507,8 @@ test('COMPLETE was lost with the link: RESUME brings it, and the proof, again', 
   s.expect('send complete', 'send-hashes');
   s.at(61 * MS + DESTINATION_TIMERS.endedNs)
     .give(WOKE)
-    .expect('nic-direct', 'finished running VMOTION_ENDED_TIMEOUT');
-  s.give(RESUME).expect();
+    .expect('nic-direct');
+  s.give(RESUME).expect('send complete', 'send-hashes');
   const t = toFilling(make());
   t.give({ type: 'all-present' }).expect('send complete', 'send-hashes');
   t.give(RESUME).expect('send complete', 'send-hashes');
@@ -598,13 +598,39 @@ test('RESUME while the decision is under way: STARTED first, then what the guest
 });
 
 test('asked for what it never knew: NEVER is on record before it is said', () => {
-  for (const e of [got({ type: 'ask', migrationId: ID, storeId: STORE_B }), resume(2, false)]) {
-    const s = make().give(e).expect('record NEVER');
-    s.give(NEVER).expect('send answer never', 'finished never VMOTION_RESOLVED');
-  }
+  const s = make().give(got({ type: 'ask', migrationId: ID, storeId: STORE_B }));
+  s.expect('record NEVER').give(NEVER).expect('send answer never', 'finished never VMOTION_RESOLVED');
   make()
     .give(got({ type: 'ask', migrationId: ID, storeId: 'cc'.repeat(16) }))
     .expect('send answer unknown');
+});
+
+test('a frame forwarded between RESUME and FINAL was delivered twice: only what follows FINAL counts', () => {
+  const bytes = frameOf(7);
+  const s = toReady(make()).give(resume(3, true));
+  s.give(got({ type: 'frame', bytes })).expect();
+  s.give(applied(3, 1))
+    .give(final())
+    .give(got({ type: 'frame', bytes }));
+  s.give({ type: 'verified', ok: true, text: '' }).give({ type: 'state-loaded' }).give(RUNNING);
+  s.give({ type: 'guest-started', atNs: 60 * MS }).expect(
+    'announce',
+    'inject-frame 7',
+    'send started',
+    'send-hashes',
+  );
+});
+
+test('RESUME to a host that had lost its store was answered never: what names no store decides nothing', () => {
+  for (const e of [resume(2, false), resume(2, true)]) make().give(e).expect('send answer unknown');
+});
+
+test('COMPLETE lost for longer than endedNs left the source serving for ever: the destination waits for it', () => {
+  const s = toFilling(make());
+  s.give(LOST).give({ type: 'all-present' }).expect();
+  for (let i = 1; i <= 3; i++) s.at(61 * MS + i * DESTINATION_TIMERS.endedNs).give(WOKE);
+  s.give({ type: 'reconnected' }).give(RESUME).expect('send complete', 'send-hashes');
+  s.give(got({ type: 'ended', migrationId: ID })).expect('forget-records', 'finished running VMOTION_OK');
 });
 
 test('another migration is offered while the source is away: the old one is decided, NEVER', () => {

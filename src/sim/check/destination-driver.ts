@@ -1,10 +1,10 @@
 /**
- * What the destination's host does for its machine (`host/destination-role.ts`), and in its place once it is gone, on
- * a world. A host without a machine answers ASK from its records (`host/resolve-doubt.ts`, `resolve.ts`).
+ * What the destination's host does for its machine (`host/destination-role.ts`), on a world. A host without a machine
+ * builds one over its records for an offer, and for a source that asks or comes back.
  */
-import { type Ask, answerAsk, type DestinationEvent, type Verdict } from '../../vmotion-protocol/index.js';
+import type { DestinationEvent } from '../../vmotion-protocol/index.js';
 import type { Journal } from './journal.js';
-import { type DestinationEffect, decisionOf, MIGRATION_ID, type Model, STORE_B, STORE_B2 } from './model.js';
+import { type DestinationEffect, MIGRATION_ID, type Model } from './model.js';
 import {
   checkAnswer,
   checkComplete,
@@ -21,7 +21,6 @@ import {
   LINK_UP,
   NEVER,
   NO_MACHINE,
-  OTHER_STORE,
   overlay,
   pageAt,
   pagesIn,
@@ -53,14 +52,12 @@ export class DestinationDriver {
 
   received(w: World, id: number): void {
     const message = this.#model.book.get(id);
-    if (message.type === 'offer' && this.#isFree(w)) {
-      w.destination = this.#model.newDestination(w);
-    }
-    if (w.destination !== NO_MACHINE) this.#give(w, `got ${id}`, () => ({ type: 'received', message }));
-    else if (message.type === 'ask') this.#answer(w, message);
+    const begins = message.type === 'offer' || message.type === 'ask' || message.type === 'resume';
+    if (begins && this.#isFree(w)) w.destination = this.#model.newDestination(w);
+    this.#give(w, `got ${id}`, () => ({ type: 'received', message }));
   }
 
-  /** An endpoint has one migration at a time, and takes none while its guest runs. */
+  /** An endpoint has one migration at a time. */
   #isFree(w: World): boolean {
     return w.destination === NO_MACHINE || this.#model.destination.phase(w.destination) === 'over';
   }
@@ -83,7 +80,24 @@ export class DestinationDriver {
     const number = round >> CONTENT_BITS;
     w.memoryB = overlay(w.memoryB, contents);
     const pages = pagesIn(contents);
+    w.cameRound = number;
+    w.notCome = 0;
     this.#give(w, `applied ${number} ${pages}`, () => ({ type: 'round-applied', round: number, pages }));
+  }
+
+  /** Of a round that was on its way when the link broke, one page had come. */
+  appliedInPart(w: World, round: number): void {
+    const contents = round & CONTENT_MASK;
+    w.cameRound = round >> CONTENT_BITS;
+    w.notCome = 0;
+    let came = false;
+    for (let pfn = 0; pfn < this.#model.pages; pfn++) {
+      const content = pageAt(contents, pfn);
+      if (content === 0) continue;
+      if (came) w.notCome |= 1 << pfn;
+      else w.memoryB = withPage(w.memoryB, pfn, content);
+      came = true;
+    }
   }
 
   /** A page that was missing has come, and is right: a wrong one is refused and asked for again. */
@@ -100,7 +114,7 @@ export class DestinationDriver {
     switch (work) {
       case PREPARE:
         if (w.guestB === B_ABSENT) {
-          w.memoryB = w.missing = 0;
+          w.memoryB = w.missing = w.cameRound = w.notCome = 0;
           return this.#give(w, 'prepared', () => ({ type: 'prepared' }));
         }
         return this.#give(w, 'busy', () => ({ type: 'prepare-failed', code: 'VMOTION_BUSY', text: 'busy' }));
@@ -126,20 +140,6 @@ export class DestinationDriver {
   /** The write has reached the store; the machine may never hear of it. */
   recordStands(w: World, work: number): void {
     w.recordsB |= work === RECORD_RUNNING ? RUNNING : NEVER;
-  }
-
-  /** As a host without this migration's machine answers. */
-  #answer(w: World, ask: Ask): void {
-    const { mutation } = this.#model;
-    const store = (w.recordsB & OTHER_STORE) === 0 || mutation?.answer === 'any-store' ? STORE_B : STORE_B2;
-    const known = { storeId: store, decision: decisionOf(w.recordsB), live: false };
-    let verdict = answerAsk(ask, known);
-    if (mutation?.answer === 'always-never' && verdict !== 'unknown') verdict = 'record-never';
-    if (verdict === 'record-never') {
-      if (mutation?.answer !== 'without-record') w.recordsB |= NEVER;
-      verdict = 'never';
-    }
-    this.#say(w, this.#model.book.enter({ type: 'answer', migrationId: ask.migrationId, verdict }));
   }
 
   #give(w: World, key: string, event: () => DestinationEvent): void {
@@ -186,12 +186,18 @@ export class DestinationDriver {
       case 'send-hashes':
         return this.#say(w, this.#model.book.enter(this.#hashes(w)));
       case 'tell-missing': {
-        const { missing } = w;
-        return this.#give(w, `missing ${missing}`, () => ({
+        // Before the guest starts: what did not come of the last round of which anything came.
+        const missing = w.guestB === B_RUNS ? w.missing : w.notCome;
+        const round = w.cameRound;
+        return this.#give(w, `missing ${round} ${missing}`, () => ({
           type: 'missing-told',
+          round,
           missing: this.#model.setOf(missing),
         }));
       }
+      case 'take-up':
+        w.rounds = [];
+        return;
       case 'discard':
         w.memoryB = w.missing = 0;
         w.rounds = [];
@@ -221,7 +227,7 @@ export class DestinationDriver {
     if (message.type === 'nack' && message.migrationId === MIGRATION_ID) checkNack(w);
     else if (message.type === 'started') checkStarted(w);
     else if (message.type === 'complete') checkComplete(w);
-    else if (message.type === 'answer') checkAnswer(w, message.verdict as Verdict);
+    else if (message.type === 'answer') checkAnswer(w, message.verdict);
     if (w.link === LINK_UP) w.toA = [...w.toA, id];
   }
 }

@@ -22,11 +22,11 @@ import { MessageBook } from './message-book.js';
 import { FORGOTTEN, NEVER, OTHER_STORE, pageAt, RUNNING, type World } from './world.js';
 
 export const MIGRATION_ID = '0123456789abcdef0123456789abcdef';
-export const GUEST = 'web-1';
+const GUEST = 'web-1';
 const STORE_A = 'aa'.repeat(16);
-export const STORE_B = 'bb'.repeat(16);
+const STORE_B = 'bb'.repeat(16);
 /** The store of a destination whose first one was lost. */
-export const STORE_B2 = 'cc'.repeat(16);
+const STORE_B2 = 'cc'.repeat(16);
 const EPOCH = 1;
 
 /** What the source's driver is to do. Sets of pages are bits by pfn, messages are numbers of the book. */
@@ -62,6 +62,7 @@ export type DestinationEffect =
       readonly do:
         | 'prepare'
         | 'tell-missing'
+        | 'take-up'
         | 'load-state'
         | 'start-guest'
         | 'announce'
@@ -79,10 +80,8 @@ export interface Mutation {
   readonly name: string;
   source?(machine: SourceSpecimen): SourceSpecimen;
   destination?(machine: DestinationSpecimen): DestinationSpecimen;
-  /** The destination's machine is not told what is on record. */
-  readonly forgetful?: boolean;
-  /** How a host whose machine has gone answers ASK. */
-  readonly answer?: 'any-store' | 'without-record' | 'always-never';
+  /** New machines of the destination are not told what is on record, or not that their store is another one. */
+  readonly unaware?: 'records' | 'store';
 }
 
 export class Model {
@@ -90,12 +89,10 @@ export class Model {
   readonly book = new MessageBook();
   readonly source: MachineTable<SourceEvent, SourceAction, SourceEffect>;
   readonly destination: MachineTable<DestinationEvent, DestinationAction, DestinationEffect>;
-  readonly mutation: Mutation | null;
   readonly #hashes = new Map<number, Hash64>();
 
   constructor(mode: MigrationMode, pages: number, mutation: Mutation | null = null) {
     this.pages = pages;
-    this.mutation = mutation;
     this.source = new MachineTable(
       () => {
         const machine = sourceOf(mode, pages);
@@ -105,7 +102,7 @@ export class Model {
     );
     this.destination = new MachineTable(
       (records) => {
-        const machine = destinationOf(pages, mutation?.forgetful ? 0 : records);
+        const machine = destinationOf(pages, records, mutation?.unaware);
         return mutation?.destination?.(machine) ?? machine;
       },
       (action) => this.#destinationEffect(action),
@@ -216,13 +213,15 @@ const POLICY: ConvergencePolicy = {
 };
 
 /** @param records what stands in the host's store, in the bits of `World.recordsB` */
-function destinationOf(pages: number, records: number): Destination {
+function destinationOf(pages: number, records: number, unaware: Mutation['unaware']): Destination {
+  const sameStore = (records & OTHER_STORE) === 0;
+  const told = unaware === 'records' ? 0 : records;
   return new Destination({
     guest: GUEST,
     pages,
-    storeId: (records & OTHER_STORE) === 0 ? STORE_B : STORE_B2,
-    epochOf: () => ((records & OTHER_STORE) === 0 && (records & (RUNNING | NEVER)) !== 0 ? EPOCH : null),
-    decisionOf: () => decisionOf(records),
+    storeId: sameStore || unaware === 'store' ? STORE_B : STORE_B2,
+    epochOf: () => (sameStore && (told & (RUNNING | NEVER)) !== 0 ? EPOCH : null),
+    decisionOf: () => decisionOf(told),
   });
 }
 

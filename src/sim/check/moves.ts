@@ -12,7 +12,7 @@ import type { Bounds } from './bounds.js';
 import { DestinationDriver, RECORD_NEVER, RECORD_RUNNING } from './destination-driver.js';
 import type { Journal } from './journal.js';
 import { decisionOf, type Model } from './model.js';
-import { RECORD_COMMIT, RECORD_ENDED, SourceDriver } from './source-driver.js';
+import { CONTENT_MASK, RECORD_COMMIT, RECORD_ENDED, SourceDriver } from './source-driver.js';
 import {
   A_DEAD,
   A_FREED,
@@ -29,6 +29,7 @@ import {
   NO_MACHINE,
   OTHER_STORE,
   pageAt,
+  pagesIn,
   RUNNING,
   WORD_DISCARD,
   WORD_RESUME,
@@ -184,14 +185,19 @@ export class Moves {
     if (w.stray > 0 && up) out.push(CODES['deliver the double']);
     if (w.noticeA === 1) out.push(CODES['a hears of the break']);
     if (w.noticeB === 1) out.push(CODES['b hears of the break']);
-    if (up && w.partitions > 0) out.push(CODES['the link goes down']);
+    if (up && w.partitions > 0) {
+      out.push(CODES['the link goes down']);
+      if (w.rounds.length > 0 && pagesIn(w.rounds[0]! & CONTENT_MASK) > 1)
+        out.push(CODES['the link goes down'] + 1);
+    }
     if (w.link === LINK_DOWN) out.push(CODES['the link comes back']);
     const both = w.aliveA === 1 && w.aliveB === 1 && w.source !== NO_MACHINE;
     if (both && w.noticeA === 0) {
       const phase = this.#model.source.phase(w.source);
       if (w.link === LINK_BROKEN && phase !== 'over') out.push(CODES.reconnect);
       const waits = phase === 'in-doubt' || (phase === 'serving' && (w.serving & w.missing) === 0);
-      if (up && waits && w.toA.length + w.toB.length === 0) out.push(CODES['ask again']);
+      const quiet = w.toA.length + w.toB.length + w.rounds.length + w.workA.length + w.workB.length === 0;
+      if (up && waits && quiet) out.push(CODES['ask again']);
     }
     if (up && this.#sourceOver(w) && w.toB.length === 0) out.push(CODES['a closes']);
     if (up && this.#destinationOver(w) && w.toA.length === 0) out.push(CODES['b closes']);
@@ -326,6 +332,7 @@ export class Moves {
       case 'a hears of the break':
         w.noticeA = 0;
         w.toA = [];
+        this.#a.stopSending(w);
         return this.#a.connectionLost(w);
       case 'b hears of the break':
         w.noticeB = 0;
@@ -333,6 +340,7 @@ export class Moves {
         return this.#b.connectionLost(w);
       case 'the link goes down':
         w.partitions--;
+        if (argument === 1) this.#b.appliedInPart(w, w.rounds[0]!);
         w.toA = w.toB = w.rounds = [];
         w.serving = 0;
         return breakLink(w, LINK_DOWN);
@@ -343,9 +351,12 @@ export class Moves {
         w.link = LINK_UP;
         w.toA = w.toB = w.rounds = [];
         w.noticeB = w.serving = 0;
+        this.#a.stopSending(w);
         this.#b.reconnected(w);
         return this.#a.reconnected(w);
       case 'ask again':
+        this.#a.connectionLost(w);
+        this.#b.reconnected(w);
         return this.#a.reconnected(w);
       case 'a closes':
         breakLink(w, LINK_BROKEN);
@@ -354,6 +365,7 @@ export class Moves {
       case 'b closes':
         breakLink(w, LINK_BROKEN);
         w.noticeB = 0;
+        w.destination = NO_MACHINE;
         // It has waited two minutes for ENDED: what is forwarded after that finds nobody.
         if (w.framesA + w.framesB === 0) w.frame = FRAME_EXCUSED;
         return;
@@ -411,7 +423,7 @@ export class Moves {
     if ((w.recordsB & RUNNING) !== 0) w.guestB = B_DEAD;
     w.workB = w.toB = w.rounds = [];
     // What its guest got is lost with it.
-    w.memoryB = w.missing = w.serving = w.announced = w.framesB = w.noticeB = 0;
+    w.memoryB = w.missing = w.cameRound = w.notCome = w.serving = w.announced = w.framesB = w.noticeB = 0;
     breakLink(w, w.link === LINK_DOWN ? LINK_DOWN : LINK_BROKEN);
   }
 

@@ -21,16 +21,15 @@ import {
   withoutPages,
 } from './world.js';
 
-/** Work under way; a final round of the second kind carries round and pages. */
-const HARVEST = 1;
-const PAUSE = 2;
-const SAVE_STATE = 3;
+/** Work under way; sending carries its round and pages. */
+const PAUSE = 1;
 export const RECORD_COMMIT = 4;
 export const RECORD_ENDED = 5;
 const SEND = 64;
 const ROUND_SHIFT = 3;
 const SET_MASK = 7;
 const CONTENT_BITS = 9;
+export const CONTENT_MASK = 511;
 
 /** Device state that moves; what is in it decides nothing. */
 const STATE = Uint8Array.of(1);
@@ -41,6 +40,7 @@ export const FRAME = Uint8Array.of(2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x0
 export class SourceDriver {
   readonly #model: Model;
   readonly #journal: Journal;
+  readonly #due: SourceEffect[] = [];
 
   constructor(model: Model, journal: Journal) {
     this.#model = model;
@@ -84,20 +84,9 @@ export class SourceDriver {
     w.workA = w.workA.slice(1);
     if (work >= SEND) return this.#sent(w, (work - SEND) >> ROUND_SHIFT, work & SET_MASK);
     switch (work) {
-      case HARVEST: {
-        const { dirty } = w;
-        w.dirty = 0;
-        w.tracking = 1;
-        return this.#give(w, `harvested ${dirty}`, () => {
-          const set = this.#model.setOf(dirty);
-          return { type: 'harvested', dirty: set, dirtyPages: set.count() };
-        });
-      }
       case PAUSE:
         w.guestA = A_STANDS;
         return this.#give(w, 'paused', () => ({ type: 'guest-paused' }));
-      case SAVE_STATE:
-        return this.#give(w, 'saved', () => ({ type: 'state-saved', state: STATE, stateHash: STATE_HASH }));
       default: {
         const record = work === RECORD_COMMIT ? 'COMMIT' : 'ENDED';
         this.recordStands(w, work);
@@ -109,6 +98,22 @@ export class SourceDriver {
   /** The write has reached the store; the machine may never hear of it. */
   recordStands(w: World, work: number): void {
     w.recordsA |= work === RECORD_COMMIT ? COMMIT : ENDED;
+  }
+
+  /** The links that it was sent over are closed. */
+  stopSending(w: World): void {
+    w.workA = w.workA.filter((work) => work < SEND);
+  }
+
+  /** Done at once, as the driver does: what is written later is in the next one. */
+  #harvest(w: World): void {
+    const { dirty } = w;
+    w.dirty = 0;
+    w.tracking = 1;
+    this.#give(w, `harvested ${dirty}`, () => {
+      const set = this.#model.setOf(dirty);
+      return { type: 'harvested', dirty: set, dirtyPages: set.count() };
+    });
   }
 
   #sent(w: World, round: number, pages: number): void {
@@ -134,7 +139,15 @@ export class SourceDriver {
 
   #follow(w: World, step: { readonly to: number; readonly effects: readonly SourceEffect[] }): void {
     w.source = step.to;
-    for (const effect of step.effects) this.#do(w, effect);
+    // Carrying out one may add others: they queue behind it.
+    const first = this.#due.length === 0;
+    this.#due.push(...step.effects);
+    if (!first) return;
+    try {
+      for (let i = 0; i < this.#due.length; i++) this.#do(w, this.#due[i]!);
+    } finally {
+      this.#due.length = 0;
+    }
   }
 
   #do(w: World, e: SourceEffect): void {
@@ -143,7 +156,7 @@ export class SourceDriver {
       case 'send':
         return this.#send(w, e.message);
       case 'harvest':
-        return this.#begin(w, HARVEST);
+        return this.#harvest(w);
       case 'send-pages':
         w.sentA = withoutPages(w.sentA, e.missing);
         return this.#begin(w, SEND + ((e.round << ROUND_SHIFT) | e.pages));
@@ -153,7 +166,7 @@ export class SourceDriver {
       case 'pause-guest':
         return this.#begin(w, PAUSE);
       case 'save-state':
-        return this.#begin(w, SAVE_STATE);
+        return this.#give(w, 'saved', () => ({ type: 'state-saved', state: STATE, stateHash: STATE_HASH }));
       case 'resume-guest':
         checkResume(w);
         w.workA = w.workA.filter((work) => work !== PAUSE);

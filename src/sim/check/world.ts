@@ -70,6 +70,8 @@ const SCALARS = [
   'tracking',
   'memoryB',
   'missing',
+  'cameRound',
+  'notCome',
   'serving',
   'listening',
   'announced',
@@ -117,6 +119,9 @@ export class World implements Record<Scalar, number> {
   tracking = 0;
   memoryB = 0;
   missing = 0;
+  /** The last round of which anything came, and what of it did not. */
+  cameRound = 0;
+  notCome = 0;
   /** Pages on their way behind FINAL. */
   serving = 0;
   /** The source's driver reads the guest's port. */
