@@ -56,7 +56,7 @@ import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { codecsToOffer, SourcePipeline } from './source-pipeline.js';
 import { hashOfState } from './state-hash.js';
-import { transportFigures } from './transport-figures.js';
+import { type TransportFigures, transportFigures } from './transport-figures.js';
 
 const PARK_LIMIT_MS = 1000;
 const PROGRESS_EVERY_NS = 100_000_000;
@@ -139,6 +139,7 @@ export class SourceRole {
   /** Pages still to be served when the links broke; -1 when none were being served. */
   #unserved = -1;
   #resent = 0;
+  #transport: TransportFigures | null = null;
   #breaks = 0;
   #served: ServedPages | null = null;
   finished = false;
@@ -616,6 +617,7 @@ export class SourceRole {
   #ended(outcome: SourceReport['outcome'], code: string, text: string): void {
     this.#parts.hurry(false);
     this.#releaseHeld();
+    this.#transport = transportFigures(this.#streams.length > 0 ? this.#streams : [this.#control.link]);
     if (outcome !== 'in-doubt') this.#letGo();
     this.#report(outcome, code, text);
     if (outcome === 'completed') this.#parts.onReleased();
@@ -652,7 +654,7 @@ export class SourceRole {
         finalZeroPages: this.#final.zero,
         finalBytes: this.#final.bytes,
         served: this.#servedPages(),
-        transport: transportFigures(this.#streams.length > 0 ? this.#streams : [this.#control.link]),
+        transport: this.#transport,
         pipeline: this.#pipeline?.report() ?? null,
         framesForwarded: this.#forwarded,
         linkBreaks: this.#breaks,

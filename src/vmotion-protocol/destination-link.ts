@@ -95,7 +95,8 @@ function takeUpRounds(s: DestinationState, m: Resume): void {
 }
 
 export function missingTold(s: DestinationState, round: number, missing: PageSet): void {
-  const { migrationId } = s.offer!;
+  if (s.offer === null) return; // nobody has asked
+  const { migrationId } = s.offer;
   s.send({ type: 'lacks', migrationId, round, missing: encodePageSet(missing) });
 }
 

@@ -33,7 +33,8 @@ export class PathRate {
       return false;
     }
     const ns = nowNs - this.#sinceNs;
-    if (ns < STRETCH_MIN_NS) return false;
+    // A link may refuse many times before it takes more, and a sealed one takes whole batches of records.
+    if (ns < STRETCH_MIN_NS || this.#bytes === 0) return false;
     const measured = (this.#bytes * 8e9) / ns;
     const known = this.rateBps;
     this.rateBps = Number.isFinite(known) ? known + (measured - known) * NEW_WEIGHT : measured;

@@ -68,9 +68,7 @@ export class PageEncoder {
   flush(lane: RecordLane): boolean {
     const before = lane.backlog;
     if (!lane.flush()) return false;
-    const sent = before - lane.backlog;
-    if (sent === 0) return true;
-    this.#rate.sent(sent);
+    this.#rate.sent(before - lane.backlog);
     if (lane.waiting && this.#rate.refused(this.#clockNs())) this.pipeline.pathRate(this.#rate.rateBps);
     return true;
   }
