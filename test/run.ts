@@ -11,6 +11,10 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
+/** Folders whose tests run real processes against the clock: nothing else runs beside them. */
+const ALONE = ['cli', 'fabric', 'guest', 'host', 'interop', 'l2/ports', 'lab', 'replay'];
+/** Of the others. */
+const AT_ONCE = 2;
 const LIMIT_MS = { unit: 120_000, interop: 300_000 };
 
 interface FileResult {
@@ -81,6 +85,19 @@ function runFile(path: string, limitMs: number): Promise<FileResult> {
   });
 }
 
+function runsAlone(path: string): boolean {
+  return ALONE.some((folder) => path.startsWith(join(ROOT, folder) + sep));
+}
+
+function tell(r: FileResult): void {
+  const ok = r.failed === 0 && r.trouble === null;
+  for (const line of r.output.matchAll(/^ {2}skip .*$/gm)) process.stdout.write(`${line[0]}\n`);
+  process.stdout.write(
+    `${ok ? 'ok  ' : 'FAIL'} ${r.file}  ${r.passed} passed${r.skipped ? `, ${r.skipped} skipped` : ''}  ${r.ms} ms\n`,
+  );
+  if (!ok) process.stdout.write(`${r.trouble ? `     ${r.trouble}\n` : ''}${r.output}\n`);
+}
+
 async function main(): Promise<void> {
   const [kind = 'unit', ...parts] = process.argv.slice(2);
   if (kind !== 'unit' && kind !== 'interop') throw new Error(`unknown kind ${kind}: use unit or interop`);
@@ -90,16 +107,17 @@ async function main(): Promise<void> {
     .filter((f) => parts.length === 0 || parts.some((p) => f.includes(p)))
     .sort();
   const results: FileResult[] = [];
-  for (const path of files) {
-    const r = await runFile(path, LIMIT_MS[kind]);
-    results.push(r);
-    const ok = r.failed === 0 && r.trouble === null;
-    for (const line of r.output.matchAll(/^ {2}skip .*$/gm)) process.stdout.write(`${line[0]}\n`);
-    process.stdout.write(
-      `${ok ? 'ok  ' : 'FAIL'} ${r.file}  ${r.passed} passed${r.skipped ? `, ${r.skipped} skipped` : ''}  ${r.ms} ms\n`,
-    );
-    if (!ok) process.stdout.write(`${r.trouble ? `     ${r.trouble}\n` : ''}${r.output}\n`);
-  }
+  const runNext = async (queue: string[]): Promise<void> => {
+    for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
+      const r = await runFile(path, LIMIT_MS[kind]);
+      results.push(r);
+      tell(r);
+    }
+  };
+  const alone = files.filter(runsAlone);
+  const together = files.filter((f) => !runsAlone(f));
+  await Promise.all(Array.from({ length: AT_ONCE }, () => runNext(together)));
+  await runNext(alone);
   const total = (key: 'passed' | 'failed' | 'skipped'): number => results.reduce((n, r) => n + r[key], 0);
   const ran = total('passed') + total('failed') + total('skipped');
   process.exitCode = ran > 0 && total('failed') === 0 ? 0 : 1;

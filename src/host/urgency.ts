@@ -3,11 +3,10 @@
  * and what it does is short.
  * Before and after, moving memory is work that leaves the fabric and the guests their time.
  */
-import { setThreadNice } from '../sys/index.js';
-
-const NICE_IN_SWITCHOVER = -10;
+import { actAtEase, actPromptly } from '../sys/index.js';
 
 /** Where the system does not allow it nothing is lost but time. */
 export function hurry(on: boolean): void {
-  setThreadNice(on ? NICE_IN_SWITCHOVER : 0);
+  if (on) actPromptly();
+  else actAtEase();
 }

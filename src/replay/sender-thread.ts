@@ -1,6 +1,6 @@
 /** The thread that sends: its requests come by a message port that it looks into itself, and it sleeps on a shared cell. */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { setThreadNice, sharpenTimers } from '../sys/index.js';
+import { actPromptly, sharpenTimers } from '../sys/index.js';
 import { buffersOf } from './batch.js';
 import {
   POSTED,
@@ -20,7 +20,7 @@ interface ThreadData {
 }
 
 const { settings, port, cells } = workerData as ThreadData;
-setThreadNice(-10);
+actPromptly();
 sharpenTimers();
 let seen = Atomics.load(cells, POSTED);
 

@@ -42,7 +42,7 @@ export { kernelArrivalNs, openPacket, strippedVlanTag } from './packet.js';
 export { PageDropper } from './page-dropper.js';
 export { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, PollSet, sharpenTimers } from './poll.js';
 export { dieWithParent, replaceProcess } from './process.js';
-export { actPromptly, setThreadNice } from './scheduling.js';
+export { actAtEase, actPromptly } from './scheduling.js';
 export {
   acceptTcp,
   connectTcp,

@@ -19,24 +19,30 @@ const RUNTIME_AT = 24;
 const PRIO_PROCESS = 0;
 /** The shortest turn that the kernel grants. */
 const SHORTEST_TURN_NS = 100_000;
+/** As long as the kernel thinks right. */
+const KERNELS_TURN = 0;
 const PROMPT_NICE = -10;
-
-/** Changes the calling thread's weight; to raise it takes CAP_SYS_NICE. @param nice -20 (most) … 19 @returns whether it took effect */
-export function setThreadNice(nice: number): boolean {
-  return libc.setpriority(PRIO_PROCESS, 0, nice) === 0;
-}
+const attr = new NativeStruct(SCHED_ATTR_BYTES);
+attr.view.setUint32(SIZE_AT, SCHED_ATTR_BYTES, true);
 
 /**
- * For a thread that stands for something with a processor of its own: a fiber, a virtual CPU, a client elsewhere.
- * It is let in as soon as it wakes, whatever computes at that moment. Short turns need no privilege, weight does;
- * where either is refused nothing is lost but time.
+ * For a thread that stands for something with a processor of its own (a fiber, a virtual CPU, a client elsewhere), or
+ * for which everything else waits. It is let in as soon as it wakes, whatever computes at that moment. Short turns need
+ * no privilege, weight takes CAP_SYS_NICE; where either is refused nothing is lost but time.
  */
 export function actPromptly(): void {
-  const weighty = setThreadNice(PROMPT_NICE);
-  const attr = new NativeStruct(SCHED_ATTR_BYTES);
-  attr.view.setUint32(SIZE_AT, SCHED_ATTR_BYTES, true);
+  const weighty = libc.setpriority(PRIO_PROCESS, 0, PROMPT_NICE) === 0;
+  takeTurns(weighty ? PROMPT_NICE : libc.getpriority(PRIO_PROCESS, 0), SHORTEST_TURN_NS);
+}
+
+/** Takes `actPromptly` back. */
+export function actAtEase(): void {
+  takeTurns(Math.max(0, libc.getpriority(PRIO_PROCESS, 0)), KERNELS_TURN);
+}
+
+function takeTurns(nice: number, turnNs: number): void {
   // The policy stays 0, SCHED_OTHER; the call sets the nice value anew.
-  attr.view.setInt32(NICE_AT, weighty ? PROMPT_NICE : libc.getpriority(PRIO_PROCESS, 0), true);
-  attr.view.setUint32(RUNTIME_AT, SHORTEST_TURN_NS, true);
+  attr.view.setInt32(NICE_AT, nice, true);
+  attr.view.setUint32(RUNTIME_AT, turnNs, true);
   libc.syscall5(SYS_SCHED_SETATTR, 0, attr.address, 0, 0, 0);
 }

@@ -34,7 +34,9 @@ function answerNever(s: DestinationState): void {
 
 export function nack(s: DestinationState): void {
   const { code, text } = s.reason;
-  s.send({ type: 'nack', migrationId: s.offer!.migrationId, code, text });
+  // Without an offer the decision was made for one who asked.
+  const { migrationId } = (s.offer ?? s.askedBy)!;
+  s.send({ type: 'nack', migrationId, code, text });
 }
 
 export function recordFailed(s: DestinationState, record: 'RUNNING' | 'NEVER', text: string): void {

@@ -9,10 +9,10 @@ import type { ExperimentInput } from '../../src/lab/experiment-keys.js';
 import { MemoryBacking } from '../../src/lab/memory-backing.js';
 import type { RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
+import { children, hosts } from '../lab/children.js';
 import { suite } from '../suite.js';
-import { children, hosts } from './children.js';
 
-const test = suite('lab/memory-backing');
+const test = suite('interop/memory backing');
 const TMPFS = '/dev/shm';
 const lack = existsSync(TMPFS) ? null : `no ${TMPFS} here`;
 

@@ -1,10 +1,10 @@
 /** A short part of the kill matrix; `npm run chaos` runs as much of it as is asked for. */
 import * as assert from 'uvu/assert';
 import { canCatchFaults } from '../../src/host/index.js';
+import { killAndJudge } from '../chaos/kill.js';
 import { suite } from '../suite.js';
-import { killAndJudge } from './kill.js';
 
-const test = suite('chaos/kill matrix');
+const test = suite('interop/kill matrix');
 
 test('the source is killed when COMMIT is on record and FINAL is not sent: lost, and nobody starts it', async () => {
   const { outcome, recordsA, recordsB } = await killAndJudge({
