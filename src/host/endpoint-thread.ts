@@ -9,6 +9,7 @@ import { dirtyRange, fillMemory, GuestHeader, layoutOf } from '../guest/index.js
 import { createFileMemory, createGuestMemory, WorkloadGuest } from '../guest/memory/index.js';
 import { connectUdp, Doorbell, nowNs, PollSet } from '../sys/index.js';
 import { type LinkPoller, type RunKey, SecureLinks } from '../vmotion-protocol/transport/index.js';
+import { collectGarbage } from './collect-garbage.js';
 import { Endpoint } from './endpoint.js';
 import { hostFilesOf } from './host-files.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
@@ -98,6 +99,7 @@ try {
     dirtyLog: 'auto',
   });
   rehearse(orders.recordsPath, orders.transport, orders.runKey !== null);
+  collectGarbage();
   const table = new PageTable(memory);
   const records = new RecordStore(orders.recordsPath, orders.durable);
   keepKeys();

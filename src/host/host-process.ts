@@ -16,6 +16,8 @@ dieWithParent();
 const bell = new Doorbell();
 const channel = new MessageChannel();
 const keeper = new HostStatusKeeper();
+/** Of the endpoint's thread. */
+const YOUNG_MB = 8;
 let thread: Worker | null = null;
 
 function tell(report: HostReport): void {
@@ -40,6 +42,8 @@ process.on('message', (request: HostRequest) => {
         workerData: { orders: request.orders, bellFd: bell.fd, port: channel.port2 },
         transferList: [channel.port2],
         name: `endpoint ${request.orders.site}`,
+        // What it allocates is short-lived: a small nursery is emptied often, and a host's memory is its guest's.
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       });
       thread.on('error', (e) => tell({ type: 'failed', code: 'HOST_FAILED', text: e.message }));
       thread.on('exit', () => process.exit(0));

@@ -22,6 +22,8 @@ import type { GuestLoopOptions } from './guest-loop.js';
 import { attachGuestMemory } from './guest-memory.js';
 import { type DirtyLogChoice, openDirtyLog } from './open-dirty-log.js';
 
+/** The guest's thread allocates little, and what it does is short-lived. */
+const YOUNG_MB = 4;
 export interface WorkloadGuestOptions {
   readonly memory: GuestMemory;
   /** The worker's file. */
@@ -90,7 +92,10 @@ export class WorkloadGuest {
       ip: options.ip,
       extra: options.extra,
     };
-    this.#worker = new Worker(options.entry, { workerData });
+    this.#worker = new Worker(options.entry, {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     this.#worker.on('error', (e) => {
       this.#failure = e;
     });
