@@ -31,6 +31,8 @@ export interface Resolution {
 interface PeerWord {
   readonly verdict: Verdict | 'unreachable';
   readonly alive: boolean;
+  /** Its process has the guest, or has passed it on: one that was started anew over these records stands by. */
+  readonly hasGuest: boolean;
   readonly text: string;
 }
 
@@ -71,6 +73,11 @@ export async function resolveDoubt(
             'in-doubt',
             `the guest started there and died with its host: it is lost. ${here ? '--resume-here runs the copy of the pause; answers given since are undone' : 'no copy is left'}`,
           );
+        if (!word.hasGuest)
+          return end(
+            'in-doubt',
+            'the process there does not run it: it starts at this moment, and then ask again, or that process was started anew and the guest is lost. End it before --resume-here',
+          );
         if (here) return settle(doubt, 'running', 'the peer runs it', 'released', end);
         if (kept?.incomplete)
           return end('in-doubt', 'the peer may need pages that only the memory kept here holds');
@@ -110,7 +117,7 @@ export async function resolveDoubt(
       end(outcome, 'answers that the guest gave since the pause, if it ran elsewhere, are undone', ...lines),
     );
   const gone =
-    word.verdict === 'running' && word.alive
+    word.verdict === 'running' && word.hasGuest
       ? 'the copy at the source is given up; the guest runs at the peer'
       : 'the copy at the source is given up: unless the guest runs at the peer, it is gone for good';
   if (here)
@@ -124,10 +131,16 @@ export async function resolveDoubt(
 /** As a host answers ASK; where the peer's process is gone, its records are asked in its place. */
 function peerWord(doubt: FoundGuest, peer: FoundHost | null): PeerWord {
   if (peer === null)
-    return { verdict: 'unreachable', alive: false, text: 'the peer left neither a process nor records here' };
+    return {
+      verdict: 'unreachable',
+      alive: false,
+      hasGuest: false,
+      text: 'the peer left neither a process nor records here',
+    };
   const migrationId = doubt.migrationId!;
   const name = `host ${peer.site.toUpperCase()}`;
   const alive = peer.live !== null;
+  const hasGuest = alive && peer.live.guest === doubt.guest && peer.live.state !== 'standing-by';
   const process = alive ? `its process ${peer.live.pid} lives` : 'its process is gone';
   const made = readKeyFile(hostFilesOf(doubt.host.recordsPath).keys)?.peerStores[migrationId];
   const decision = decisionOf(peer, migrationId);
@@ -143,18 +156,25 @@ function peerWord(doubt: FoundGuest, peer: FoundHost | null): PeerWord {
       return {
         verdict: 'never',
         alive,
+        hasGuest,
         text: `${name} had decided nothing, ${process}: NEVER is on record there now`,
       };
     case 'unknown':
       return {
         verdict: 'unknown',
         alive,
+        hasGuest,
         text: `the records of ${name} are not those that the migration was made with`,
       };
     case 'undecided':
-      return { verdict: 'undecided', alive, text: `${name} has decided nothing yet; ${process}` };
+      return { verdict: 'undecided', alive, hasGuest, text: `${name} has decided nothing yet; ${process}` };
     default:
-      return { verdict: answer, alive, text: `${name} has ${answer.toUpperCase()} on record; ${process}` };
+      return {
+        verdict: answer,
+        alive,
+        hasGuest,
+        text: `${name} has ${answer.toUpperCase()} on record; ${process}`,
+      };
   }
 }
 

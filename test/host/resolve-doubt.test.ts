@@ -46,6 +46,18 @@ test('--ask: RUNNING at a living peer frees the source’s copy', () =>
     assert.equal(run.orders, ['running: the peer runs it']);
   }));
 
+test('--ask: a peer that was started anew over its RUNNING took the last copy with it', () =>
+  inRun(async (run) => {
+    run.store('a', 'COMMIT');
+    run.store('b', 'RUNNING');
+    await run.live('a', 'in-doubt');
+    await run.live('b', 'standing-by');
+    const r = await resolve(run, 'ask');
+    assert.is(r.outcome, 'in-doubt');
+    assert.equal(run.orders, []);
+    assert.is((await resolve(run, 'resume-here')).outcome, 'refused', 'its process may be just starting it');
+  }));
+
 test('--ask: RUNNING at a dead peer is a lost guest; the source never resumes it alone', () =>
   inRun(async (run) => {
     run.store('a', 'COMMIT');
