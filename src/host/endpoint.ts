@@ -23,6 +23,7 @@ import {
   PREAMBLE_BYTES,
 } from '../vmotion-protocol/transport/index.js';
 import { Announcements } from './announcements.js';
+import { collectGarbage } from './collect-garbage.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
 import { hostFilesOf } from './host-files.js';
@@ -129,11 +130,17 @@ export class Endpoint {
       this.#announcements.service();
       this.#source?.service();
       this.#destination?.service();
-      if (this.#source?.finished) this.#source = null;
-      if (this.#destination?.finished) this.#destination = null;
+      if (this.#source?.finished || this.#destination?.finished) this.#forgetMove();
       poller.flush(nowNs());
     }
     this.#codecs.close();
+  }
+
+  /** What a move leaves is collected before the next one begins: the guest runs meanwhile, on a thread of its own. */
+  #forgetMove(): void {
+    if (this.#source?.finished) this.#source = null;
+    if (this.#destination?.finished) this.#destination = null;
+    collectGarbage();
   }
 
   #handle(request: HostRequest): void {

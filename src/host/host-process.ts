@@ -17,7 +17,7 @@ const bell = new Doorbell();
 const channel = new MessageChannel();
 const keeper = new HostStatusKeeper();
 /** Of the endpoint's thread. */
-const YOUNG_MB = 8;
+const YOUNG_MB = 4;
 let thread: Worker | null = null;
 
 function tell(report: HostReport): void {

@@ -11,10 +11,13 @@ import type { PipelineResult, RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
 import { availableCodecs } from '../../src/vmotion-protocol/transport/index.js';
 import { suite } from '../suite.js';
+import { netnsLack } from './lacks.js';
 
 const test = suite('lab/run pipeline');
 const missingLack = canCatchFaults() ? null : 'no userfaultfd here';
-const codecLack = availableCodecs(1e9)[0] === 'sparse' ? 'neither liblz4 nor libzstd here' : null;
+/** Pages travel encoded on TCP's page streams, and those need a kernel at both ends. */
+const codecLack =
+  netnsLack() ?? (availableCodecs(1e9)[0] === 'sparse' ? 'neither liblz4 nor libzstd here' : null);
 
 /** Tries after which `auto` makes up its mind. */
 const FIRST_WINDOW = 64;
