@@ -23,7 +23,6 @@ import {
   PREAMBLE_BYTES,
 } from '../vmotion-protocol/transport/index.js';
 import { Announcements } from './announcements.js';
-import { collectGarbage } from './collect-garbage.js';
 import { ControlChannel } from './control-channel.js';
 import { DestinationRole } from './destination-role.js';
 import { hostFilesOf } from './host-files.js';
@@ -130,17 +129,11 @@ export class Endpoint {
       this.#announcements.service();
       this.#source?.service();
       this.#destination?.service();
-      if (this.#source?.finished || this.#destination?.finished) this.#forgetMove();
+      if (this.#source?.finished) this.#source = null;
+      if (this.#destination?.finished) this.#destination = null;
       poller.flush(nowNs());
     }
     this.#codecs.close();
-  }
-
-  /** What a move leaves is collected before the next one begins: the guest runs meanwhile, on a thread of its own. */
-  #forgetMove(): void {
-    if (this.#source?.finished) this.#source = null;
-    if (this.#destination?.finished) this.#destination = null;
-    collectGarbage();
   }
 
   #handle(request: HostRequest): void {

@@ -53,7 +53,7 @@ export const PIPELINE_DEFAULTS = Object.freeze({
   compress: 'auto',
   delta: 'auto',
   dedup: 'auto',
-  deltaCacheBytes: 12 << 20,
+  deltaCacheBytes: 8 << 20,
   dedupEntries: 1 << 16,
   basePageNs: 1_500,
 } as const);
