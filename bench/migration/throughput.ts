@@ -10,29 +10,19 @@
  * Goodput is page bytes over the duration of the first round, which ends when the destination has said that it
  * has applied all of it. The guest is idle. Payload capacity is rate × payload ÷ wire bytes of a full packet.
  */
-import { parseArgs } from 'node:util';
 import { messageOf, PAGE_SIZE } from '../../src/core/index.js';
 import { fabricTestbed } from '../fabric/testbeds/longhaul.js';
 import { tcp } from '../fabric/traffic/iperf.js';
 import { using } from '../fabric/using.js';
 import { Figures, say } from '../figures.js';
+import { quickOrFull } from '../quick-or-full.js';
 import { makeMoves } from './moves.js';
 import { PAYLOAD_SHARE, TRANSPORTS, type Transport } from './payload.js';
 
 const ONE_WAY = '400us';
 const LIMITED_BPS = 4e9;
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    out: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  console.log('npm run bench:throughput -- [--quick] [--out FILE]');
-  process.exit(0);
-}
+const values = quickOrFull('npm run bench:throughput');
 const turns = values.quick ? 2 : 5;
 const memory = values.quick ? '512MiB' : '1GiB';
 const iperfSeconds = values.quick ? 3 : 8;

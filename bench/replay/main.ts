@@ -9,7 +9,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { createCapture, openCapture } from '../../src/capture/files/index.js';
 import { LINK_ETHERNET } from '../../src/capture/index.js';
 import { replayOptions } from '../../src/cli/replay.js';
@@ -18,23 +17,14 @@ import { udpFrame } from '../../src/l2/index.js';
 import { replay } from '../../src/replay/index.js';
 import { isOnPath } from '../fabric/testbed.js';
 import { Figures, say } from '../figures.js';
+import { quickOrFull } from '../quick-or-full.js';
 import { measureTcpreplay } from './tcpreplay.js';
 
 const PACKETS = 100_000;
 const SECONDS = 60;
 const QUICK_SECONDS = 10;
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    out: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  console.log('npm run bench:replay -- [--quick] [--out FILE]');
-  process.exit(0);
-}
+const values = quickOrFull('npm run bench:replay');
 
 /** Packets of mixed sizes whose distances are drawn from an exponential distribution, as independent senders have it. */
 function writeCapture(path: string, packets: number, durationNs: number): void {

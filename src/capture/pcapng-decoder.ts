@@ -7,6 +7,7 @@
  * `damage` and ends the decoding; blocks and options that are not known are passed over by their lengths.
  * Interfaces of later sections are numbered on. Source: draft-ietf-opsawg-pcapng.
  * Left out on purpose: secrets, custom blocks and journal entries, which carry no packet.
+ * Longer than 400 lines: the blocks of one format, each short, over the interfaces of their section.
  */
 import {
   type CaptureDamage,

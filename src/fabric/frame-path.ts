@@ -6,6 +6,7 @@
  *
  * Ownership: the caller of `arrived` keeps its reference and releases it; a frame in the fiber is held by one
  * reference of this file's; ports take their own (l2/ports/port.ts).
+ * Longer than 400 lines: each machine's actions are carried out into the next one, on the hottest path there is.
  */
 import { type Frame, frameOf, type Rng, WOKE } from '../core/index.js';
 import {

@@ -3,6 +3,7 @@
  *
  * Before READY everything that can be made ready is: memory mapped, links open, the guest's thread at the start
  * line. After FINAL one call stack verifies, records RUNNING, starts the guest and announces it.
+ * Longer than 400 lines for that: as in source-role.ts the actions are carried out side by side, in their order.
  */
 import { availableParallelism } from 'node:os';
 import { WOKE } from '../core/index.js';

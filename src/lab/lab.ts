@@ -52,6 +52,7 @@ import { endByDeath, type MoveEvidence } from './move-end.js';
 import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import type { ClientResult, MigrationResult, RunResult } from './result.js';
 import { clientResult, MODE_NAMES, migrationResult, pipelineOrders } from './result-parts.js';
+import { roundEvent } from './round-event.js';
 import type { RunHooks } from './run-events.js';
 import { clientStation, echoStation, hostStation, VMOTION_PORT } from './stations.js';
 
@@ -224,19 +225,7 @@ export class Lab {
       if (report.type === 'round') {
         const r = report.round;
         rounds.push(r);
-        events.onEvent({
-          type: 'round',
-          migration: index,
-          round: r.round,
-          pagesSent: r.pagesSent + r.zeroPages,
-          pagesTotal: this.#experiment.guest.memoryBytes / PAGE_SIZE,
-          bytes: r.bytes,
-          throughputBps: r.throughputBps,
-          predictedPauseNs: r.predictedPauseNs ?? Number.NaN,
-          etaNs: r.etaNs ?? Number.POSITIVE_INFINITY,
-          confidence: r.confidence,
-          verdict: r.verdict,
-        });
+        events.onEvent(roundEvent(index, this.#experiment.guest.memoryBytes, r));
       }
       if (report.type === 'event') {
         this.#happened(report.atNs, `host ${from}`, report.what);

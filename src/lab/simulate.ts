@@ -18,6 +18,7 @@ import { describeMachine, revision } from './machine.js';
 import { fiberSettingsOf, fiberTimelineOf } from './resolve-experiment.js';
 import { type ClientResult, type MigrationResult, RESULT_VERSION, type RunResult } from './result.js';
 import { clientResult, fabricResult, MODE_NAMES, migrationResult, rttResult } from './result-parts.js';
+import { roundEvent } from './round-event.js';
 import type { RunHooks } from './run-events.js';
 
 const WHY = 'asked for: virtual time, deterministic from the seed';
@@ -221,19 +222,7 @@ class SimulatedRun {
       verdict: verdict === null ? null : `${verdict.action}: ${verdict.outlook ?? verdict.reason}`,
     };
     this.#rounds.push(round);
-    this.#hooks.onEvent({
-      type: 'round',
-      migration: this.#index,
-      round: round.round,
-      pagesSent: round.pagesSent + round.zeroPages,
-      pagesTotal: this.#experiment.guest.memoryBytes / PAGE_SIZE,
-      bytes: round.bytes,
-      throughputBps: round.throughputBps,
-      predictedPauseNs: round.predictedPauseNs ?? Number.NaN,
-      etaNs: round.etaNs ?? Number.POSITIVE_INFINITY,
-      confidence: round.confidence,
-      verdict: round.verdict,
-    });
+    this.#hooks.onEvent(roundEvent(this.#index, this.#experiment.guest.memoryBytes, round));
   }
 
   #mark(where: string, what: string): void {

@@ -5,6 +5,7 @@
  *
  * It is to the machine what `host/source-role.ts` is in real time. A line that broke is dialled again for as long as the
  * machine has not come to its end, in doubt too.
+ * Longer than 400 lines for the reason that its counterpart is: one list of actions.
  */
 import { WOKE } from '../core/index.js';
 import { encodeDeviceState } from '../guest/index.js';

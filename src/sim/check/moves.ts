@@ -7,6 +7,7 @@
  *   operator free, and only when it is true: the copy that is given up for dead is dead
  *
  * A move is one number, so that a schedule is a short text: kind · 16 + argument.
+ * Longer than 400 lines: what can happen is one list, and that it is complete is judged by reading it in one go.
  */
 import type { Bounds } from './bounds.js';
 import { DestinationDriver, RECORD_NEVER, RECORD_RUNNING } from './destination-driver.js';

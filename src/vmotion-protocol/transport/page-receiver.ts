@@ -8,6 +8,7 @@
  *   encoded pages        into a buffer; `PageApplier` makes the page, in guest memory or beside it
  *
  * A payload arrives in pages of a guest that does not run, or from staging in one step: half a record is no harm.
+ * Longer than 400 lines: the ways share every lane's state, and a page takes another one in the middle of a stream.
  */
 import { PAGE_SIZE, PageSet } from '../../core/index.js';
 import {
