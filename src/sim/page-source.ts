@@ -14,7 +14,7 @@ import type { PageTable } from './page-table.js';
 
 /** Pages read and handed over at once. */
 const BATCH_PAGES = 16;
-/** A stream with more than this before it takes nothing more for now. */
+/** A stream with more than this before it takes nothing more until some of it has left. */
 const BACKLOG_BYTES = 128 * 1024;
 
 export interface RoundSent {
