@@ -3,8 +3,8 @@
  *
  * A move whose memory differs or whose clients missed an answer has no figure worth quoting, so it ends the bench.
  */
-import { experimentFrom } from '../../src/lab/experiment-file.js';
-import type { ExperimentInput } from '../../src/lab/experiment-keys.js';
+import { experimentFrom } from '../../src/lab/config/experiment-file.js';
+import type { ExperimentInput } from '../../src/lab/config/experiment-keys.js';
 import type { MigrationResult, RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
 import type { RunEvent } from '../../src/lab/run-events.js';

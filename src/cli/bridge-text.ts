@@ -2,7 +2,7 @@
 import { formatBps, formatBytes, formatNs, NS_PER_S } from '../core/index.js';
 import type { MacSeen } from '../fabric/index.js';
 import { DIRECTIONS, type LaneCounters, totalDropped } from '../fiber/index.js';
-import type { BridgeStatus, PortStatus } from '../lab/bridge-status.js';
+import type { BridgeStatus, PortStatus } from '../lab/bridge/status.js';
 import { formatTable, type Paint } from '../report/index.js';
 
 const SITES = ['a', 'b'] as const;

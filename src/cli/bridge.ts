@@ -8,9 +8,9 @@
  */
 import { parseDuration } from '../core/index.js';
 import type { RecordingOptions } from '../fabric/index.js';
-import type { BridgePlan } from '../lab/bridge-file.js';
-import type { BridgeEvent, RunningBridge } from '../lab/bridge-run.js';
-import type { BridgeStatus } from '../lab/bridge-status.js';
+import type { BridgePlan } from '../lab/bridge/file.js';
+import type { BridgeEvent, RunningBridge } from '../lab/bridge/run.js';
+import type { BridgeStatus } from '../lab/bridge/status.js';
 import { paint } from '../report/index.js';
 import { periodicLine, statusLines } from './bridge-text.js';
 import { captureOf } from './capture-options.js';

@@ -1,9 +1,9 @@
 /** The grammar of `longhaul ctl`: what may be typed, as the request that it becomes. */
 import { Argument, type Command, Option } from 'commander';
 import { ConfigError } from '../core/index.js';
-import { parsePortText } from '../lab/bridge-file.js';
-import type { ControlCall } from '../lab/bridge-protocol.js';
-import { LANE_KEYS } from '../lab/lane-keys.js';
+import { parsePortText } from '../lab/bridge/file.js';
+import type { ControlCall } from '../lab/bridge/protocol.js';
+import { LANE_KEYS } from '../lab/config/lane-keys.js';
 import type { CtlOptions } from './ctl.js';
 
 /** What the command does with a request. */

@@ -4,10 +4,10 @@
 import { describeRecording, type RecordingReport } from '../capture/index.js';
 import { ConfigError } from '../core/index.js';
 import type { MacSeen } from '../fabric/index.js';
-import type { ControlClient } from '../lab/bridge-client.js';
-import type { ControlCall, ControlErrorCode } from '../lab/bridge-protocol.js';
-import type { FoundBridge } from '../lab/bridge-sockets.js';
-import type { BridgeStatus, PortFacts, PortStatus } from '../lab/bridge-status.js';
+import type { ControlClient } from '../lab/bridge/client.js';
+import type { ControlCall, ControlErrorCode } from '../lab/bridge/protocol.js';
+import type { FoundBridge } from '../lab/bridge/sockets.js';
+import type { BridgeStatus, PortFacts, PortStatus } from '../lab/bridge/status.js';
 import { paint } from '../report/index.js';
 import { macLines, portLines, statusLines } from './bridge-text.js';
 import { EXIT_OK } from './exit-codes.js';

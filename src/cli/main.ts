@@ -60,7 +60,7 @@ const commands: Commands = {
     });
   },
   bridge: async (file, typed) => {
-    const { needsNamespaces, parseBridge, readBridgeFile } = await import('../lab/bridge-file.js');
+    const { needsNamespaces, parseBridge, readBridgeFile } = await import('../lab/bridge/file.js');
     intervalOf(typed);
     const plan = parseBridge(readBridgeFile(file));
     if (needsNamespaces(plan)) (await import('../lab/user-namespace.js')).enterUserNamespace();
@@ -70,7 +70,7 @@ const commands: Commands = {
       stdout: typed.capture === '-' ? stderr : stdout,
       env,
       signal: end.signal,
-      startBridge: (await import('../lab/bridge-run.js')).startBridge,
+      startBridge: (await import('../lab/bridge/run.js')).startBridge,
     });
   },
   captureShow: async (file, typed) =>
@@ -90,8 +90,8 @@ const commands: Commands = {
     });
   },
   captureRecord: async (file, typed) => {
-    const { findBridges, socketPath } = await import('../lab/bridge-sockets.js');
-    const { ControlClient } = await import('../lab/bridge-client.js');
+    const { findBridges, socketPath } = await import('../lab/bridge/sockets.js');
+    const { ControlClient } = await import('../lab/bridge/client.js');
     const end = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
     return (await import('./capture-record.js')).captureRecord(file, typed, {
@@ -106,8 +106,8 @@ const commands: Commands = {
     });
   },
   ctl: async (call, options) => {
-    const { findBridges, socketPath } = await import('../lab/bridge-sockets.js');
-    const { ControlClient } = await import('../lab/bridge-client.js');
+    const { findBridges, socketPath } = await import('../lab/bridge/sockets.js');
+    const { ControlClient } = await import('../lab/bridge/client.js');
     return ctl(call, options, {
       out: (text) => stdout.write(text),
       colour: coloured(stdout, env),

@@ -1,10 +1,10 @@
 /**
  * The options of `longhaul run`: each one is a key of the experiment file under another name, and is
  * laid over the file as the text it was typed as. So ranges, defaults and refusals live in one
- * place, `lab/experiment-keys.ts`; here is only what a terminal adds.
+ * place, `lab/config/experiment-keys.ts`; here is only what a terminal adds.
  */
 import { type Command, Option } from 'commander';
-import type { Override } from '../lab/experiment-file.js';
+import type { Override } from '../lab/config/experiment-file.js';
 
 interface KeyOption {
   /** As commander has it: the name and the form of its value. */

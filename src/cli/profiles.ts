@@ -1,8 +1,8 @@
 /** `longhaul profiles [FIBER.yaml]`: the fibers by name, or the user's own, with where their figures come from. */
 import { formatBps, formatNs } from '../core/index.js';
 import { describeFiber, PROFILES, resolveFiber } from '../fiber/index.js';
-import { readProfile } from '../lab/fiber-keys.js';
-import { laneConfigOf, timelineConfigOf } from '../lab/lane-schema.js';
+import { readProfile } from '../lab/config/fiber-keys.js';
+import { laneConfigOf, timelineConfigOf } from '../lab/config/lane-schema.js';
 import { paint, wrap } from '../report/index.js';
 
 const WIDTH = 100;

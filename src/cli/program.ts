@@ -3,7 +3,7 @@
  * typed and what `--help` teaches.
  */
 import { Command, CommanderError } from 'commander';
-import type { ControlCall } from '../lab/bridge-protocol.js';
+import type { ControlCall } from '../lab/bridge/protocol.js';
 import type { BridgeTyped } from './bridge.js';
 import { addCaptureRecord } from './capture-command.js';
 import type { CaptureDiffTyped } from './capture-diff.js';

@@ -9,8 +9,8 @@ import type { CaptureReader } from '../capture/files/index.js';
 import { describeRecording } from '../capture/index.js';
 import { ConfigError, formatNs, parseDuration } from '../core/index.js';
 import type { RecordingOptions } from '../fabric/index.js';
-import { parseExperiment } from '../lab/experiment-file.js';
-import { fiberSettingsOf, fiberTimelineOf } from '../lab/resolve-experiment.js';
+import { parseExperiment } from '../lab/config/experiment-file.js';
+import { fiberSettingsOf, fiberTimelineOf } from '../lab/config/resolve-experiment.js';
 import {
   type DirectionResult,
   type Distribution,

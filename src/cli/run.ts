@@ -4,7 +4,7 @@
  *   stdout   the summary, or with --json the result's JSON and nothing else
  *   stderr   progress, notes, where the result lies, and the one line that says what went wrong
  */
-import { parseExperiment, readSource } from '../lab/experiment-file.js';
+import { parseExperiment, readSource } from '../lab/config/experiment-file.js';
 import type { RunResult } from '../lab/result.js';
 import type { RunExperiment } from '../lab/run-events.js';
 import { failureOf, summarize } from '../report/index.js';

@@ -5,7 +5,7 @@
 import type { Fabric, SiteName } from '../fabric/index.js';
 import { NioUdpLink, openNioUdpPair } from '../l2/ports/index.js';
 import { nowNs } from '../sys/index.js';
-import type { Experiment } from './experiment.js';
+import type { Experiment } from './config/experiment.js';
 
 const ETHERTYPE_EXPERIMENTAL = 0x88b5;
 /** Preamble, FCS and inter-frame gap: the rate counts what is on the wire. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatNs } from '../core/index.js';
 import type { Fabric } from '../fabric/index.js';
 import type { HostReport } from '../host/index.js';
-import type { Cut } from './cut-spec.js';
+import type { Cut } from './config/cut-spec.js';
 
 export class FiberCut {
   readonly #cut: Cut;

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { ConfigError, formatBytes, messageOf } from '../core/index.js';
 import { hostFilesOf } from '../host/index.js';
 import { tmpfsBytesFree } from '../sys/index.js';
-import type { Site } from './experiment.js';
+import type { Site } from './config/experiment.js';
 
 export type MemoryBackingErrorCode = 'LAB_MEMORY_BACKING';
 

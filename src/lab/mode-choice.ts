@@ -4,7 +4,7 @@
  */
 import { EnvironmentError } from '../core/index.js';
 import { canCatchFaults } from '../host/index.js';
-import type { Experiment } from './experiment.js';
+import type { Experiment } from './config/experiment.js';
 
 /**
  * @returns a note for the result where another mode is used than was asked for, else null

@@ -10,7 +10,7 @@
  *   dead       lives, the guest lacks pages      lost: its missing pages were the source's
  *   dead       the guest does not run there      lost
  */
-import type { Site } from './experiment.js';
+import type { Site } from './config/experiment.js';
 import type { MigrationResult } from './result.js';
 
 export interface MoveEvidence {

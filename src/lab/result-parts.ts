@@ -5,7 +5,7 @@ import type { SessionSnapshot } from '../guest/index.js';
 import type { MigrationOrders, MissingFigures, SourceReport } from '../host/index.js';
 import { type MigrationMode, pausePartsOf } from '../vmotion-protocol/index.js';
 import type { ProbeResult } from './client/protocol.js';
-import { type Experiment, MODES, type Site } from './experiment.js';
+import { type Experiment, MODES, type Site } from './config/experiment.js';
 import { pipelineResult } from './pipeline-result.js';
 import type {
   BridgeAccount,

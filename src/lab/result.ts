@@ -14,7 +14,7 @@
  */
 import { z } from 'zod';
 import { ConfigError } from '../core/index.js';
-import { DURABLES, EXPERIMENT_SCHEMA, MODES, SITES } from './experiment.js';
+import { DURABLES, EXPERIMENT_SCHEMA, MODES, SITES } from './config/experiment.js';
 import { PIPELINE_SCHEMA } from './pipeline-result.js';
 
 export const RESULT_VERSION = 'longhaul/result/1';

@@ -4,7 +4,7 @@
  * a library user may ignore them: all that lasts is in the result.
  */
 import type { RecordingOptions } from '../fabric/index.js';
-import type { Experiment, Site } from './experiment.js';
+import type { Experiment, Site } from './config/experiment.js';
 import type { MigrationResult, RttResult, RunResult } from './result.js';
 
 /** Where a migration is. `probe` and `setup` come before the first one (migration 0). */

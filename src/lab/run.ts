@@ -13,7 +13,7 @@ import { LonghaulError } from '../core/index.js';
 import { queueOverrun } from '../fiber/index.js';
 import { nowNs } from '../sys/index.js';
 import { chooseAttach } from './attach.js';
-import type { Experiment, Site } from './experiment.js';
+import type { Experiment, Site } from './config/experiment.js';
 import { KeptSites } from './kept-sites.js';
 import { Lab } from './lab.js';
 import { describeMachine, revision } from './machine.js';

@@ -2,7 +2,7 @@
 import { EnvironmentError } from '../core/index.js';
 import type { TransportOrders } from '../host/index.js';
 import type { AttachKind } from './attach.js';
-import type { Experiment } from './experiment.js';
+import type { Experiment } from './config/experiment.js';
 
 type Asked = Pick<Experiment['migration'], 'transport' | 'congestion' | 'rateBps' | 'fec'>;
 

@@ -2,10 +2,10 @@ import * as assert from 'uvu/assert';
 import { type BridgeTyped, bridge, intervalOf } from '../../src/cli/bridge.js';
 import { macLines, periodicLine, portLines, statusLines } from '../../src/cli/bridge-text.js';
 import { isLonghaulError } from '../../src/core/index.js';
-import { parseBridge } from '../../src/lab/bridge-file.js';
-import type { BridgeEvent, RunningBridge } from '../../src/lab/bridge-run.js';
+import { parseBridge } from '../../src/lab/bridge/file.js';
+import type { BridgeEvent, RunningBridge } from '../../src/lab/bridge/run.js';
 import { paint } from '../../src/report/index.js';
-import { sampleStatus } from '../lab/sample-status.js';
+import { sampleStatus } from '../lab/bridge/sample-status.js';
 import { suite } from '../suite.js';
 import { fakeStream } from './fake-stream.js';
 

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import type { RecordingReport } from '../../src/capture/index.js';
 import { captureRecord } from '../../src/cli/capture-record.js';
-import type { ControlClient } from '../../src/lab/bridge-client.js';
+import type { ControlClient } from '../../src/lab/bridge/client.js';
 import { suite } from '../suite.js';
 
 const test = suite('cli/capture-record');

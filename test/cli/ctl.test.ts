@@ -3,9 +3,9 @@ import * as assert from 'uvu/assert';
 import { type CtlContext, ctl } from '../../src/cli/ctl.js';
 import { addCtlCommand } from '../../src/cli/ctl-command.js';
 import { ConfigError } from '../../src/core/index.js';
-import type { ControlClient } from '../../src/lab/bridge-client.js';
-import type { ControlCall } from '../../src/lab/bridge-protocol.js';
-import { sampleStatus } from '../lab/sample-status.js';
+import type { ControlClient } from '../../src/lab/bridge/client.js';
+import type { ControlCall } from '../../src/lab/bridge/protocol.js';
+import { sampleStatus } from '../lab/bridge/sample-status.js';
 import { suite } from '../suite.js';
 
 const test = suite('cli/ctl');

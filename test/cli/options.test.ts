@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import * as assert from 'uvu/assert';
 import { addKeyOptions, overridesOf } from '../../src/cli/options.js';
-import { experimentFrom, parseExperiment } from '../../src/lab/experiment-file.js';
+import { experimentFrom, parseExperiment } from '../../src/lab/config/experiment-file.js';
 import { suite } from '../suite.js';
 
 const test = suite('cli/options');

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { coloured, run } from '../../src/cli/run.js';
 import { isLonghaulError } from '../../src/core/index.js';
-import type { Experiment } from '../../src/lab/experiment.js';
+import type { Experiment } from '../../src/lab/config/experiment.js';
 import { parseResult } from '../../src/lab/result.js';
 import type { RunExperiment } from '../../src/lab/run-events.js';
 import { sampleMigration, sampleResult } from '../report/sample-result.js';

@@ -11,7 +11,7 @@ import {
   resolveDoubt,
   runDirectories,
 } from '../../src/host/index.js';
-import { experimentFrom } from '../../src/lab/experiment-file.js';
+import { experimentFrom } from '../../src/lab/config/experiment-file.js';
 import type { RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
 import { suite } from '../suite.js';

@@ -1,8 +1,8 @@
 /** The fiber is cut in the middle of whole moves: nothing ends by it, and nothing that had come is sent again. */
 import * as assert from 'uvu/assert';
 import { canCatchFaults } from '../../src/host/index.js';
-import { experimentFrom } from '../../src/lab/experiment-file.js';
-import type { ExperimentInput } from '../../src/lab/experiment-keys.js';
+import { experimentFrom } from '../../src/lab/config/experiment-file.js';
+import type { ExperimentInput } from '../../src/lab/config/experiment-keys.js';
 import type { MigrationResult, RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
 import { suite } from '../suite.js';

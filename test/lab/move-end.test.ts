@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { ConfigError } from '../../src/core/index.js';
-import { parseCut } from '../../src/lab/cut-spec.js';
+import { parseCut } from '../../src/lab/config/cut-spec.js';
 import { endByDeath, type MoveEvidence } from '../../src/lab/move-end.js';
 import { suite } from '../suite.js';
 

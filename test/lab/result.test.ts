@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { ConfigError } from '../../src/core/index.js';
-import { jsonSchemas } from '../../src/lab/json-schemas.js';
+import { jsonSchemas } from '../../src/lab/config/json-schemas.js';
 import { PAUSE_PARTS, parseResult, pausePartsSum, RESULT_SCHEMA } from '../../src/lab/result.js';
 import { sampleResult } from '../report/sample-result.js';
 import { suite } from '../suite.js';

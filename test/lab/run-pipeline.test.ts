@@ -5,8 +5,8 @@
 import * as assert from 'uvu/assert';
 import { PAGE_SIZE } from '../../src/core/index.js';
 import { canCatchFaults } from '../../src/host/index.js';
-import { experimentFrom } from '../../src/lab/experiment-file.js';
-import type { ExperimentInput } from '../../src/lab/experiment-keys.js';
+import { experimentFrom } from '../../src/lab/config/experiment-file.js';
+import type { ExperimentInput } from '../../src/lab/config/experiment-keys.js';
 import type { PipelineResult, RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
 import { availableCodecs } from '../../src/vmotion-protocol/transport/index.js';

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { experimentFrom } from '../../src/lab/experiment-file.js';
+import { experimentFrom } from '../../src/lab/config/experiment-file.js';
 import { parseResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
 import { suite } from '../suite.js';

@@ -1,5 +1,5 @@
 /** A result as a run writes it, with figures that tests can name. */
-import { experimentFrom } from '../../src/lab/experiment-file.js';
+import { experimentFrom } from '../../src/lab/config/experiment-file.js';
 import type { ClientResult, MigrationResult, PipelineResult, RunResult } from '../../src/lab/result.js';
 
 export function sampleClient(change: Partial<ClientResult> = {}): ClientResult {

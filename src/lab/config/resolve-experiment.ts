@@ -1,0 +1,187 @@
+/**
+ * From what was said to what is run: profiles looked up, every span and direction given its own
+ * figures, keys that contradict each other refused where they stand.
+ */
+import { PAGE_SIZE } from '../../core/index.js';
+import { type FiberSettings, resolveFiber, type Timeline } from '../../fiber/index.js';
+import type { Experiment } from './experiment.js';
+import type { ExperimentKeys } from './experiment-keys.js';
+import { type FiberKeyErrorCode, type FiberKeys, fiberFrom } from './fiber-keys.js';
+import type { Path } from './key-refusal.js';
+import { orRefuse } from './lane-from.js';
+import { laneConfigOf, laneSettingsOf, timelineConfigOf, timelineOf } from './lane-schema.js';
+
+export type ResolveErrorCode = 'LAB_PROFILE' | 'LAB_CONFLICT' | 'LAB_MEMORY';
+
+/** Refuses what stands at `path`; the caller knows whether that came from an option or a line of a file. */
+export type Refuse = (
+  path: Path,
+  code: ResolveErrorCode | FiberKeyErrorCode,
+  message: string,
+  hint: string,
+) => never;
+
+/** @param folderOf the folder that a file named at a path is relative to */
+export function resolveExperiment(
+  keys: ExperimentKeys,
+  refuse: Refuse,
+  folderOf: (path: Path) => string = () => '.',
+): Experiment {
+  const testHooks = testHooksOf(keys, refuse);
+  return {
+    name: keys.name,
+    seed: keys.seed,
+    attach: keys.attach,
+    fiber: fiberOf(keys.fiber, refuse, folderOf),
+    guest: guestOf(keys.guest, refuse),
+    clients: keys.clients.map((c) => ({
+      site: c.site,
+      icmpIntervalNs: c.icmp,
+      serviceIntervalNs: c.service,
+    })),
+    probe: { count: keys.probe.count, intervalNs: keys.probe.interval },
+    migration: {
+      ...transportOf(keys, refuse),
+      repeat: keys.migration.repeat,
+      mode: keys.migration.mode,
+      slowGuest: keys.migration['slow-guest'],
+      compress: keys.migration.compress,
+      delta: keys.migration.delta,
+      dedup: keys.migration.dedup,
+      streams: keys.migration.streams,
+      pauseTargetNs: keys.migration['pause-target'],
+      maxRounds: keys.migration['max-rounds'],
+      limitNs: keys.migration.limit,
+      cut: keys.migration.cut ?? null,
+      doubtNs: keys.migration.doubt,
+      qos: keys.migration.qos,
+      secure: !keys.migration.insecure,
+      durable: keys.migration.durable,
+      memoryBacking: keys.migration['memory-backing'] ?? null,
+      verify: keys.migration.verify === 'on',
+      startAfterNs: keys.migration['start-after'],
+      betweenNs: keys.migration.between,
+    },
+    background: keys.background.flatMap((b) =>
+      (b.direction === 'both' ? (['a-b', 'b-a'] as const) : [b.direction]).map((direction) => ({
+        direction,
+        rateBps: b.rate,
+        frameBytes: b.frame,
+      })),
+    ),
+    spin: keys.spin,
+    keep: keys.keep,
+    outDir: keys.out ?? null,
+    ...(testHooks === null ? {} : { testHooks }),
+  };
+}
+
+function fiberOf(keys: FiberKeys, refuse: Refuse, folderOf: (path: Path) => string): Experiment['fiber'] {
+  const path = ['fiber'];
+  const { options, timeline } = fiberFrom(keys, refuse, path, folderOf);
+  const settings = orRefuse({ refuse, path }, () => resolveFiber(options));
+  return {
+    profile: settings.profile,
+    spans: settings.spans.map(({ aToB, bToA }) => ({ aToB: laneConfigOf(aToB), bToA: laneConfigOf(bToA) })),
+    timeline: timelineConfigOf(timeline),
+  };
+}
+
+function guestOf(keys: ExperimentKeys['guest'], refuse: Refuse): Experiment['guest'] {
+  if (keys.memory % PAGE_SIZE !== 0) {
+    refuse(
+      ['guest', 'memory'],
+      'LAB_MEMORY',
+      `${keys.memory} bytes are not whole pages of ${PAGE_SIZE}`,
+      'write it in KiB, MiB or GiB, a multiple of 4KiB',
+    );
+  }
+  const hotSetBytes = keys['hot-set'] ?? keys.memory;
+  if (hotSetBytes > keys.memory) {
+    refuse(
+      ['guest', 'hot-set'],
+      'LAB_CONFLICT',
+      `is larger than the guest's memory of ${keys.memory / 2 ** 20}MiB`,
+      'choose one in 4KiB..guest.memory',
+    );
+  }
+  return {
+    kind: 'workload',
+    memoryBytes: keys.memory,
+    fill: keys.fill,
+    dirty: {
+      model: keys.dirty.model,
+      pagesPerS: keys.dirty.pagesPerS,
+      hotSetBytes,
+      skew: keys.dirty.model === 'zipf' ? keys.skew : 0,
+    },
+    mac: keys.mac,
+    ip: keys.ip,
+  };
+}
+
+function transportOf(
+  { attach, migration: { transport, congestion, rate, fec } }: ExperimentKeys,
+  refuse: Refuse,
+): Pick<Experiment['migration'], 'transport' | 'congestion' | 'rateBps' | 'fec'> {
+  if (transport === 'tcp' && attach === 'loopback') {
+    refuse(
+      ['migration', 'transport'],
+      'LAB_CONFLICT',
+      'tcp needs a kernel network, which hosts of attach loopback have not',
+      'choose udp, or attach netns',
+    );
+  }
+  if (transport === 'tcp' && congestion === 'fixed') {
+    refuse(
+      ['migration', 'congestion'],
+      'LAB_CONFLICT',
+      'fixed is a model of the UDP transport, and the transport is tcp',
+      'choose bbr or cubic, and limit TCP by migration.rate',
+    );
+  }
+  if (congestion === 'fixed' && rate === null) {
+    refuse(
+      ['migration', 'congestion'],
+      'LAB_CONFLICT',
+      'fixed sends at the rate it is given, and none is given',
+      'set migration.rate',
+    );
+  }
+  return { transport, congestion, rateBps: rate, fec: fec === 'on' };
+}
+
+function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experiment['testHooks']> | null {
+  const hooks = keys['test-hooks'];
+  if (hooks === undefined) return null;
+  const pages = keys.guest.memory / PAGE_SIZE;
+  for (const name of ['corrupt-page', 'hide-page'] as const) {
+    const pfn = hooks[name];
+    if (pfn === undefined || pfn < pages) continue;
+    refuse(
+      ['test-hooks', name],
+      'LAB_MEMORY',
+      `${pfn} is no page of the guest, which has ${pages}`,
+      `choose one in 0..${pages - 1}`,
+    );
+  }
+  const { 'corrupt-page': corruptPage, 'hide-page': hidePage, 'signal-at': signalAt } = hooks;
+  return {
+    ...(corruptPage === undefined ? {} : { corruptPage }),
+    ...(hidePage === undefined ? {} : { hidePage }),
+    ...(signalAt === undefined ? {} : { signalAt }),
+  };
+}
+
+/** The experiment's fiber as its machines take it: what is unlimited is `Infinity` there. */
+export function fiberSettingsOf({ fiber }: Pick<Experiment, 'fiber'>): FiberSettings {
+  return {
+    profile: fiber.profile,
+    spans: fiber.spans.map(({ aToB, bToA }) => ({ aToB: laneSettingsOf(aToB), bToA: laneSettingsOf(bToA) })),
+  };
+}
+
+/** What changes on it while it runs. */
+export function fiberTimelineOf({ fiber }: Pick<Experiment, 'fiber'>): Timeline {
+  return timelineOf(fiber.timeline);
+}
