@@ -12,7 +12,6 @@ import { nowNs, receiveBytes } from '../sys/index.js';
 import {
   type ConvergenceVerdict,
   decodePageSet,
-  ENCODED_MINOR,
   type Message,
   type RoundStats,
   Source,
@@ -25,38 +24,21 @@ import {
   ATTEMPT_MASK,
   type Codecs,
   encodePreamble,
-  type Link,
   type LinkPoller,
-  type MissingServer,
   newRegion,
-  PageSender,
-  PageServer,
-  type Preamble,
-  type RoundSender,
-  regionOf,
-  type UdpLink,
-  UdpPageSender,
-  UdpPageServer,
-  udpLinkOf,
 } from '../vmotion-protocol/transport/index.js';
 import { ControlChannel } from './control-channel.js';
-import type {
-  HostReport,
-  MigrationOrders,
-  RoundReport,
-  ServedPages,
-  SourceReport,
-  TransportOrders,
-} from './ipc.js';
+import type { HostReport, MigrationOrders, RoundReport, SourceReport, TransportOrders } from './ipc.js';
 import type { GuestKeeper } from './kept-guest.js';
 import { LinkWatch } from './link-watch.js';
 import type { MovingGuest } from './moving-guest.js';
 import type { Passing } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
-import { codecsToOffer, SourcePipeline } from './source-pipeline.js';
+import { SourcePages } from './source-pages.js';
+import { codecsToOffer } from './source-pipeline.js';
 import { hashOfState } from './state-hash.js';
-import { type TransportFigures, transportFigures } from './transport-figures.js';
+import type { TransportFigures } from './transport-figures.js';
 
 const PARK_LIMIT_MS = 1000;
 const PROGRESS_EVERY_NS = 100_000_000;
@@ -97,11 +79,8 @@ export class SourceRole {
   readonly #id: Uint8Array;
   readonly #nic = newRegion(NIC_BYTES);
   readonly #startNs = nowNs();
+  readonly #carrier: SourcePages;
   #control: ControlChannel;
-  #streams: Link[] = [];
-  #sender: RoundSender | null = null;
-  #server: MissingServer | null = null;
-  #pipeline: SourcePipeline | null = null;
   #pushFromNs = 0;
   #rounds: RoundReport[] = [];
   readonly #times = {
@@ -134,14 +113,7 @@ export class SourceRole {
   /** Control links dialled before this one. */
   #attempt = 0;
   #pings = 0;
-  /** Pages that had been given to the links that broke, until it shows which of them came. */
-  #handedOver: PageSet | null = null;
-  /** Pages still to be served when the links broke; -1 when none were being served. */
-  #unserved = -1;
-  #resent = 0;
   #transport: TransportFigures | null = null;
-  #breaks = 0;
-  #served: ServedPages | null = null;
   finished = false;
 
   constructor(orders: MigrationOrders, parts: SourceParts) {
@@ -163,6 +135,7 @@ export class SourceRole {
       precopyLimitNs: orders.limitNs,
     };
     this.#machine = new Source(options);
+    this.#carrier = new SourcePages(orders, parts);
     this.#control = this.#dial();
     parts.report({ type: 'phase', phase: 'offer' });
     this.#step({ type: 'start' });
@@ -170,8 +143,8 @@ export class SourceRole {
 
   /** The latest time at which `service` is to be called again; now when there is work at hand. */
   nextWakeNs(): number {
-    if (this.#sender?.eager) return 0;
-    if (this.#server?.eager) return this.#pushFromNs;
+    if (this.#carrier.sender?.eager) return 0;
+    if (this.#carrier.server?.eager) return this.#pushFromNs;
     return Math.min(this.#machine.nextWakeNs(), this.#watch.nextWakeNs());
   }
 
@@ -208,12 +181,8 @@ export class SourceRole {
     }
     if (!this.finished) this.#lookAfterLink();
     this.#pump();
-    if (
-      this.#server !== null &&
-      !this.finished &&
-      !this.#lost &&
-      !this.#server.pump(nowNs() >= this.#pushFromNs)
-    )
+    const { server } = this.#carrier;
+    if (server !== null && !this.finished && !this.#lost && !server.pump(nowNs() >= this.#pushFromNs))
       this.#lose('VMOTION_CONNECTION_LOST', 'a page link broke');
     if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
   }
@@ -239,12 +208,10 @@ export class SourceRole {
 
   #dial(): ControlChannel {
     const control = new ControlChannel(this.#parts.poller.connect(), this.#parts.poller);
-    control.sendBytes(this.#preamble('control', 0));
+    control.sendBytes(
+      encodePreamble({ kind: 'control', stream: 0, attempt: this.#attempt, migrationId: this.#id }),
+    );
     return control;
-  }
-
-  #preamble(kind: Preamble['kind'], stream: number): Uint8Array {
-    return encodePreamble({ kind, stream, attempt: this.#attempt, migrationId: this.#id });
   }
 
   /** A violation's answer leaves before the link counts as lost; a message of a later version is no end. */
@@ -254,35 +221,12 @@ export class SourceRole {
     if (this.finished || code === 'VMOTION_MESSAGE_UNKNOWN') return;
     this.#lost = true;
     const gone = this.#control.link.refused === true;
-    this.#dropLinks();
+    this.#control.close();
+    this.#carrier.drop();
     this.#watch.broke(nowNs());
     this.#step({ type: 'connection-lost', text });
     if (gone && !this.finished)
       this.#step({ type: 'peer-gone', text: 'the process of the destination is gone' });
-  }
-
-  /** The links of an attempt go together. What they were given may have arrived: LACKS will say. */
-  #dropLinks(): void {
-    this.#control.close();
-    for (const link of this.#streams) link.close();
-    this.#streams = [];
-    this.#pipeline?.linksLost();
-    if (this.#sender === null) return;
-    this.#breaks++;
-    this.#handedOver = this.#sender.handedOver();
-    this.#unserved = this.#server?.began ? this.#server.unserved : -1;
-    this.#served = this.#servedPages();
-    this.#server?.close();
-    this.#server = null;
-    this.#sender = null;
-  }
-
-  /** Of what is sent now, what had been given to the links that broke. */
-  #countResent(pages: PageSet): void {
-    if (this.#handedOver === null) return;
-    this.#handedOver.intersect(pages);
-    this.#resent += this.#handedOver.count();
-    this.#handedOver = null;
   }
 
   #received(message: Message): void {
@@ -296,7 +240,7 @@ export class SourceRole {
     // The poller may have sent a round's last bytes by itself, and the answer be here before this role has looked.
     if (message.type === 'round-done') {
       this.#pump();
-      this.#pipeline?.roundDone(message);
+      this.#carrier.roundDone(message);
     }
     if (message.type === 'accept') this.#parts.onAccepted(message.storeId);
     if (message.type === 'hashes' && this.#orders.verify) this.#compare(message.firstPfn, message.hashes);
@@ -327,7 +271,7 @@ export class SourceRole {
   }
 
   #pump(): void {
-    const sender = this.#sender;
+    const { sender } = this.#carrier;
     if (sender === null || !sender.busy || this.finished) return;
     const state = sender.pump();
     if (state === 'broken') return this.#lose('VMOTION_CONNECTION_LOST', 'a page stream broke');
@@ -380,7 +324,7 @@ export class SourceRole {
         if (action.message.type === 'arm') {
           this.#parts.hurry(true);
           if (this.#orders.holdNs === 0) this.#parts.report({ type: 'phase', phase: 'switchover' });
-          this.#pipeline?.dropped(decodePageSet(guest.memory.pages, action.message.left)!);
+          this.#carrier.dropped(decodePageSet(guest.memory.pages, action.message.left)!);
         }
         if (action.message.type === 'final') {
           this.#control.send(action.message);
@@ -405,8 +349,7 @@ export class SourceRole {
         break;
       }
       case 'send-pages':
-        this.#sender ??= this.#openPages();
-        this.#countResent(action.pages);
+        this.#openCarrier();
         this.#sendingFinal = action.final;
         this.#sendingRound = action.round;
         this.#sendingPages = action.final ? 0 : action.pages.count();
@@ -414,18 +357,16 @@ export class SourceRole {
         if (action.missing !== null) {
           table.forget(action.missing);
           this.#lacking = action.missing.next(0) >= 0;
-          this.#pipeline?.dropped(action.missing);
+          this.#carrier.dropped(action.missing);
         }
-        this.#sender.begin(action.round, action.pages, action.final);
+        this.#carrier.begin(action.round, action.pages, action.final);
         if (!action.final && this.#rounds.length === 0)
           this.#parts.report({ type: 'phase', phase: 'pre-copy' });
         this.#pump();
         break;
       case 'serve-pages':
-        this.#sender ??= this.#openPages();
-        if (this.#unserved >= 0) this.#resent += Math.max(0, action.pages.count() - this.#unserved);
-        this.#unserved = -1;
-        this.#server!.begin(action.round, action.pages, action.hot);
+        this.#openCarrier();
+        this.#carrier.serve(action.round, action.pages, action.hot);
         this.#pushFromNs = action.pushFromNs;
         break;
       case 'slow-guest':
@@ -481,8 +422,7 @@ export class SourceRole {
         this.#releaseHeld();
         this.#times.guestPausedNs = 0;
         this.#final = { pages: 0, zero: 0, bytes: 0 };
-        this.#server?.close();
-        this.#server = null;
+        this.#carrier.stopServing();
         guest.control.resume();
         break;
       case 'deliver-late-frames':
@@ -513,7 +453,7 @@ export class SourceRole {
 
   /** The guest runs on meanwhile. */
   #hold(): void {
-    if (this.#orders.holdNs === 0 || this.#breaks > 0) return;
+    if (this.#orders.holdNs === 0 || this.#carrier.breaks > 0) return;
     this.#parts.report({ type: 'phase', phase: 'switchover' });
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, this.#orders.holdNs / 1e6);
   }
@@ -548,76 +488,16 @@ export class SourceRole {
     this.#tell({ type: 'round', round });
   }
 
-  /** Pages travel beside the control stream where the transport can, else on links of their own. */
-  #openPages(): RoundSender {
-    const udp = udpLinkOf(this.#control.link);
-    return udp === null ? this.#openStreams() : this.#openDatagrams(udp);
-  }
-
-  #openDatagrams(link: UdpLink): UdpPageSender {
-    const { poller, guest, table, transport } = this.#parts;
-    const memory = regionOf(guest.memory.bytes);
-    const sender = new UdpPageSender(memory, table, link, transport.kind === 'udp' && transport.fec);
-    sender.corruptPfn = this.#orders.corruptPfn ?? -1;
-    if (this.#machine.mode !== 'pre-copy') {
-      const demand = poller.connect();
-      const preamble = this.#preamble('demand', 0);
-      this.#server = new UdpPageServer(sender, guest.memory.bytes.length, poller, demand, preamble);
-    }
-    return sender;
-  }
-
-  #openStreams(): PageSender {
-    const { poller, guest, table, codecs, transport } = this.#parts;
-    for (let i = 0; i < this.#orders.streams; i++) {
-      const link = poller.connect();
-      if (transport.rateBps !== null) link.limitRate?.(transport.rateBps / this.#orders.streams);
-      this.#streams.push(link);
-    }
-    const preambles = this.#streams.map((_, stream) => this.#preamble('pages', stream));
-    if (this.#machine.minor >= ENCODED_MINOR && this.#pipeline === null) {
-      const codec = codecs.get(this.#machine.codec);
-      this.#pipeline = new SourcePipeline(guest.memory, table, this.#orders.pipeline, codec);
-    }
-    const memory = regionOf(guest.memory.bytes);
-    const encoder = this.#pipeline?.encoder ?? null;
-    const sender = new PageSender(memory, table, poller, this.#streams, preambles, encoder);
-    sender.corruptPfn = this.#orders.corruptPfn ?? -1;
-    if (this.#machine.mode !== 'pre-copy') this.#server = this.#openServer(sender);
-    return sender;
-  }
-
-  /** Its link stands before the pause, so that the first request finds it open. */
-  #openServer(sender: PageSender): PageServer {
-    const { poller, guest, table } = this.#parts;
-    const demand = poller.connect();
-    const preamble = this.#preamble('demand', 0);
-    const memory = regionOf(guest.memory.bytes);
-    const encoder = this.#pipeline?.encoder ?? null;
-    const server = new PageServer(memory, table, poller, sender.lanes, demand, preamble, encoder);
-    server.corruptPfn = this.#orders.corruptPfn ?? -1;
-    return server;
-  }
-
-  /** Over all links that there were. */
-  #servedPages(): ServedPages | null {
-    const before = this.#served;
-    const server = this.#server;
-    if (server === null || !server.began) return before;
-    return {
-      demanded: server.pagesDemanded + (before?.demanded ?? 0),
-      pushed: server.pagesPushed + (before?.pushed ?? 0),
-      zero: server.zeroPages + (before?.zero ?? 0),
-      again: server.pagesAgain + (before?.again ?? 0),
-      bytes: server.bytes + (before?.bytes ?? 0),
-    };
+  #openCarrier(): void {
+    const { minor, codec, mode } = this.#machine;
+    this.#carrier.open(this.#control.link, this.#attempt, { minor, codec, lacking: mode !== 'pre-copy' });
   }
 
   /** A doubt is no end: the guest stands, its memory is kept, and the peer is asked as soon as it can be reached. */
   #ended(outcome: SourceReport['outcome'], code: string, text: string): void {
     this.#parts.hurry(false);
     this.#releaseHeld();
-    this.#transport = transportFigures(this.#streams.length > 0 ? this.#streams : [this.#control.link]);
+    this.#transport = this.#carrier.figures(this.#control.link);
     if (outcome !== 'in-doubt') this.#letGo();
     this.#report(outcome, code, text);
     if (outcome === 'completed') this.#parts.onReleased();
@@ -629,10 +509,7 @@ export class SourceRole {
     if (this.#tracking) this.#parts.guest.dirtyLog.stop();
     if (!this.#lost) this.#control.flush();
     this.#control.close();
-    for (const link of this.#streams) link.close();
-    this.#served = this.#servedPages();
-    this.#server?.close();
-    this.#server = null;
+    this.#carrier.close();
     this.#parts.table.clear();
   }
 
@@ -653,12 +530,12 @@ export class SourceRole {
         finalPages: this.#final.pages,
         finalZeroPages: this.#final.zero,
         finalBytes: this.#final.bytes,
-        served: this.#servedPages(),
+        served: this.#carrier.served(),
         transport: this.#transport,
-        pipeline: this.#pipeline?.report() ?? null,
+        pipeline: this.#carrier.pipelineReport(),
         framesForwarded: this.#forwarded,
-        linkBreaks: this.#breaks,
-        pagesResent: this.#resent,
+        linkBreaks: this.#carrier.breaks,
+        pagesResent: this.#carrier.resent,
         memoryIdentical: this.#compared === pages ? this.#differing === 0 : null,
         pagesDiffering: this.#differing,
       },
