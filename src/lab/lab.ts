@@ -1,6 +1,6 @@
 /**
- * An experiment standing: the fabric, two hosts, the guest, the clients. Builds it, moves the guest, takes it
- * down. What it makes it also removes, in the opposite order, however far it came.
+ * An experiment standing: the fabric, two hosts, the guest; its clients are in `sessions.ts`. Builds it, moves the
+ * guest, takes it down. What it makes it also removes, in the opposite order, however far it came.
  *
  * Longer than 400 lines: building and taking down own the same processes and descriptors, and stand side by side so
  * that each can be checked against the other. What is pure has moved to `result-parts.ts`.
@@ -42,23 +42,22 @@ import {
 } from './attach.js';
 import { startBackground } from './background.js';
 import { Child, inheritedFd } from './child.js';
-import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
-import { rawSocketBuilt } from './client/raw-socket.js';
+import type { ProbeResult } from './client/protocol.js';
 import type { Experiment, Site } from './config/experiment.js';
 import { fiberSettingsOf, fiberTimelineOf } from './config/resolve-experiment.js';
 import { eventLine } from './event-words.js';
 import { FiberCut } from './fiber-cut.js';
 import { MemoryBacking } from './memory-backing.js';
 import { endByDeath, type MoveEvidence } from './move-end.js';
-import type { ClientResult, MigrationResult, RunResult } from './result.js';
-import { clientResult, MODE_NAMES, migrationResult, pipelineOrders } from './result-parts.js';
+import type { MigrationResult, RunResult } from './result.js';
+import { MODE_NAMES, migrationResult, pipelineOrders } from './result-parts.js';
 import { roundEvent } from './round-event.js';
 import type { RunHooks } from './run-events.js';
-import { clientStation, echoStation, hostStation, VMOTION_PORT } from './stations.js';
+import { Sessions } from './sessions.js';
+import { hostStation, VMOTION_PORT } from './stations.js';
 
 const GUEST_NAME = 'guest';
 const NIC_BUFFER_BYTES = 4 * 2 ** 20;
-const CLIENT_PROCESS = new URL('./client/client-process.js', import.meta.url);
 /** Longest wait for a migration's end past its own limits: then a host hangs, and the run says so. */
 const PATIENCE_MS = 30_000;
 const ROUND_TRIP_SLACK_MS = 100;
@@ -90,7 +89,6 @@ const SOURCE_LEARNS_MS = 2000;
 const DOUBT_SILENT_MS = 1000;
 
 type Host = Child<HostRequest, HostReport>;
-type Client = Child<ClientRequest, ClientReply>;
 
 export class Lab {
   readonly notes: string[] = [];
@@ -108,12 +106,11 @@ export class Lab {
   readonly #guestPorts: Partial<Record<Site, GuestPort>> = {};
   readonly #stations: AttachedStation[] = [];
   readonly #hosts: Partial<Record<Site, Host>> = {};
-  readonly #clients: { site: Site; child: Client }[] = [];
   readonly #timeline: { atNs: number; where: string; what: string }[] = [];
   /** Ends of ports that children have inherited: ours to close. */
   readonly #descriptors: number[] = [];
   #fabric: Fabric | null = null;
-  #probeFar: Client | null = null;
+  #sessions: Sessions | null = null;
   #stopBackground: (() => void) | null = null;
 
   constructor(
@@ -164,29 +161,22 @@ export class Lab {
     // The stations are made one after the other: each moves this thread through a namespace.
     for (const site of ['a', 'b'] as const) await this.#attach(hostStation(site));
     await Promise.all([this.#startHost('a'), this.#startHost('b')]);
-    for (const [index, spec] of this.#experiment.clients.entries()) await this.#startClient(index, spec.site);
-    for (const site of ['a', 'b'] as const) {
-      // The round trip is measured between the sites, so each needs somebody who answers.
-      if (!this.#clients.some((c) => c.site === site))
-        await this.#startClient(this.#clients.length, site, true);
-    }
+    this.#sessions = new Sessions(this.#experiment, this.#chosen, this.#fabric, this.#epochNs, (text) =>
+      this.note(text),
+    );
+    await this.#sessions.attach();
     this.#stopBackground = await startBackground(this.#fabric, background);
   }
 
   /** Measures the round trip through both bridges and the fiber by ICMP. */
   async probe(): Promise<ProbeResult> {
-    const near = this.#clients.find((c) => c.site === 'a')!.child;
-    const far = this.#stations.find((s) => s.station.role === 'client' && s.station.site === 'b')!;
-    const { count, intervalNs } = this.#experiment.probe;
-    // A few to warm up: ARP, bridge tables, code that has not run yet.
-    await near.ask({ type: 'probe', ip: far.station.ip, count: Math.min(20, count), intervalNs }, 'probed');
-    return (await near.ask({ type: 'probe', ip: far.station.ip, count, intervalNs }, 'probed')).result;
+    return this.#sessions!.probe();
   }
 
   /** Lets the guest run and the clients talk to it. The segment was quiet until now, for the probe's sake. */
   async startClients(): Promise<void> {
     this.#hosts.a!.send({ type: 'start-guest' });
-    await this.#eachSession((c) => c.ask({ type: 'mark', what: 'before' }, 'marked'));
+    await this.#sessions!.mark('before');
     this.#mark('lab', 'client sessions started');
   }
 
@@ -274,10 +264,10 @@ export class Lab {
     await cut?.end();
     if (cut?.done === false)
       this.note(`move ${index + 1} had no ${migration.cut!.phase} to cut the fiber in`);
-    await this.#eachSession((c) => c.ask({ type: 'mark', what: 'after' }, 'marked'));
+    await this.#sessions!.mark('after');
     await sleep(settleMs);
     const after = await this.snapshot();
-    const clients = await this.#accounts();
+    const clients = await this.#sessions!.accounts();
     const context = {
       index,
       from,
@@ -435,10 +425,8 @@ export class Lab {
    */
   async tearDown(inDoubt = false): Promise<void> {
     this.#stopBackground?.();
-    const clients = this.#clients.map(({ child }) => child);
-    if (this.#probeFar) clients.push(this.#probeFar);
     await Promise.all([
-      ...clients.map((c) => c.end({ type: 'end' })),
+      this.#sessions?.end(),
       ...Object.values(this.#hosts).map((h) => h.end({ type: 'end' })),
     ]);
     await this.#fabric?.stop();
@@ -542,74 +530,6 @@ export class Lab {
       this.#descriptors.push(farFd);
     }
     return port;
-  }
-
-  async #startClient(index: number, site: Site, silent = false): Promise<void> {
-    const spec = silent ? null : this.#experiment.clients[index]!;
-    const attached = await this.#attach(clientStation(site, index));
-    const { station, netnsFd, farFd, fabricUdpPort } = attached;
-    const echo = netnsFd !== null && !rawSocketBuilt() ? await this.#attachEcho(site, index) : null;
-    const inherited = farFd ?? echo?.farFd ?? null;
-    const fds = inherited === null ? [] : [inherited];
-    const child: Client = new Child({ name: `client ${site}${index}`, file: CLIENT_PROCESS, netnsFd, fds });
-    if (silent) this.#probeFar = child;
-    this.#clients.push({ site, child });
-    const ready = await child.ask(
-      {
-        type: 'begin',
-        orders: {
-          clientId: index + 1,
-          attach:
-            netnsFd !== null
-              ? { kind: 'kernel', echo: echo === null ? null : echo.attach }
-              : {
-                  kind: 'port',
-                  fd: inheritedFd(0),
-                  fabricUdpPort: fabricUdpPort!,
-                  mac: station.mac,
-                  ip: station.ip,
-                },
-          guestIp: parseIpv4(this.#experiment.guest.ip),
-          guestPages: this.#experiment.guest.memoryBytes / PAGE_SIZE,
-          icmpIntervalNs: spec?.icmpIntervalNs ?? null,
-          serviceIntervalNs: spec?.serviceIntervalNs ?? null,
-        },
-      },
-      'ready',
-    );
-    if (ready.note !== null) this.note(`client at ${site.toUpperCase()}: ${ready.note}`);
-  }
-
-  /** A port of the bridge for a client's echoes. */
-  async #attachEcho(
-    site: Site,
-    index: number,
-  ): Promise<{ readonly farFd: number; readonly attach: PortAttach }> {
-    const { name, mac, ip } = echoStation(site, index);
-    const pair = openNioUdpPair(NIC_BUFFER_BYTES);
-    this.#descriptors.push(pair.farFd);
-    await this.#fabric!.addPort({ name, site, role: 'client', kind: 'nio-udp', fd: pair.fabricFd });
-    return { farFd: pair.farFd, attach: { fd: inheritedFd(0), fabricUdpPort: pair.fabricPort, mac, ip } };
-  }
-
-  async #eachSession(work: (c: Client) => Promise<unknown>): Promise<void> {
-    await Promise.all(
-      this.#clients.filter(({ child }) => child !== this.#probeFar).map(({ child }) => work(child)),
-    );
-  }
-
-  async #accounts(): Promise<ClientResult[]> {
-    const results: ClientResult[] = [];
-    for (const { site, child } of this.#clients) {
-      if (child === this.#probeFar) continue;
-      const { icmp, service } = await child.ask({ type: 'account' }, 'accounted');
-      if (icmp !== null) results.push(clientResult(site, 'icmp', icmp, this.#epochNs));
-      if (service !== null) {
-        results.push(clientResult(site, 'service', service, this.#epochNs));
-        if (service.firstWrong !== null) this.note(`client at ${site.toUpperCase()}: ${service.firstWrong}`);
-      }
-    }
-    return results;
   }
 
   /** A guest in memory that survives its host: the host is started again, and what stood committed there is settled. */
