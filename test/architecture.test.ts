@@ -48,6 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'vmotion-protocol/transport',
   ],
   report: ['core', 'lab/result.ts'],
+  results: ['core', 'lab/result.ts', 'report'],
   lab: [
     'core',
     'sys',
@@ -81,6 +82,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'host',
     'lab',
     'report',
+    'results',
   ],
   'index.ts': ['core', 'l2', 'fiber', 'guest', 'vmotion-protocol', 'fabric', 'lab', 'report'],
 };

@@ -13,6 +13,7 @@ import { EXIT_OK, errorLine, exitCodeOf } from './exit-codes.js';
 import { type HostContext, hostList, hostResolve } from './host.js';
 import { profileFileJson, profileFileText, profilesJson, profilesText } from './profiles.js';
 import { type Commands, runProgram } from './program.js';
+import type { ResultsContext } from './results.js';
 import { coloured, run } from './run.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -38,6 +39,12 @@ async function captureReadContext(): Promise<CaptureReadContext> {
   const { openCapture } = await import('../capture/files/index.js');
   return { out: (text) => stdout.write(text), colour: coloured(stdout, env), openCapture };
 }
+
+const resultsContext: ResultsContext = {
+  out: (text) => stdout.write(text),
+  err: (text) => stderr.write(text),
+  colour: coloured(stdout, env),
+};
 
 const commands: Commands = {
   run: async (file, typed) => {
@@ -118,6 +125,15 @@ const commands: Commands = {
   },
   hostList: async (options) => hostList(options, await hostContext()),
   hostResolve: async (guest, how, options) => hostResolve(guest, how, options, await hostContext()),
+  resultsList: async (typed) => (await import('./results.js')).resultsList(typed, resultsContext),
+  resultsShow: async (word, typed) => (await import('./results.js')).resultsShow(word, typed, resultsContext),
+  resultsCompare: async (words, typed) =>
+    (await import('./results.js')).resultsCompare(words, typed, resultsContext),
+  resultsExport: async (words, typed) =>
+    (await import('./results.js')).resultsExport(words, typed, resultsContext),
+  resultsMerge: async (parts, into, typed) =>
+    (await import('./results.js')).resultsMerge(parts, into, typed, resultsContext),
+  report: async (words, typed) => (await import('./report.js')).report(words, typed, resultsContext),
   doctor: async (json) => {
     (await import('../lab/user-namespace.js')).enterUserNamespace();
     const probes = await (await import('../lab/doctor.js')).probeMachine();

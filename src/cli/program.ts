@@ -18,9 +18,10 @@ import { addHostCommand, type HostCommands } from './host-command.js';
 import { addKeyOptions } from './options.js';
 import type { ReplayTyped } from './replay.js';
 import { addReplayCommand } from './replay-command.js';
+import { addResultsCommands, type ResultsCommands } from './results-command.js';
 
 /** What each command does; resolves to the exit code. */
-export interface Commands extends HostCommands {
+export interface Commands extends HostCommands, ResultsCommands {
   run(file: string | undefined, typed: Readonly<Record<string, unknown>>): Promise<number>;
   bridge(file: string, typed: BridgeTyped): Promise<number>;
   captureShow(file: string, typed: CaptureShowTyped): Promise<number>;
@@ -48,6 +49,7 @@ const EXAMPLES = `Examples:
   longhaul bridge examples/two-namespaces.yaml     the fabric alone, with ports of your own
   longhaul ctl set --loss 1% --direction a-b       change a running bridge
   longhaul replay trace.pcap --pace x2             a capture through the fabric, at twice its speed
+  longhaul report results --out report.html        all that was measured, as one page
   longhaul doctor                                  what this machine offers, what each lack costs`;
 
 const RUN_HELP = `Options stand over the file; examples/metro-80km.yaml shows every key.
@@ -124,6 +126,8 @@ export async function runProgram(
   addReplayCommand(program, (file, typed) => settle(commands.replay(file, typed)));
 
   addHostCommand(program, commands, settle);
+
+  addResultsCommands(program, commands, settle);
 
   program
     .command('doctor')

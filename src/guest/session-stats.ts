@@ -3,6 +3,8 @@
  * The counts of requests close at every instant: sent = answered + lost (not answered so far).
  */
 
+import { RttCourse, type RttCourseSnapshot } from './rtt-course.js';
+
 /** A snapshot. Arrays are copies. */
 export interface SessionSnapshot {
   readonly sent: number;
@@ -26,6 +28,8 @@ export interface SessionSnapshot {
   readonly longestGapStartNs: number;
   readonly rttBeforeNs: Float64Array;
   readonly rttAfterNs: Float64Array;
+  /** Over time, by the instant at which the request was sent; null without an answer. */
+  readonly rttCourse: RttCourseSnapshot | null;
 }
 
 export type Phase = 'before' | 'after';
@@ -66,6 +70,7 @@ export abstract class SessionBook {
   #longestGapStartNs = 0;
   #lastAnswerNs = Number.NaN;
   #phase: Phase = 'before';
+  readonly #course = new RttCourse();
   readonly #rttNs = { before: new Samples(), after: new Samples() };
 
   /** From now on round trips count as those before, or after, the move. */
@@ -87,6 +92,7 @@ export abstract class SessionBook {
       longestGapStartNs: this.#longestGapStartNs,
       rttBeforeNs: this.#rttNs.before.copy(),
       rttAfterNs: this.#rttNs.after.copy(),
+      rttCourse: this.#course.snapshot(),
     };
   }
 
@@ -105,6 +111,7 @@ export abstract class SessionBook {
     this.#lastAnswerNs = Number.NaN; // silence between two accounts is nobody's gap
     this.#rttNs.before.clear();
     this.#rttNs.after.clear();
+    this.#course.clear();
   }
 
   protected countSent(): void {
@@ -117,6 +124,7 @@ export abstract class SessionBook {
     else {
       this.#answered++;
       this.#rttNs[this.#phase].push(rttNs);
+      this.#course.add(nowNs - rttNs, rttNs);
     }
     const gapNs = nowNs - this.#lastAnswerNs;
     if (gapNs > this.#longestGapNs) {

@@ -1,7 +1,7 @@
 /** What a result says of the machine it was made on, and of the code that made it. */
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, hostname, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { RunResult } from './result.js';
 
@@ -26,6 +26,7 @@ export function revision(): string {
 
 export function describeMachine(dirtyLog: 'kernel' | 'scan'): RunResult['machine'] {
   return {
+    name: hostname(),
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     memoryBytes: totalmem(),

@@ -61,6 +61,7 @@ export function clientResult(
     longestGapStartNs: Math.max(0, s.longestGapStartNs - epochNs),
     rttBeforeP50Ns: median(s.rttBeforeNs),
     rttAfterP50Ns: median(s.rttAfterNs),
+    rttCourse: s.rttCourse === null ? null : { ...s.rttCourse, startNs: s.rttCourse.startNs - epochNs },
   };
 }
 
@@ -173,7 +174,9 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
   const parts = completed ? pausePartsOf(report.source, report.destination!) : null;
   const firstRound = report.rounds[0];
   const lastRound = report.rounds[report.rounds.length - 1];
+  const postcopy = completed ? postcopyResult(report, c.missing) : null;
   const roundsNs = firstRound && lastRound ? lastRound.endNs - firstRound.startNs : 0;
+  const sendingNs = roundsNs + (postcopy?.durationNs ?? 0);
   const sum = (pick: (r: SourceReport['rounds'][number]) => number): number =>
     report.rounds.reduce((n, r) => n + pick(r), 0);
   const endNs =
@@ -193,7 +196,7 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
     announceNs:
       completed && c.announcedNs > 0 ? Math.max(0, c.announcedNs - report.destination!.startedNs) : null,
     blockedNs: completed ? (c.missing?.blockedNs ?? 0) : null,
-    postcopy: completed ? postcopyResult(report, c.missing) : null,
+    postcopy,
     pipeline: pipelineResult(report.pipeline),
     rounds: report.rounds.map((r, i) => ({
       round: i,
@@ -211,7 +214,7 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
     zeroPages: sum((r) => r.zeroPages) + report.finalZeroPages,
     pagesInPause: report.finalPages + report.finalZeroPages,
     bytesOnWire: c.bytesOnWire,
-    throughputBps: roundsNs > 0 ? (8e9 * c.bytesOnWire) / roundsNs : 0,
+    throughputBps: sendingNs > 0 ? (8e9 * c.bytesOnWire) / sendingNs : 0,
     transport: transportResult(report, c.parityUsed),
     framesForwarded: report.framesForwarded,
     copiesRunning: c.copiesRunning,

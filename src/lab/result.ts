@@ -8,7 +8,7 @@
  *                            └─ clients[]: what each session saw of that move
  *
  * Version rule: within `longhaul/result/1` fields may be added, so readers ignore what they do not
- * know; a field that goes or changes its meaning makes it `/2`. Every quantity carries its unit in
+ * know, and what an earlier one did not write is filled in with the value for "not measured"; a field that goes or changes its meaning makes it `/2`. Every quantity carries its unit in
  * its name; instants are nanoseconds of CLOCK_MONOTONIC since the run's epoch. JSON has no Infinity:
  * what is unlimited or was never measured is `null`.
  */
@@ -99,7 +99,7 @@ const ROUND_SCHEMA = z.object({
   round: count('Number, from 0; round 0 carries all memory'),
   startNs: ns('Instant it began'),
   durationNs: ns('How long it took'),
-  dirtyPages: count('Pages found dirty when it began; all pages in round 0'),
+  dirtyPages: count('Pages found dirty when it ended'),
   pagesSent: count('Pages sent with content'),
   zeroPages: count('Pages that were all zero and travelled as a number'),
   bytes: count('Bytes handed to the transport'),
@@ -107,6 +107,17 @@ const ROUND_SCHEMA = z.object({
   dirtyRatePagesPerS: z.number().nonnegative().describe('Rate at which the guest dirtied distinct pages'),
   predictedPauseNs: ns('What the policy predicted after it').nullable(),
 });
+
+const RTT_COURSE_SCHEMA = z
+  .object({
+    startNs: ns('Instant at which the first bin begins'),
+    binNs: ns('Width of a bin'),
+    count: z.array(z.int().nonnegative()).describe('Answered requests that were sent in each bin'),
+    minNs: z.array(z.number().nonnegative()).describe('Shortest round trip of each; 0 where there was none'),
+    meanNs: z.array(z.number().nonnegative()).describe('Mean'),
+    maxNs: z.array(z.number().nonnegative()).describe('Longest'),
+  })
+  .describe('Round trips over time, by the instant at which the request was sent');
 
 const CLIENT_SCHEMA = z.object({
   site: site('Where the client stands'),
@@ -121,6 +132,9 @@ const CLIENT_SCHEMA = z.object({
   longestGapStartNs: ns('Instant of the answer before that gap'),
   rttBeforeP50Ns: ns('Median round trip before the move').nullable(),
   rttAfterP50Ns: ns('Median round trip after the move').nullable(),
+  rttCourse: RTT_COURSE_SCHEMA.nullable()
+    .default(null)
+    .describe('null in results that were written before it was measured'),
 });
 
 const POSTCOPY_SCHEMA = z
@@ -188,7 +202,7 @@ const MIGRATION_SCHEMA = z.object({
     .number()
     .nonnegative()
     .describe(
-      '8 · bytesOnWire over the time the rounds took, bits per second: comparable to the rate of the link',
+      '8 · bytesOnWire over the time that rounds and post-copy took, bits per second: comparable to the rate of the link',
     ),
   transport: TRANSPORT_SCHEMA.nullable().default(null),
   framesForwarded: count('Frames for the guest that reached the source after the pause and were sent on'),
@@ -228,6 +242,7 @@ export const RESULT_SCHEMA = z
     seed: count('Seed of every random draw'),
     revision: z.string().describe('Version of longhaul, and the git commit where it is known: 0.1.0+e3ef308'),
     machine: z.object({
+      name: z.string().optional().describe('Its host name: what tells two machines of one kind apart'),
       cpu: z.string().describe('Model of the processor'),
       cores: count('Processors this process may use'),
       memoryBytes: count('Memory of the machine'),
@@ -286,6 +301,7 @@ export type MigrationResult = z.infer<typeof MIGRATION_SCHEMA>;
 export type RoundResult = z.infer<typeof ROUND_SCHEMA>;
 export type PauseParts = z.infer<typeof PAUSE_PARTS_SCHEMA>;
 export type ClientResult = z.infer<typeof CLIENT_SCHEMA>;
+export type RttCourse = z.infer<typeof RTT_COURSE_SCHEMA>;
 
 /** Names of the pause's parts in the order they happen. */
 export const PAUSE_PARTS = Object.keys(PAUSE_PARTS_SCHEMA.shape) as readonly (keyof PauseParts)[];
@@ -305,10 +321,15 @@ export type ResultErrorCode = 'LAB_RESULT_VERSION' | 'LAB_RESULT_SHAPE';
 export function parseResult(value: unknown, where: string): RunResult {
   const schema = (value as { schema?: unknown } | null)?.schema;
   if (schema !== RESULT_VERSION) {
+    const isResult = typeof schema === 'string' && schema.startsWith('longhaul/result/');
     throw new ConfigError<ResultErrorCode>(
       'LAB_RESULT_VERSION',
       `${where} says schema ${JSON.stringify(schema) ?? 'nothing'}, this longhaul reads ${RESULT_VERSION}`,
-      { hint: 'give a result.json that longhaul run wrote, or the longhaul that wrote it' },
+      {
+        hint: isResult
+          ? `read it with the longhaul that knows ${schema}`
+          : 'give a result.json that longhaul run wrote',
+      },
     );
   }
   const parsed = RESULT_SCHEMA.safeParse(value);

@@ -1,4 +1,12 @@
+export * from './compare.js';
+export * from './figures.js';
+export { figure, page, svgFile, table as htmlTable, tiles } from './html-page.js';
+export { htmlReport, type Report, spreadText } from './html-report.js';
+export * from './metrics.js';
+export type { Plot } from './plots/frame.js';
+export { type Spread, spreadPlot } from './plots/run-plots.js';
 export * from './quantile.js';
+export * from './statistics.js';
 export * from './summary.js';
 export * from './table.js';
 export * from './verdict.js';

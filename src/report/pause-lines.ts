@@ -18,7 +18,7 @@ export function pauseLines(r: RunResult, p: Paint): string[] {
   };
   const parts = PAUSE_PARTS.map((part) =>
     row(
-      words(part),
+      partName(part),
       done.map((m) => m.pauseParts![part]),
     ),
   );
@@ -41,6 +41,6 @@ export function pauseLines(r: RunResult, p: Paint): string[] {
 }
 
 /** `recordCommitNs` → `record commit` */
-function words(part: string): string {
+export function partName(part: string): string {
   return part.replace(/Ns$/, '').replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`);
 }

@@ -42,6 +42,26 @@ test('a page that is hidden from every harvest makes the proof fail', async () =
   assert.is(result.migrations[0]!.memoryIdentical, false);
 });
 
+test('a post-copy move had a throughput above the rate of its link', async () => {
+  const { migrations } = await simulate({ migration: { mode: 'postcopy' } });
+  const { throughputBps, postcopy } = migrations[0]!;
+  assert.ok(postcopy !== null && throughputBps > 1e9 && throughputBps <= 10e9, `${throughputBps}`);
+});
+
+test('clients keep the course of their round trips, by the instant of the request', async () => {
+  const { migrations } = await simulate();
+  for (const c of migrations[0]!.clients) {
+    const { startNs, binNs, count, maxNs } = c.rttCourse!;
+    assert.is(
+      count.reduce((sum, n) => sum + n, 0),
+      c.answered,
+    );
+    const endNs = startNs + count.length * binNs;
+    assert.ok(startNs < migrations[0]!.startNs && endNs > migrations[0]!.startNs, `${startNs} to ${endNs}`);
+    assert.ok(Math.max(...maxNs) >= c.rttAfterP50Ns!);
+  }
+});
+
 test('background traffic fills its share of the fiber', async () => {
   const plain = await simulate({ migration: { repeat: 0 } });
   const loaded = await simulate({

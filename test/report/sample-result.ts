@@ -16,6 +16,14 @@ export function sampleClient(change: Partial<ClientResult> = {}): ClientResult {
     longestGapStartNs: 1_000_000_000,
     rttBeforeP50Ns: 90_000,
     rttAfterP50Ns: 910_000,
+    rttCourse: {
+      startNs: 1_990_000_000,
+      binNs: 100_000_000,
+      count: [100, 100, 97, 0, 100],
+      minNs: [80_000, 81_000, 82_000, 0, 900_000],
+      meanNs: [90_000, 91_000, 95_000, 0, 910_000],
+      maxNs: [120_000, 400_000, 3_200_000, 0, 1_000_000],
+    },
     ...change,
   };
 }
