@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { experimentFrom } from '../../src/lab/experiment-file.js';
+import { experimentFrom } from '../../src/lab/config/experiment-file.js';
 import { runExperiment } from '../../src/lab/run.js';
 import { htmlReport, svgFile } from '../../src/report/index.js';
 import { sampleResult } from '../report/sample-result.js';
