@@ -49,6 +49,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   report: ['core', 'lab/result.ts'],
   results: ['core', 'lab/result.ts', 'report'],
+  sweep: ['core', 'lab', 'report', 'results'],
+  tune: ['core', 'lab', 'fiber', 'report', 'results', 'sweep'],
   lab: [
     'core',
     'sys',
@@ -83,6 +85,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'lab',
     'report',
     'results',
+    'sweep',
+    'tune',
   ],
   'index.ts': ['core', 'l2', 'fiber', 'guest', 'vmotion-protocol', 'fabric', 'lab', 'report'],
 };

@@ -15,6 +15,7 @@ import { profileFileJson, profileFileText, profilesJson, profilesText } from './
 import { type Commands, runProgram } from './program.js';
 import type { ResultsContext } from './results.js';
 import { coloured, run } from './run.js';
+import type { SweepContext } from './sweep.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -45,6 +46,18 @@ const resultsContext: ResultsContext = {
   err: (text) => stderr.write(text),
   colour: coloured(stdout, env),
 };
+
+async function sweepContext(): Promise<SweepContext> {
+  const { enterUserNamespace } = await import('../lab/user-namespace.js');
+  const end = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => end.abort());
+  return {
+    out: (text) => stdout.write(text),
+    err: (text) => stderr.write(text),
+    signal: end.signal,
+    enterUserNamespace,
+  };
+}
 
 const commands: Commands = {
   run: async (file, typed) => {
@@ -134,6 +147,8 @@ const commands: Commands = {
   resultsMerge: async (parts, into, typed) =>
     (await import('./results.js')).resultsMerge(parts, into, typed, resultsContext),
   report: async (words, typed) => (await import('./report.js')).report(words, typed, resultsContext),
+  sweep: async (file, typed) => (await import('./sweep.js')).sweep(file, typed, await sweepContext()),
+  worker: async (typed) => (await import('./sweep.js')).worker(typed, await sweepContext()),
   doctor: async (json) => {
     (await import('../lab/user-namespace.js')).enterUserNamespace();
     const probes = await (await import('../lab/doctor.js')).probeMachine();

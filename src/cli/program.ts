@@ -19,9 +19,10 @@ import { addKeyOptions } from './options.js';
 import type { ReplayTyped } from './replay.js';
 import { addReplayCommand } from './replay-command.js';
 import { addResultsCommands, type ResultsCommands } from './results-command.js';
+import { addSweepCommands, type SweepCommands } from './sweep-command.js';
 
 /** What each command does; resolves to the exit code. */
-export interface Commands extends HostCommands, ResultsCommands {
+export interface Commands extends HostCommands, ResultsCommands, SweepCommands {
   run(file: string | undefined, typed: Readonly<Record<string, unknown>>): Promise<number>;
   bridge(file: string, typed: BridgeTyped): Promise<number>;
   captureShow(file: string, typed: CaptureShowTyped): Promise<number>;
@@ -128,6 +129,8 @@ export async function runProgram(
   addHostCommand(program, commands, settle);
 
   addResultsCommands(program, commands, settle);
+
+  addSweepCommands(program, commands, settle);
 
   program
     .command('doctor')
