@@ -7,10 +7,11 @@
  *                        └── packets that an ack calls missing ─┘   (or all of a segment that no ack came for)
  *
  * Loss is seen by acknowledgements of later segments, else by a timer that doubles (RFC 6298, its idea). The window is
- * fixed: a line of one's own, whose rate is known. An end from which nothing was heard for `silenceNs`, heartbeats
- * included, is lost.
- * Left out: congestion control (the transports' own tests have it), and opening: what is sent before the other end was
- * heard opens, as in TCP Fast Open (RFC 7413).
+ * fixed (a line of one's own, whose rate is known), or a congestion control's, which also says how fast segments
+ * leave; then a probe of the last segment goes ahead of the timer (RFC 8985, section 7). An end from which nothing
+ * was heard for `silenceNs`, heartbeats included, is lost.
+ * Opening takes a set number of round trips, in which both ends say a word that nobody else sees; with none, what is sent
+ * before the other end was heard opens, as in TCP Fast Open (RFC 7413).
  */
 import { Ring } from '../core/index.js';
 import {
@@ -21,6 +22,7 @@ import {
   SEGMENT_PACKETS_MAX,
   type Segment,
 } from './link-frames.js';
+import { LinkPace, type SentStamp, type SimCongestion } from './link-pace.js';
 import { type VirtualTime, Waker } from './virtual-time.js';
 
 export interface LinkSettings {
@@ -32,12 +34,20 @@ export interface LinkSettings {
   readonly silenceNs: number;
   /** First and shortest wait for an acknowledgement. */
   readonly retransmitNs: number;
+  /** Round trips until whoever opens may send, by what the link is for. Default none. */
+  readonly openingTurns?: Readonly<Record<LinkKind, number>>;
+  /** What governs window and pace within `windowBytes`. Default nothing. */
+  readonly congestion?: SimCongestion;
 }
 
 interface InFlight {
   readonly segment: Segment;
   sentNs: number;
   again: boolean;
+  /** Of the segment, what counts as under way. */
+  outBytes: number;
+  /** Since it left last; null without congestion control. */
+  stamp: SentStamp | null;
   /** What is known to be missing; null for all of it. */
   missing: readonly number[] | null;
   whole: boolean;
@@ -57,6 +67,11 @@ const BACKOFF_MAX = 16;
 const DUPLICATE_THRESHOLD = 3;
 /** Below this a producer is asked for more. */
 const LOW_WATER_BYTES = 64 * 1024;
+/** What both ends say while a link opens. */
+const GREETING = Symbol('greeting');
+const GREETING_BYTES = 64;
+/** A lost end is probed for after two round trips and this (RFC 8985, section 7.2). */
+const PROBE_SPARE_NS = 2_000_000;
 
 export class Link {
   readonly id: number;
@@ -75,6 +90,15 @@ export class Link {
   readonly #waker: Waker;
   readonly #queue = new Ring<{ readonly bytes: number; readonly item: unknown }>();
   #queuedBytes = 0;
+  /** Items that wait for the link to open. */
+  readonly #early: { readonly bytes: number; readonly item: unknown }[] = [];
+  #earlyBytes = 0;
+  #turnsLeft: number;
+  readonly #pace: LinkPace | null;
+  /** Segments that are to go again, in order. */
+  readonly #again = new Set<InFlight>();
+  /** The probe of this flight's end has been sent. */
+  #probed = false;
   /** Bytes of the queue's head that earlier segments have taken. */
   #headTaken = 0;
   #nextSeq = 0;
@@ -83,6 +107,7 @@ export class Link {
   #rttNs = 0;
   #backoff = 1;
   #timerNs = Number.POSITIVE_INFINITY;
+  #armedNs = 0;
   #expected = 0;
   readonly #held = new Map<number, Held>();
   #highest = -1;
@@ -99,6 +124,7 @@ export class Link {
     settings: LinkSettings,
     transmit: (content: LinkContent) => void,
     forget: () => void,
+    opens: boolean,
   ) {
     this.id = id;
     this.kind = kind;
@@ -107,7 +133,10 @@ export class Link {
     this.#transmit = transmit;
     this.#forget = forget;
     this.#heardNs = this.#saidNs = time.nowNs;
+    this.#turnsLeft = opens ? (settings.openingTurns?.[kind] ?? 0) : 0;
+    this.#pace = settings.congestion === undefined ? null : new LinkPace(settings.congestion);
     this.#waker = new Waker(time, () => this.#woke());
+    if (this.#turnsLeft > 0) this.#greet();
     this.#mind();
   }
 
@@ -117,19 +146,23 @@ export class Link {
 
   /** Bytes that wait for the window. */
   get backlogBytes(): number {
-    return this.#queuedBytes;
+    return this.#queuedBytes + this.#earlyBytes;
   }
 
   /** Nothing waits and nothing is in flight. */
   get isIdle(): boolean {
-    return this.#queuedBytes === 0 && this.#flight.size === 0;
+    return this.backlogBytes === 0 && this.#flight.size === 0;
   }
 
   /** @param bytes what the item takes on the stream, at least 1 */
   send(bytes: number, item: unknown): void {
     if (!this.#open || this.#closing) return;
-    this.#queue.push({ bytes, item });
-    this.#queuedBytes += bytes;
+    if (this.#turnsLeft > 0) {
+      this.#early.push({ bytes, item });
+      this.#earlyBytes += bytes;
+      return;
+    }
+    this.#enqueue(bytes, item);
     this.#fill();
     this.#mind();
   }
@@ -166,11 +199,45 @@ export class Link {
     if (this.#open) this.#mind();
   }
 
+  // ── opening ─────────────────────────────────────────────────────────────────────────────────────
+
+  #greet(): void {
+    this.#enqueue(GREETING_BYTES, GREETING);
+    this.#fill();
+  }
+
+  /** The acceptor's answer, or at the acceptor the opener's word. */
+  #greeted(): void {
+    if (this.#turnsLeft === 0) return this.#greet();
+    if (--this.#turnsLeft > 0) return this.#greet();
+    for (const { bytes, item } of this.#early.splice(0)) this.#enqueue(bytes, item);
+    this.#earlyBytes = 0;
+    this.#fill();
+  }
+
   // ── sending ─────────────────────────────────────────────────────────────────────────────────────
 
+  #enqueue(bytes: number, item: unknown): void {
+    this.#queue.push({ bytes, item });
+    this.#queuedBytes += bytes;
+  }
+
+  #mayGo(): boolean {
+    const pace = this.#pace;
+    if (pace === null) return this.#flightBytes < this.#settings.windowBytes;
+    const window = Math.min(pace.windowBytes, this.#settings.windowBytes);
+    return this.#flightBytes < window && this.#time.nowNs >= pace.nextNs;
+  }
+
   #fill(): void {
-    while (this.#queuedBytes > 0 && this.#flightBytes < this.#settings.windowBytes) this.#sendSegment();
-    if (this.#queuedBytes < LOW_WATER_BYTES) this.onRoom();
+    for (const f of this.#again) {
+      if (!this.#mayGo()) return;
+      this.#again.delete(f);
+      if (!f.whole) this.#sendAgain(f);
+    }
+    while (this.#queuedBytes > 0 && this.#mayGo()) this.#sendSegment();
+    if (this.#queuedBytes < LOW_WATER_BYTES && this.#turnsLeft === 0) this.onRoom();
+    if (this.#queuedBytes === 0) this.#pace?.ranDry(this.#flightBytes);
   }
 
   #sendSegment(): void {
@@ -196,8 +263,18 @@ export class Link {
     };
     const now = this.#time.nowNs;
     if (this.#flight.size === 0) this.#armTimer(now);
-    this.#flight.set(segment.seq, { segment, sentNs: now, again: false, missing: null, whole: false });
+    const stamp = this.#pace?.sent(now, bytes, this.#flightBytes) ?? null;
+    this.#flight.set(segment.seq, {
+      segment,
+      sentNs: now,
+      again: false,
+      outBytes: bytes,
+      stamp,
+      missing: null,
+      whole: false,
+    });
     this.#flightBytes += bytes;
+    this.#probed = false;
     this.#sendData(segment, null);
   }
 
@@ -208,19 +285,40 @@ export class Link {
   }
 
   #sendAgain(f: InFlight): void {
+    const now = this.#time.nowNs;
+    this.#leaves(f);
     f.again = true;
-    f.sentNs = this.#time.nowNs;
+    f.sentNs = now;
+    const bytes = missingBytes(f);
+    f.stamp = this.#pace?.sent(now, bytes, this.#flightBytes) ?? null;
+    f.outBytes = bytes;
+    this.#flightBytes += bytes;
     this.#sendData(f.segment, f.missing);
+  }
+
+  /** It is under way no more. */
+  #leaves(f: InFlight): void {
+    this.#flightBytes -= f.outBytes;
+    f.outBytes = 0;
   }
 
   #ackCame(next: number, held: readonly HeldSegment[]): void {
     const now = this.#time.nowNs;
+    let bytes = 0;
+    let newest: InFlight | null = null;
     let progress = false;
+    const came = (f: InFlight): void => {
+      progress = true;
+      bytes += f.segment.bytes;
+      if (newest === null || f.sentNs >= newest.sentNs) newest = f;
+      this.#leaves(f);
+    };
     for (const [seq, f] of this.#flight) {
       if (seq >= next) break;
       if (!f.again && !f.whole) this.#measured(now - f.sentNs);
-      if (!f.whole) this.#flightBytes -= f.segment.bytes;
+      if (!f.whole) came(f);
       this.#flight.delete(seq);
+      this.#again.delete(f);
       progress = true;
     }
     for (const { seq, missing } of held) {
@@ -229,26 +327,39 @@ export class Link {
       f.missing = missing;
       if (missing !== null) continue;
       f.whole = true;
-      this.#flightBytes -= f.segment.bytes;
-      progress = true;
+      came(f);
     }
+    if (newest !== null) this.#acknowledged(now, bytes, newest);
     if (held.length > 0) this.#repair(held[held.length - 1]!.seq);
     if (progress) {
       this.#backoff = 1;
+      this.#probed = false;
       this.#armTimer(now);
     }
     this.#fill();
     this.#mayFinish();
   }
 
-  /** Sends again what others have overtaken, once a round trip. */
+  #acknowledged(now: number, bytes: number, { stamp, again, sentNs }: InFlight): void {
+    if (this.#pace === null || stamp === null) return;
+    this.#pace.acknowledged(now, bytes, stamp, again ? 0 : now - sentNs, this.#flightBytes);
+  }
+
+  /** Marks what others have overtaken, once a round trip, to be sent again. */
   #repair(highest: number): void {
     const now = this.#time.nowNs;
+    let bytes = 0;
+    let newestNs = 0;
     for (const [seq, f] of this.#flight) {
-      if (seq > highest) return;
+      if (seq > highest) break;
       if (f.whole || (f.missing === null && seq > highest - DUPLICATE_THRESHOLD)) continue;
-      if (now - f.sentNs > this.#rttNs) this.#sendAgain(f);
+      if (now - f.sentNs <= this.#rttNs || this.#again.has(f)) continue;
+      bytes += missingBytes(f);
+      newestNs = Math.max(newestNs, f.sentNs);
+      this.#leaves(f);
+      this.#again.add(f);
     }
+    if (bytes > 0) this.#pace?.lost(now, bytes, newestNs, this.#flightBytes);
   }
 
   #measured(rttNs: number): void {
@@ -257,6 +368,7 @@ export class Link {
 
   #armTimer(now: number): void {
     const { retransmitNs } = this.#settings;
+    this.#armedNs = now;
     this.#timerNs = now + Math.max(retransmitNs, 3 * this.#rttNs) * this.#backoff;
   }
 
@@ -303,7 +415,11 @@ export class Link {
   #deliver(segment: Segment): void {
     this.#held.delete(segment.seq);
     this.#expected++;
-    for (const item of segment.ends) if (this.#open) this.onItem(item);
+    for (const item of segment.ends) {
+      if (!this.#open) return;
+      if (item === GREETING) this.#greeted();
+      else this.onItem(item);
+    }
   }
 
   #sendAck(): void {
@@ -326,26 +442,53 @@ export class Link {
   }
 
   #mind(): void {
-    const timer = this.#flight.size > 0 ? this.#timerNs : Number.POSITIVE_INFINITY;
+    const timer = this.#flight.size > 0 ? Math.min(this.#timerNs, this.#probeNs) : Number.POSITIVE_INFINITY;
     const silent = this.#heardNs + this.#settings.silenceNs;
-    this.#waker.mind(Math.min(timer, silent, this.#saidNs + this.#heartbeatNs));
+    this.#waker.mind(Math.min(timer, silent, this.#saidNs + this.#heartbeatNs, this.#paceNs));
+  }
+
+  /** When the pace lets the next segment go that waits for nothing else. */
+  get #paceNs(): number {
+    const pace = this.#pace;
+    if (pace === null || (this.#queuedBytes === 0 && this.#again.size === 0)) return Number.POSITIVE_INFINITY;
+    const now = this.#time.nowNs;
+    return pace.nextNs > now && this.#flightBytes < pace.windowBytes ? pace.nextNs : Number.POSITIVE_INFINITY;
+  }
+
+  /** When the end of the flight is probed for. */
+  get #probeNs(): number {
+    if (this.#pace === null || this.#probed || this.#rttNs === 0) return Number.POSITIVE_INFINITY;
+    return this.#armedNs + 2 * this.#rttNs + PROBE_SPARE_NS;
   }
 
   #woke(): void {
     if (!this.#open) return;
     const now = this.#time.nowNs;
     if (now >= this.#heardNs + this.#settings.silenceNs) return this.#lose('nothing was heard of the peer');
-    if (this.#flight.size > 0 && now >= this.#timerNs) {
-      this.#backoff = Math.min(BACKOFF_MAX, this.#backoff * 2);
-      this.#armTimer(now);
-      for (const f of this.#flight.values()) {
-        if (f.whole) continue;
-        this.#sendAgain(f);
-        break;
-      }
-    }
+    if (this.#flight.size > 0 && now >= this.#timerNs) this.#timedOut(now);
+    else if (this.#flight.size > 0 && now >= this.#probeNs) this.#probe();
+    if (this.#pace !== null) this.#fill();
     if (now >= this.#saidNs + this.#heartbeatNs) this.#sendAck();
     this.#mind();
+  }
+
+  #timedOut(now: number): void {
+    this.#backoff = Math.min(BACKOFF_MAX, this.#backoff * 2);
+    this.#armTimer(now);
+    this.#pace?.timedOut(now);
+    for (const f of this.#flight.values()) {
+      if (f.whole) continue;
+      this.#sendAgain(f);
+      break;
+    }
+  }
+
+  /** The newest segment that is not whole, once more: what comes back shows what else is missing. */
+  #probe(): void {
+    this.#probed = true;
+    let last: InFlight | null = null;
+    for (const f of this.#flight.values()) if (!f.whole) last = f;
+    if (last !== null) this.#sendAgain(last);
   }
 
   #lose(text: string): void {
@@ -359,4 +502,9 @@ function missingOf(h: Held): number[] {
   const missing: number[] = [];
   for (let i = 0; i < h.here.length; i++) if (h.here[i] === 0) missing.push(i);
   return missing;
+}
+
+/** Bytes of a segment that have not come, as far as that is known. */
+function missingBytes({ segment, missing }: InFlight): number {
+  return missing === null ? segment.bytes : Math.min(segment.bytes, missing.length * PACKET_PAYLOAD_BYTES);
 }

@@ -48,7 +48,7 @@ export class Stack {
   }
 
   connect(kind: LinkKind): Link {
-    return this.#add(this.#numbers.next++, kind);
+    return this.#add(this.#numbers.next++, kind, true);
   }
 
   /** The machine is without power: nothing is taken, nothing sent, all links are forgotten. */
@@ -64,7 +64,7 @@ export class Stack {
     this.#powered = true;
   }
 
-  #add(id: number, kind: LinkKind): Link {
+  #add(id: number, kind: LinkKind, opens: boolean): Link {
     const link = new Link(
       id,
       kind,
@@ -75,6 +75,7 @@ export class Stack {
         this.#links.delete(id);
         this.#gone.add(id);
       },
+      opens,
     );
     this.#links.set(id, link);
     return link;
@@ -91,7 +92,7 @@ export class Stack {
     if (content.type === 'fin' || content.type === 'reset') return;
     const opens = content.type === 'data' && content.opens && !this.#gone.has(connection);
     if (!opens || this.onAccept === null) return this.#send({ type: 'reset', connection });
-    const link = this.#add(connection, content.kind);
+    const link = this.#add(connection, content.kind, false);
     this.onAccept(link);
     link.take(content, missing);
   }
