@@ -101,6 +101,10 @@ export async function runProgram(
     .allowExcessArguments(false)
     .addHelpText('after', `\n${RUN_HELP}`);
   addCaptureOption(addKeyOptions(run))
+    .option(
+      '--costs <file>',
+      'what hosts take for their steps, with --attach sim (longhaul calibrate makes it)',
+    )
     .option('--json', "print the result's JSON on stdout, all else on stderr")
     .option('--no-progress', 'print no progress')
     .action((file: string | undefined, typed: Record<string, unknown>) => settle(commands.run(file, typed)));

@@ -4,6 +4,10 @@
  *   stdout   the summary, or with --json the result's JSON and nothing else
  *   stderr   progress, notes, where the result lies, and the one line that says what went wrong
  */
+
+import { ConfigError } from '../core/index.js';
+import type { Costs } from '../lab/calibration/costs-file.js';
+import type { Experiment } from '../lab/config/experiment.js';
 import { parseExperiment, readSource } from '../lab/config/experiment-file.js';
 import type { RunResult } from '../lab/result.js';
 import type { RunExperiment } from '../lab/run-events.js';
@@ -30,6 +34,17 @@ interface TerminalOptions {
   readonly json?: boolean;
   /** commander's form of `--no-progress`. */
   readonly progress?: boolean;
+  readonly costs?: string;
+}
+
+/** @throws ConfigError CLI_COSTS_REAL for an experiment whose hosts are real; what reading the file throws */
+async function costsFor({ attach }: Experiment, path: string | undefined): Promise<Costs | undefined> {
+  if (path === undefined) return undefined;
+  if (attach !== 'sim')
+    throw new ConfigError('CLI_COSTS_REAL', '--costs says what simulated hosts take, and these are real', {
+      hint: 'add --attach sim, or leave --costs out',
+    });
+  return (await import('../lab/calibration/costs-file.js')).readCosts(path);
 }
 
 /**
@@ -47,6 +62,7 @@ export async function run(
   const { stdout, stderr, signal } = context;
   const capture = captureOf(typed);
   const experiment = parseExperiment(file === undefined ? null : readSource(file), overridesOf(typed));
+  const costs = await costsFor(experiment, (typed as TerminalOptions).costs);
   const place = prepareResultPlace(experiment.outDir, context.startedAt);
   const progress = startProgress(stderr, { live: stderr.isTTY === true, quiet: !wanted });
 
@@ -66,6 +82,7 @@ export async function run(
     const result = await context.runExperiment(experiment, {
       signal,
       capture,
+      costs,
       onEvent: (event) => {
         if (event.type === 'kept') tell(event.result);
         progress.onEvent(event);

@@ -7,8 +7,15 @@ import type { RunResult } from './result.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
+let known: string | undefined;
+
 /** Version of longhaul, and the git commit where this is a clone: `0.1.0+e3ef308`, `-dirty` when changed. */
 export function revision(): string {
+  known ??= findRevision();
+  return known;
+}
+
+function findRevision(): string {
   const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as { version: string };
   try {
     const options: ExecFileSyncOptionsWithStringEncoding = {

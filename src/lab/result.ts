@@ -259,6 +259,14 @@ export const RESULT_SCHEMA = z
       .describe(
         'Digest of all that happened, in order: the same seed gives the same one. Only in virtual time',
       ),
+    costs: z
+      .object({
+        source: z.string().describe('Built in, or the file and where it was measured'),
+        congestion: z.string().describe('What governs the pace of the simulated links'),
+        values: z.record(z.string(), z.number().nonnegative()).describe('By name, nanoseconds'),
+      })
+      .optional()
+      .describe('What the hosts take for their steps. Only in virtual time'),
     profile: z.string().describe('Profile of the fiber'),
     experiment: EXPERIMENT_SCHEMA.describe('The experiment as it was run'),
     rtt: RTT_SCHEMA.nullable(),

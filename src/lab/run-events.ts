@@ -4,6 +4,7 @@
  * a library user may ignore them: all that lasts is in the result.
  */
 import type { RecordingOptions } from '../fabric/index.js';
+import type { Costs } from './calibration/costs-file.js';
 import type { Experiment, Site } from './config/experiment.js';
 import type { MigrationResult, RttResult, RunResult } from './result.js';
 
@@ -75,6 +76,8 @@ export interface RunHooks {
   onEvent(event: RunEvent): void;
   /** What to record of the whole run, and where; left out, nothing. */
   readonly capture?: RecordingOptions | undefined;
+  /** What simulated hosts take for their steps; left out, the figures that are built in. */
+  readonly costs?: Costs | undefined;
   /** Aborted by Ctrl-C: the run removes everything it made and rejects with the signal's reason. */
   readonly signal: AbortSignal;
 }

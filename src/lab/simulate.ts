@@ -3,16 +3,17 @@
  *
  *   experiment ─► world (sim/) ─► probe ─► live ─► move, live, account … ─► result, with the digest of all that happened
  *
- * What a host takes for its steps is a stated model (`sim/costs.ts`); what the fiber and the bridges do is what their
- * machines do. No time passes but that of the processor.
+ * What a host takes for its steps is a stated model (`sim/costs.ts`), with figures built in or from a file of costs;
+ * what the fiber and the bridges do is what their machines do. No time passes but that of the processor.
  */
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { LonghaulError, NS_PER_MS, NS_PER_S, PAGE_SIZE } from '../core/index.js';
 import { fiberWarnings, queueOverrun, rttNs } from '../fiber/index.js';
 import type { RoundReport, SourceReport } from '../host/index.js';
 import { parseIpv4, parseMac } from '../l2/index.js';
-import { guestSpec, outcomeOf, World, type WorldMigration } from '../sim/index.js';
+import { guestSpec, outcomeOf, type SimCongestion, World, type WorldMigration } from '../sim/index.js';
 import type { TimelineEvent } from '../vmotion-protocol/index.js';
+import { BUILT_IN_COSTS, type Costs } from './calibration/costs-file.js';
 import type { Experiment, Site } from './config/experiment.js';
 import { fiberSettingsOf, fiberTimelineOf } from './config/resolve-experiment.js';
 import { describeMachine, revision } from './machine.js';
@@ -22,6 +23,7 @@ import { roundEvent } from './round-event.js';
 import type { RunHooks } from './run-events.js';
 
 const WHY = 'asked for: virtual time, deterministic from the seed';
+const PIPELINE = ['compress', 'delta', 'dedup'] as const;
 /** Clients go on this long after a move, so that what it did to them shows in its account. */
 const SETTLE_NS = 500 * NS_PER_MS;
 /** Beside two round trips. */
@@ -29,12 +31,26 @@ const LAST_ANSWERS_NS = 5 * NS_PER_MS;
 /** Past a migration's own limit: then it hangs. */
 const PATIENCE_NS = 30 * NS_PER_S;
 
-/** @throws the signal's reason when it was aborted; LonghaulError LAB_MIGRATION_HANGS, LAB_RULE_BROKEN */
-export async function simulateExperiment(experiment: Experiment, hooks: RunHooks): Promise<RunResult> {
+/** How a simulation is made and watched; all of it may be left out. */
+export interface SimulateOptions {
+  /** What the hosts take for their steps. Default: the figures that are built in. */
+  readonly costs?: Costs | undefined;
+  readonly onEvent?: RunHooks['onEvent'];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs the experiment in virtual time, whatever attach it names. The same experiment and costs give the same result.
+ * @throws the signal's reason when it was aborted; LonghaulError LAB_MIGRATION_HANGS, LAB_RULE_BROKEN
+ */
+export async function simulateExperiment(
+  experiment: Experiment,
+  options: SimulateOptions = {},
+): Promise<RunResult> {
   const startedAt = new Date();
-  const { onEvent, signal } = hooks;
-  onEvent({ type: 'attach', attach: 'sim', why: WHY });
-  const run = new SimulatedRun(experiment, hooks);
+  const { onEvent = () => {}, signal, costs = BUILT_IN_COSTS } = options;
+  onEvent({ type: 'attach', attach: 'sim', why: `${WHY}; costs of hosts: ${costs.source}` });
+  const run = new SimulatedRun(experiment, costs, onEvent);
   const { migration } = experiment;
   onEvent({ type: 'phase', migration: 0, phase: 'probe', from: 'a', to: 'b' });
   const rtt = rttResult({
@@ -49,7 +65,7 @@ export async function simulateExperiment(experiment: Experiment, hooks: RunHooks
   for (let index = 0; index < migration.repeat; index++) {
     // Events reach whoever listens, and an interruption reaches us, between two moves.
     await yieldToLoop();
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     const result = run.move(index, at, at === 'a' ? 'b' : 'a');
     migrations.push(result);
     onEvent({ type: 'migration', migration: index, of: migration.repeat, result });
@@ -63,20 +79,25 @@ export async function simulateExperiment(experiment: Experiment, hooks: RunHooks
 class SimulatedRun {
   readonly world: World;
   readonly #experiment: Experiment;
-  readonly #hooks: RunHooks;
+  readonly #costs: Costs;
+  readonly #onEvent: RunHooks['onEvent'];
   readonly #notes: string[] = [];
   readonly #timeline: RunResult['timeline'] = [];
   readonly #rttNs: number;
   #rounds: RoundReport[] = [];
   #index = 0;
 
-  constructor(experiment: Experiment, hooks: RunHooks) {
+  constructor(experiment: Experiment, costs: Costs, onEvent: RunHooks['onEvent']) {
     this.#experiment = experiment;
-    this.#hooks = hooks;
+    this.#costs = costs;
+    this.#onEvent = onEvent;
     const { guest, clients, background, migration, seed, testHooks } = experiment;
     const fiber = fiberSettingsOf(experiment);
     this.#rttNs = rttNs(fiber);
     for (const warning of fiberWarnings(fiber)) this.#note(warning);
+    if (migration.transport === 'udp') this.#note('simulated hosts send pages over TCP');
+    if (PIPELINE.some((way) => migration[way] === 'on'))
+      this.#note('simulated hosts send pages as they are: no compression, no deltas, no references');
     if (experiment.keep)
       this.#note('--keep has no meaning in virtual time: there is nothing to be left standing');
     this.world = new World({
@@ -100,6 +121,12 @@ class SimulatedRun {
       // A page hidden on purpose is found by the proof, as in a real run: the result tells of it.
       judgesMemory: testHooks?.hidePage === undefined,
       guestFirst: migration.qos === 'guest-first',
+      costs: costs.values,
+      transport: {
+        openingTurns: openingTurns(migration.secure),
+        congestion: isModel(migration.congestion) ? migration.congestion : costs.congestion,
+        ...(migration.rateBps === null ? {} : { pageLinkBps: migration.rateBps / migration.streams }),
+      },
       driverFaults: {
         ...(testHooks?.hidePage === undefined ? {} : { hiddenPfn: testHooks.hidePage }),
         ...(testHooks?.corruptPage === undefined ? {} : { corruptPfn: testHooks.corruptPage }),
@@ -170,6 +197,7 @@ class SimulatedRun {
       machine: describeMachine('kernel'),
       attach: 'sim',
       traceHash: world.trace.digest(),
+      costs: { source: this.#costs.source, congestion: this.#costs.congestion, values: this.#costs.values },
       profile: this.#experiment.fiber.profile,
       experiment: this.#experiment,
       rtt,
@@ -222,7 +250,7 @@ class SimulatedRun {
       verdict: verdict === null ? null : `${verdict.action}: ${verdict.outlook ?? verdict.reason}`,
     };
     this.#rounds.push(round);
-    this.#hooks.onEvent(roundEvent(this.#index, this.#experiment.guest.memoryBytes, round));
+    this.#onEvent(roundEvent(this.#index, this.#experiment.guest.memoryBytes, round));
   }
 
   #mark(where: string, what: string): void {
@@ -231,8 +259,17 @@ class SimulatedRun {
 
   #note(text: string): void {
     this.#notes.push(text);
-    this.#hooks.onEvent({ type: 'note', text });
+    this.#onEvent({ type: 'note', text });
   }
+}
+
+function isModel(congestion: Experiment['migration']['congestion']): congestion is SimCongestion {
+  return congestion === 'bbr' || congestion === 'cubic';
+}
+
+/** Round trips until a link's opener may send: TCP's handshake, and on the first link that of TLS 1.3. */
+function openingTurns(secure: boolean): Record<'control' | 'pages' | 'demand', number> {
+  return { control: secure ? 2 : 1, pages: 1, demand: 1 };
 }
 
 /** What a real source would report of it. */

@@ -1,46 +1,45 @@
 /**
  * What a host takes for each step of a migration, so that simulated totals and pauses stand for real ones.
  *
- *   round     pages · sendPageNs at the source ─► fiber ─► pages · applyPageNs at the destination
- *   pause     park ─ harvest ∥ save ─ flight ─ record ─ message ─► fiber ─► verify ─ load ─ record ─ start
+ *   round     pages · sendPageNs at the source ─► fiber ─► pages · applyPageNs at the destination ─► roundNs
+ *   pause     park ─ harvest ─ save ─ final, flight ─ record ─► fiber ─► message ─ verify, drop ─ load ─ record ─ start
  *
- * The defaults are medians measured on the machine of docs ("Facts measured"): two cores, Node 20, kernel 6.18. Another
- * machine gives its own object; nothing else in `sim/` knows a duration of a host.
- * Left out: what threads take from one another on a machine with few cores.
+ * `longhaul calibrate` measures them on a machine (`lab/calibration/`); the defaults are what it found on the machine of
+ * docs/benchmarks.md. Nothing else in `sim/` knows a duration of a host. They hold what threads take from one
+ * another on a machine with few cores while a move is under way, since they are measured in one.
  */
 import { NS_PER_US } from '../core/index.js';
 
+/** Every cost by name, and what it is the time of. */
+export const COST_MEANINGS = {
+  parkNs: "The pause call until the guest's thread stands",
+  harvestNs: 'One harvest of the dirty log with nothing dirty',
+  harvestPageNs: 'What each dirty page adds to that',
+  saveStateNs: 'Saving the state of the guest’s devices',
+  loadStateNs: 'Loading it',
+  sendPageNs: 'One page hashed, sealed and handed to the transport',
+  applyPageNs: 'One page taken from the transport, opened, placed and hashed',
+  zeroPageNs: 'One page of zeros, at either end',
+  messageNs: 'From the arrival of a control message until the thread that waits for it has read it',
+  roundNs: 'What a round takes beside its pages: both threads woken, ROUND_DONE made',
+  recordNs: 'One durable record',
+  finalNs: 'Making the final flight, beside its pages',
+  missingPageNs: 'What each page that goes after the switchover adds to that',
+  verifyNs: 'Comparing the digests of memory and state',
+  dropPageNs: 'What each page that is dropped before adds to that',
+  prepareNs: 'The offer until the destination has a place: keys agreed, memory and streams ready',
+  armNs: 'Opening the guest’s port and parking its thread at the start line',
+  startNs: "The resume call until the guest's first instruction",
+  faultNs: 'A fault on a missing page, from the touch until the request leaves',
+  portNs: "A guest's or client's frame from a port of the bridge to whoever reads it there",
+} as const;
+
+export type CostName = keyof typeof COST_MEANINGS;
+
 /** Durations in nanoseconds. */
-export interface HostCosts {
-  /** The pause call until the guest's thread stands. */
-  readonly parkNs: number;
-  /** One harvest of the dirty log with nothing dirty. */
-  readonly harvestNs: number;
-  /** What each dirty page adds to that. */
-  readonly harvestPageNs: number;
-  readonly saveStateNs: number;
-  readonly loadStateNs: number;
-  /** One page hashed, gathered and handed to the transport. */
-  readonly sendPageNs: number;
-  /** One page taken from the transport, placed and hashed. */
-  readonly applyPageNs: number;
-  /** One control message encoded and written, or read and decoded. */
-  readonly messageNs: number;
-  /** One durable record: a write to a preallocated file. */
-  readonly recordNs: number;
-  /** Comparing the digests of memory and state, and what is dropped before. */
-  readonly verifyNs: number;
-  /** The memory of the destination and its streams made ready. */
-  readonly prepareNs: number;
-  /** Opening the guest's port and parking its thread at the start line. */
-  readonly armNs: number;
-  /** The resume call until the guest's first instruction. */
-  readonly startNs: number;
-  /** A fault on a missing page, from the touch until the request leaves. */
-  readonly faultNs: number;
-  /** A guest's or client's frame from a port of the bridge to whoever reads it there. */
-  readonly portNs: number;
-}
+export type HostCosts = Readonly<Record<CostName, number>>;
+
+export const COST_NAMES = Object.keys(COST_MEANINGS) as readonly CostName[];
 
 export const HOST_COSTS: HostCosts = Object.freeze({
   parkNs: 15 * NS_PER_US,
@@ -50,9 +49,14 @@ export const HOST_COSTS: HostCosts = Object.freeze({
   loadStateNs: 10 * NS_PER_US,
   sendPageNs: 1_700,
   applyPageNs: 1_900,
+  zeroPageNs: 400,
   messageNs: 20 * NS_PER_US,
+  roundNs: 0,
   recordNs: 2 * NS_PER_US,
+  finalNs: 0,
+  missingPageNs: 0,
   verifyNs: 20 * NS_PER_US,
+  dropPageNs: 0,
   prepareNs: 500 * NS_PER_US,
   armNs: 100 * NS_PER_US,
   startNs: 94 * NS_PER_US,

@@ -196,7 +196,7 @@ export class DestinationDriver {
         guest.missing.union(action.missing);
         this.pagesMissing = action.missing.count();
         const { setHash, stateHash, state } = action;
-        this.#host.after(costs.verifyNs, () => {
+        this.#host.after(costs.verifyNs + this.pagesMissing * costs.dropPageNs, () => {
           const digest = stateDigest(state);
           const stateOk = digest.lo === stateHash.lo && digest.hi === stateHash.hi;
           const memoryOk = this.#table.setHash.equals(setHash);
@@ -287,10 +287,20 @@ export class DestinationDriver {
     }
     guest.clear();
     this.#pages = new PageDestination(this.#host, this.#table, streams, {
-      roundApplied: (round, pages) => this.#step({ type: 'round-applied', round, pages }),
+      roundApplied: (round, pages) => this.#roundApplied(round, pages),
       present: () => this.#present(),
     });
     this.#host.after(costs.prepareNs, () => this.#step({ type: 'prepared' }));
+  }
+
+  /** The final flight's end is told at once: what it takes stands in the pause's other parts. */
+  #roundApplied(round: number, pages: number): void {
+    const control = this.#control;
+    const tell = (): void => {
+      if (control === this.#control) this.#step({ type: 'round-applied', round, pages });
+    };
+    if (this.#armed) tell();
+    else this.#host.after(this.#host.costs.roundNs, tell);
   }
 
   #start(): void {

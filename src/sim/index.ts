@@ -1,8 +1,9 @@
 /** The simulated world: the same machines in virtual time. Pure: no socket, no clock. */
 export type { ClientSpec } from './client.js';
-export { HOST_COSTS, type HostCosts } from './costs.js';
+export { COST_MEANINGS, COST_NAMES, type CostName, HOST_COSTS, type HostCosts } from './costs.js';
 export { describeFault, type Fault, type FaultKind } from './faults.js';
 export { Violation } from './judge.js';
+export type { SimCongestion } from './link-pace.js';
 export type { SourceDriver } from './source-driver.js';
 export type { SiteName } from './stretched-segment.js';
 export {

@@ -7,6 +7,7 @@
  * The delivery rate is draft-cheng-iccrg-delivery-rate-estimation-02, one sample an acknowledgement.
  */
 import { NS_PER_S } from '../core/index.js';
+import { FULL_PACKET_WIRE_BYTES } from '../fiber/index.js';
 import { type AckSample, Bbr, type CongestionControl, Cubic } from '../vmotion-protocol/index.js';
 import { PACKET_PAYLOAD_BYTES } from './link-frames.js';
 
@@ -26,6 +27,7 @@ export interface SentStamp {
 
 export class LinkPace {
   readonly #control: CongestionControl;
+  readonly #mostBps: number;
   readonly #sample: AckSample = {
     nowNs: 0,
     ackedBytes: 0,
@@ -45,7 +47,9 @@ export class LinkPace {
   #nextNs = 0;
   #minRttNs = Number.POSITIVE_INFINITY;
 
-  constructor(congestion: SimCongestion) {
+  /** @param mostWireBps on the wire; Infinity for no limit */
+  constructor(congestion: SimCongestion, mostWireBps = Number.POSITIVE_INFINITY) {
+    this.#mostBps = (mostWireBps * PACKET_PAYLOAD_BYTES) / FULL_PACKET_WIRE_BYTES;
     const control = congestion === 'bbr' ? new Bbr() : new Cubic();
     control.cwndBytes = FIRST_WINDOW_BYTES;
     this.#control = control;
@@ -64,9 +68,9 @@ export class LinkPace {
   sent(nowNs: number, bytes: number, inflightBytes: number): SentStamp {
     if (inflightBytes === 0) this.#firstSentNs = this.#deliveredNs = nowNs;
     this.#control.onSent(nowNs, bytes, inflightBytes);
-    const { pacingBps } = this.#control;
+    const pacingBps = Math.min(this.#control.pacingBps, this.#mostBps);
     if (pacingBps !== Number.POSITIVE_INFINITY)
-      this.#nextNs = Math.max(this.#nextNs, nowNs) + (bytes * 8 * NS_PER_S) / pacingBps;
+      this.#nextNs = Math.max(this.#nextNs, nowNs) + Math.ceil((bytes * 8 * NS_PER_S) / pacingBps);
     return {
       sentNs: nowNs,
       firstSentNs: this.#firstSentNs,

@@ -38,6 +38,8 @@ export interface LinkSettings {
   readonly openingTurns?: Readonly<Record<LinkKind, number>>;
   /** What governs window and pace within `windowBytes`. Default nothing. */
   readonly congestion?: SimCongestion;
+  /** Most that a page link may put on the wire, bits per second; only with congestion control. Default unlimited. */
+  readonly pageLinkBps?: number;
 }
 
 interface InFlight {
@@ -104,6 +106,8 @@ export class Link {
   #nextSeq = 0;
   readonly #flight = new Map<number, InFlight>();
   #flightBytes = 0;
+  /** The highest segment that an acknowledgement has told of. */
+  #highestTold = -1;
   #rttNs = 0;
   #backoff = 1;
   #timerNs = Number.POSITIVE_INFINITY;
@@ -134,7 +138,8 @@ export class Link {
     this.#forget = forget;
     this.#heardNs = this.#saidNs = time.nowNs;
     this.#turnsLeft = opens ? (settings.openingTurns?.[kind] ?? 0) : 0;
-    this.#pace = settings.congestion === undefined ? null : new LinkPace(settings.congestion);
+    const mostBps = kind === 'pages' ? settings.pageLinkBps : undefined;
+    this.#pace = settings.congestion === undefined ? null : new LinkPace(settings.congestion, mostBps);
     this.#waker = new Waker(time, () => this.#woke());
     if (this.#turnsLeft > 0) this.#greet();
     this.#mind();
@@ -330,7 +335,8 @@ export class Link {
       came(f);
     }
     if (newest !== null) this.#acknowledged(now, bytes, newest);
-    if (held.length > 0) this.#repair(held[held.length - 1]!.seq);
+    for (const { seq } of held) this.#highestTold = Math.max(this.#highestTold, seq);
+    if (held.length > 0) this.#repair();
     if (progress) {
       this.#backoff = 1;
       this.#probed = false;
@@ -346,8 +352,9 @@ export class Link {
   }
 
   /** Marks what others have overtaken, once a round trip, to be sent again. */
-  #repair(highest: number): void {
+  #repair(): void {
     const now = this.#time.nowNs;
+    const highest = this.#highestTold;
     let bytes = 0;
     let newestNs = 0;
     for (const [seq, f] of this.#flight) {
@@ -384,12 +391,12 @@ export class Link {
   #dataCame(segment: Segment, part: readonly number[] | null, missing: readonly number[] | null): void {
     const { seq } = segment;
     if (seq > this.#highest) this.#highest = seq;
-    if (seq < this.#expected) return this.#sendAck();
+    if (seq < this.#expected) return this.#sendAck(null);
     if (seq === this.#expected && part === null && missing === null) this.#deliver(segment);
     else this.#hold(segment, part, missing);
     for (let held = this.#held.get(this.#expected); held?.left === 0; held = this.#held.get(this.#expected))
       this.#deliver(held.segment);
-    this.#sendAck();
+    this.#sendAck(seq);
   }
 
   #hold(segment: Segment, part: readonly number[] | null, missing: readonly number[] | null): void {
@@ -422,7 +429,8 @@ export class Link {
     }
   }
 
-  #sendAck(): void {
+  /** @param newest the segment that it answers: told even where others fill the list (RFC 2018, section 4) */
+  #sendAck(newest: number | null): void {
     if (!this.#open) return;
     this.#saidNs = this.#time.nowNs;
     const held: HeldSegment[] = [];
@@ -431,6 +439,9 @@ export class Link {
         const h = this.#held.get(seq);
         if (h !== undefined) held.push({ seq, missing: h.left === 0 ? null : missingOf(h) });
       }
+      const h = newest === null ? undefined : this.#held.get(newest);
+      if (h !== undefined && held[held.length - 1]!.seq < newest!)
+        held.push({ seq: newest!, missing: h.left === 0 ? null : missingOf(h) });
     }
     this.#transmit({ type: 'ack', connection: this.id, next: this.#expected, held });
   }
@@ -468,7 +479,7 @@ export class Link {
     if (this.#flight.size > 0 && now >= this.#timerNs) this.#timedOut(now);
     else if (this.#flight.size > 0 && now >= this.#probeNs) this.#probe();
     if (this.#pace !== null) this.#fill();
-    if (now >= this.#saidNs + this.#heartbeatNs) this.#sendAck();
+    if (now >= this.#saidNs + this.#heartbeatNs) this.#sendAck(null);
     this.#mind();
   }
 

@@ -9,7 +9,7 @@ import { PageSet } from '../core/index.js';
 import type { SimHost } from './host.js';
 import type { Link } from './link.js';
 import type { PageContent } from './memory.js';
-import { itemBytes, type PageItem } from './page-items.js';
+import { isZero, itemBytes, type PageItem } from './page-items.js';
 import type { PageTable } from './page-table.js';
 
 export interface PageDestinationOutputs {
@@ -109,9 +109,11 @@ export class PageDestination {
   }
 
   take(link: Link, item: PageItem): void {
-    const pages = item.type === 'pages' ? item.pfns.length : 0;
-    const { time } = this.#host.around;
-    this.#freeNs = Math.max(this.#freeNs, time.nowNs) + pages * this.#host.costs.applyPageNs;
+    const { around, costs } = this.#host;
+    let ns = 0;
+    if (item.type === 'pages')
+      for (const content of item.contents) ns += isZero(content) ? costs.zeroPageNs : costs.applyPageNs;
+    this.#freeNs = Math.max(this.#freeNs, around.time.nowNs) + ns;
     this.#host.at(this.#freeNs, () => {
       if (this.#links.has(link)) this.#apply(item);
     });

@@ -141,7 +141,7 @@ export class PageSource {
     this.#busy = true;
     const of = this.#round;
     const by = this.#order;
-    this.#host.after(pfns.length * this.#host.costs.sendPageNs, () => {
+    this.#host.after(this.#nsOf(pfns), () => {
       this.#busy = false;
       // A new round, or an end, has come in between: these pages are not sent.
       if (of !== this.#round || by !== this.#order || !link.isOpen) return this.#pump();
@@ -149,6 +149,13 @@ export class PageSource {
       else this.#sendServed(link, pfns, 'pushed');
       this.#pump();
     });
+  }
+
+  #nsOf(pfns: readonly number[]): number {
+    const { guest, costs } = this.#host;
+    let ns = 0;
+    for (const pfn of pfns) ns += guest.memory.isZero(pfn) ? costs.zeroPageNs : costs.sendPageNs;
+    return ns;
   }
 
   #freeStream(): Link | null {

@@ -7,7 +7,7 @@
  * machine has not come to its end, in doubt too.
  * Longer than 400 lines for the reason that its counterpart is: one list of actions.
  */
-import { WOKE } from '../core/index.js';
+import { type PageSet, WOKE } from '../core/index.js';
 import { encodeDeviceState } from '../guest/index.js';
 import {
   type Message,
@@ -82,6 +82,8 @@ export class SourceDriver {
   /** Of which line in turn an answer is awaited. */
   #dialled = 0;
   #pausing = 0;
+  /** Counts final flights, and what takes one back before it has begun. */
+  #flights = 0;
   #forwarding = false;
   #sendingFinal = false;
   #died = false;
@@ -223,6 +225,7 @@ export class SourceDriver {
     this.#line = 'broken';
     if (this.#control?.isOpen) this.#control.vanish();
     this.#control = null;
+    this.#flights++;
     this.#pages.abandon();
     if (!wasBroken) {
       this.linkBreaks++;
@@ -295,7 +298,8 @@ export class SourceDriver {
       case 'send-pages':
         if (action.missing !== null) this.#table.forget(action.missing);
         this.#sendingFinal = action.final;
-        this.#pages.begin(action.round, action.pages);
+        if (action.final) this.#sendFinal(action.round, action.pages, action.missing?.count() ?? 0);
+        else this.#pages.begin(action.round, action.pages);
         break;
       case 'serve-pages':
         this.#pages.serve(action.round, action.pages, action.hot, this.#host.worldNs(action.pushFromNs));
@@ -372,9 +376,18 @@ export class SourceDriver {
     });
   }
 
+  #sendFinal(round: number, pages: PageSet, missing: number): void {
+    const { costs } = this.#host;
+    const flight = ++this.#flights;
+    this.#host.after(costs.finalNs + missing * costs.missingPageNs, () => {
+      if (flight === this.#flights && !this.isOver) this.#pages.begin(round, pages);
+    });
+  }
+
   #resume(): void {
     const { guest, around } = this.#host;
     this.#pausing++;
+    this.#flights++;
     this.#pages.stop();
     this.#forwarding = false;
     if (!guest.isRunning) {

@@ -58,6 +58,8 @@ export interface WorldOptions {
   readonly retransmitNs?: number;
   /** The longest that one segment may occupy the fiber, so that others need not wait for it. */
   readonly segmentNs?: number;
+  /** Round trips until a link's opener may send, and what governs its pace. Default: none, and a window of its own. */
+  readonly transport?: Pick<LinkSettings, 'openingTurns' | 'congestion' | 'pageLinkBps'>;
   /** Keeps what happens as lines. */
   readonly keepTrace?: boolean;
 }
@@ -84,6 +86,7 @@ const DEFAULT_RETRANSMIT_NS = 200 * NS_PER_MS;
 /** Between two looks whether all is done. */
 const SETTLE_STEP_NS = 10 * NS_PER_MS;
 const WINDOW_SPARE_BYTES = 512 * 1024;
+const WINDOW_MAX_BYTES = 256 * 2 ** 20;
 
 export class World {
   readonly time = new VirtualTime();
@@ -360,6 +363,7 @@ function linkSettings({
   silenceNs,
   retransmitNs,
   segmentNs = DEFAULT_SEGMENT_NS,
+  transport = {},
 }: WorldOptions): LinkSettings {
   const rateBps = Math.min(bottleneckBps(fiber, 'a-b'), bottleneckBps(fiber, 'b-a'));
   const rttNs = oneWayNs(fiber, 'a-b') + oneWayNs(fiber, 'b-a');
@@ -368,7 +372,11 @@ function linkSettings({
   const packetNs = (FULL_PACKET_WIRE_BYTES * 8e9) / rateBps;
   return {
     // What fits the glass and half of the queue: a line of one's own is filled and does not overflow.
-    windowBytes: Math.min(product + WINDOW_SPARE_BYTES, product + queueBytes / 2, 256 * 2 ** 20),
+    windowBytes:
+      transport.congestion === undefined
+        ? Math.min(product + WINDOW_SPARE_BYTES, product + queueBytes / 2, WINDOW_MAX_BYTES)
+        : WINDOW_MAX_BYTES,
+    ...transport,
     segmentPackets: Math.max(1, Math.floor(segmentNs / Math.max(packetNs, 1))),
     silenceNs: silenceNs ?? DEFAULT_SILENCE_NS,
     retransmitNs: retransmitNs ?? DEFAULT_RETRANSMIT_NS,
