@@ -71,8 +71,8 @@ export class Figures {
     say(`${name} skipped: ${why}`);
   }
 
-  /** Prints the table to stdout and writes the JSON. */
-  finish(out: string | undefined): void {
+  /** Prints the table to stdout and writes the JSON. @returns the table */
+  finish(out: string | undefined): string {
     const result: BenchResult = {
       schema: BENCH_SCHEMA,
       bench: this.#bench,
@@ -94,9 +94,11 @@ export class Figures {
       title,
       align: i === 0 || i === 2 ? ('left' as const) : ('right' as const),
     }));
-    console.log(formatTable(columns, rows, '').join('\n'));
-    for (const s of this.#skipped) console.log(`skipped ${s.name}: ${s.why}`);
+    const skipped = this.#skipped.map((s) => `skipped ${s.name}: ${s.why}`);
+    const text = [...formatTable(columns, rows, ''), ...skipped].join('\n');
+    console.log(text);
     if (out !== undefined) writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
+    return text;
   }
 }
 

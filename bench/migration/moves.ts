@@ -33,7 +33,8 @@ export async function makeMoves(
   return { result, migrations: result.migrations };
 }
 
-function refuse(m: MigrationResult): void {
+/** @throws Error when the move has no figure worth quoting */
+export function refuse(m: MigrationResult): void {
   const move = `move ${m.index} from ${m.from} to ${m.to}`;
   if (m.outcome !== 'completed')
     throw new Error(`${move}: ${m.outcome}, ${m.reason?.text ?? 'no reason given'}`);
