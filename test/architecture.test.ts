@@ -47,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'vmotion-protocol',
     'vmotion-protocol/transport',
   ],
+  qemu: ['core', 'sys'],
   report: ['core', 'lab/result.ts'],
   results: ['core', 'lab/result.ts', 'report'],
   sweep: ['core', 'lab', 'report', 'results'],
@@ -67,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'replay',
     'dissect',
     'host',
+    'qemu',
     'sim',
   ],
   cli: [

@@ -5,16 +5,18 @@
  * instant and needs no native library.
  */
 import { readFileSync } from 'node:fs';
+import type { QemuTyped } from '../lab/qemu/plan.js';
 import { bridge, intervalOf } from './bridge.js';
 import type { CaptureReadContext } from './capture-show.js';
 import { ctl } from './ctl.js';
 import { doctorText } from './doctor.js';
 import { EXIT_OK, errorLine, exitCodeOf } from './exit-codes.js';
 import { type HostContext, hostList, hostResolve } from './host.js';
+import { peerOverridesOf } from './options.js';
 import { profileFileJson, profileFileText, profilesJson, profilesText } from './profiles.js';
 import { type Commands, runProgram } from './program.js';
 import type { ResultsContext } from './results.js';
-import { coloured, run } from './run.js';
+import { coloured, run, watchRun } from './run.js';
 import type { SweepContext } from './sweep.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -135,6 +137,22 @@ const commands: Commands = {
       socketPath,
       connect: ControlClient.open,
     });
+  },
+  qemuMigrate: async (typed) => {
+    const { qemuPlan } = await import('../lab/qemu/plan.js');
+    const plan = qemuPlan(peerOverridesOf(typed), typed as QemuTyped);
+    (await import('../lab/user-namespace.js')).enterUserNamespace();
+    const { runQemu } = await import('../lab/qemu/run-qemu.js');
+    const interrupt = new AbortController();
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupt.abort());
+    const context = {
+      stdout: typed.capture === '-' ? stderr : stdout,
+      stderr,
+      env,
+      startedAt: new Date(),
+      signal: interrupt.signal,
+    };
+    return watchRun(plan.experiment.outDir, typed, context, (hooks) => runQemu(plan, hooks));
   },
   hostList: async (options) => hostList(options, await hostContext()),
   hostResolve: async (guest, how, options) => hostResolve(guest, how, options, await hostContext()),

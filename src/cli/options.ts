@@ -164,16 +164,39 @@ export function addKeyOptions(command: Command): Command {
 
 /** Adds those options that say what lies between the sites: all about the fiber, the seed and when to spin. */
 export function addFiberOptions(command: Command): Command {
-  for (const { flags, text, path } of KEY_OPTIONS) {
-    if (path[0] === 'fiber' || path[0] === 'seed' || path[0] === 'spin')
-      command.addOption(new Option(flags, text));
-  }
+  for (const o of KEY_OPTIONS.filter(isFiberOption)) command.addOption(new Option(o.flags, o.text));
   return command;
+}
+
+/** What another migrator's move has in common with ours, besides the fiber. */
+const PEER_KEYS = ['memory', 'fill', 'dirty', 'hot-set', 'repeat', 'out'];
+
+function isFiberOption({ path }: KeyOption): boolean {
+  return path[0] === 'fiber' || path[0] === 'seed' || path[0] === 'spin';
+}
+
+function isPeerOption(option: KeyOption): boolean {
+  return isFiberOption(option) || PEER_KEYS.includes(option.path.at(-1)!);
+}
+
+/** Adds what holds also for a run whose moves another migrator makes. */
+export function addPeerOptions(command: Command): Command {
+  for (const o of KEY_OPTIONS.filter(isPeerOption)) command.addOption(new Option(o.flags, o.text));
+  return command;
+}
+
+/** What was typed of these: the other migrator may have options of its own by the names of our others. */
+export function peerOverridesOf(typed: Readonly<Record<string, unknown>>): Override[] {
+  return overridesFrom(KEY_OPTIONS.filter(isPeerOption), typed);
 }
 
 /** What was typed, as keys to lay over the file. @param typed commander's `opts()` */
 export function overridesOf(typed: Readonly<Record<string, unknown>>): Override[] {
-  return KEY_OPTIONS.flatMap(({ flags, path }) => {
+  return overridesFrom(KEY_OPTIONS, typed);
+}
+
+function overridesFrom(options: readonly KeyOption[], typed: Readonly<Record<string, unknown>>): Override[] {
+  return options.flatMap(({ flags, path }) => {
     const option = new Option(flags);
     const value = typed[option.attributeName()];
     return value === undefined ? [] : [{ option: option.long!, path, value }];

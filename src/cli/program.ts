@@ -16,6 +16,7 @@ import { addCtlCommand } from './ctl-command.js';
 import { EXIT_CODES_TEXT, EXIT_OK, EXIT_USAGE } from './exit-codes.js';
 import { addHostCommand, type HostCommands } from './host-command.js';
 import { addKeyOptions } from './options.js';
+import { addQemuCommand } from './qemu-command.js';
 import type { ReplayTyped } from './replay.js';
 import { addReplayCommand } from './replay-command.js';
 import { addResultsCommands, type ResultsCommands } from './results-command.js';
@@ -29,6 +30,7 @@ export interface Commands extends HostCommands, ResultsCommands, SweepCommands {
   captureDiff(a: string, b: string, typed: CaptureDiffTyped): Promise<number>;
   replay(file: string, typed: ReplayTyped): Promise<number>;
   captureRecord(file: string, typed: CaptureRecordTyped): Promise<number>;
+  qemuMigrate(typed: Readonly<Record<string, unknown>>): Promise<number>;
   ctl(call: ControlCall, options: CtlOptions): Promise<number>;
   doctor(json: boolean): Promise<number>;
   /** @param file a profile of the user's own; without one, those that are shipped */
@@ -51,6 +53,7 @@ const EXAMPLES = `Examples:
   longhaul ctl set --loss 1% --direction a-b       change a running bridge
   longhaul replay trace.pcap --pace x2             a capture through the fabric, at twice its speed
   longhaul report results --out report.html        all that was measured, as one page
+  longhaul qemu migrate --mode multifd             the same machine, moved by QEMU over the same fiber
   longhaul doctor                                  what this machine offers, what each lack costs`;
 
 const RUN_HELP = `Options stand over the file; examples/metro-80km.yaml shows every key.
@@ -133,6 +136,7 @@ export async function runProgram(
   addHostCommand(program, commands, settle);
 
   addResultsCommands(program, commands, settle);
+  addQemuCommand(program, (typed) => settle(commands.qemuMigrate(typed)));
 
   addSweepCommands(program, commands, settle);
 

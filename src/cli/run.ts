@@ -10,7 +10,7 @@ import type { Costs } from '../lab/calibration/costs-file.js';
 import type { Experiment } from '../lab/config/experiment.js';
 import { parseExperiment, readSource } from '../lab/config/experiment-file.js';
 import type { RunResult } from '../lab/result.js';
-import type { RunExperiment } from '../lab/run-events.js';
+import type { RunExperiment, RunHooks } from '../lab/run-events.js';
 import { failureOf, summarize } from '../report/index.js';
 import { captureOf } from './capture-options.js';
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK } from './exit-codes.js';
@@ -58,12 +58,28 @@ export async function run(
   typed: Readonly<Record<string, unknown>>,
   context: RunContext,
 ): Promise<number> {
+  const experiment = parseExperiment(file === undefined ? null : readSource(file), overridesOf(typed));
+  const costs = await costsFor(experiment, (typed as TerminalOptions).costs);
+  return watchRun(experiment.outDir, typed, context, (hooks) =>
+    context.runExperiment(experiment, costs === undefined ? hooks : { ...hooks, costs }),
+  );
+}
+
+/**
+ * Watches a run, saves its result, says what came of it. @param outDir where the result goes; null for a place named by the time
+ * @param typed commander's options, of which those of the terminal and of the recording are read here
+ * @returns the exit code
+ */
+export async function watchRun(
+  outDir: string | null,
+  typed: Readonly<Record<string, unknown>>,
+  context: Omit<RunContext, 'runExperiment'>,
+  start: (hooks: RunHooks) => Promise<RunResult>,
+): Promise<number> {
   const { json = false, progress: wanted = true } = typed as TerminalOptions;
   const { stdout, stderr, signal } = context;
   const capture = captureOf(typed);
-  const experiment = parseExperiment(file === undefined ? null : readSource(file), overridesOf(typed));
-  const costs = await costsFor(experiment, (typed as TerminalOptions).costs);
-  const place = prepareResultPlace(experiment.outDir, context.startedAt);
+  const place = prepareResultPlace(outDir, context.startedAt);
   const progress = startProgress(stderr, { live: stderr.isTTY === true, quiet: !wanted });
 
   let told = false;
@@ -79,10 +95,9 @@ export async function run(
   };
 
   try {
-    const result = await context.runExperiment(experiment, {
+    const result = await start({
       signal,
       capture,
-      costs,
       onEvent: (event) => {
         if (event.type === 'kept') tell(event.result);
         progress.onEvent(event);

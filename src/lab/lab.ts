@@ -11,8 +11,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeRecording } from '../capture/index.js';
 import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
-import { Fabric, type FabricSnapshot } from '../fabric/index.js';
-import { fiberWarnings } from '../fiber/index.js';
+import type { Fabric, FabricSnapshot } from '../fabric/index.js';
 import {
   bareSourceReport,
   CIPHER_NAME,
@@ -44,16 +43,17 @@ import { startBackground } from './background.js';
 import { Child, inheritedFd } from './child.js';
 import type { ProbeResult } from './client/protocol.js';
 import type { Experiment, Site } from './config/experiment.js';
-import { fiberSettingsOf, fiberTimelineOf } from './config/resolve-experiment.js';
 import { eventLine } from './event-words.js';
 import { FiberCut } from './fiber-cut.js';
 import { MemoryBacking } from './memory-backing.js';
 import { endByDeath, type MoveEvidence } from './move-end.js';
+import { openFabric, recordRun } from './open-fabric.js';
 import type { MigrationResult, RunResult } from './result.js';
 import { MODE_NAMES, migrationResult, pipelineOrders } from './result-parts.js';
 import { roundEvent } from './round-event.js';
 import type { RunHooks } from './run-events.js';
 import { Sessions } from './sessions.js';
+import type { Staged } from './staged.js';
 import { hostStation, VMOTION_PORT } from './stations.js';
 
 const GUEST_NAME = 'guest';
@@ -90,7 +90,7 @@ const DOUBT_SILENT_MS = 1000;
 
 type Host = Child<HostRequest, HostReport>;
 
-export class Lab {
+export class Lab implements Staged {
   readonly notes: string[] = [];
   dirtyLog: 'kernel' | 'scan' = 'scan';
   readonly #experiment: Experiment;
@@ -138,34 +138,16 @@ export class Lab {
 
   /** Makes everything: afterwards the guest is booted at site A and the clients are attached, silent. */
   async build(): Promise<void> {
-    const { migration, spin, background } = this.#experiment;
-    const settings = fiberSettingsOf(this.#experiment);
-    for (const warning of fiberWarnings(settings)) this.note(warning);
+    const note = (text: string): void => this.note(text);
+    this.#fabric = openFabric(this.#experiment, { happened: (what) => this.#mark('fabric', what), note });
     if (this.#runKey === null) this.note(INSECURE_WARNING);
-    this.#fabric = new Fabric({
-      fiber: settings,
-      timeline: fiberTimelineOf(this.#experiment),
-      qos: migration.qos,
-      spin,
-      seed: `${this.#experiment.seed}/fiber`,
-      onPortGone: (name) => this.#mark('fabric', `port ${name} is gone`),
-      onFailure: (e) => this.note(`the fabric failed: ${e.message}`),
-    });
-    const { capture } = this.#hooks;
-    if (capture !== undefined) {
-      const comments = [`longhaul run, seed ${this.#experiment.seed}`, JSON.stringify(this.#experiment)];
-      await this.#fabric.record({ ...capture, comments }, (text) =>
-        this.note(`the recording ended early: ${text}`),
-      );
-    }
+    await recordRun(this.#fabric, this.#experiment, this.#hooks, 'longhaul run', note);
     // The stations are made one after the other: each moves this thread through a namespace.
     for (const site of ['a', 'b'] as const) await this.#attach(hostStation(site));
     await Promise.all([this.#startHost('a'), this.#startHost('b')]);
-    this.#sessions = new Sessions(this.#experiment, this.#chosen, this.#fabric, this.#epochNs, (text) =>
-      this.note(text),
-    );
+    this.#sessions = new Sessions(this.#experiment, this.#chosen, this.#fabric, this.#epochNs, note);
     await this.#sessions.attach();
-    this.#stopBackground = await startBackground(this.#fabric, background);
+    this.#stopBackground = await startBackground(this.#fabric, this.#experiment.background);
   }
 
   /** Measures the round trip through both bridges and the fiber by ICMP. */
@@ -399,6 +381,10 @@ export class Lab {
     return this.#runKey === null
       ? { secure: false, cipher: null, durable, refused }
       : { secure: true, cipher: CIPHER_NAME, durable, refused };
+  }
+
+  peer(): null {
+    return null;
   }
 
   async memoryPeaks(): Promise<RunResult['memoryPeaks']> {

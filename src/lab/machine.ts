@@ -31,7 +31,7 @@ function findRevision(): string {
   }
 }
 
-export function describeMachine(dirtyLog: 'kernel' | 'scan'): RunResult['machine'] {
+export function describeMachine(dirtyLog: RunResult['machine']['dirtyLog']): RunResult['machine'] {
   return {
     name: hostname(),
     cpu: cpus()[0]?.model ?? 'unknown',

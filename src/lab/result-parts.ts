@@ -221,6 +221,7 @@ export function migrationResult(report: SourceReport, c: MigrationContext): Migr
     linkBreaks: report.linkBreaks,
     pagesResent: report.pagesResent,
     memoryIdentical: report.memoryIdentical,
+    qemu: null,
     clients: [...c.clients],
   };
 }

@@ -15,6 +15,7 @@
 import { z } from 'zod';
 import { ConfigError } from '../core/index.js';
 import { DURABLES, EXPERIMENT_SCHEMA, MODES, SITES } from './config/experiment.js';
+import { PEER_SCHEMA, QEMU_MOVE_SCHEMA } from './peer-result.js';
 import { PIPELINE_SCHEMA } from './pipeline-result.js';
 
 export const RESULT_VERSION = 'longhaul/result/1';
@@ -219,6 +220,7 @@ const MIGRATION_SCHEMA = z.object({
     .describe(
       'Whether every page read back at the destination hashes as at the source; null when not compared',
     ),
+  qemu: QEMU_MOVE_SCHEMA.nullable().default(null),
   clients: z.array(CLIENT_SCHEMA).describe('What each session saw of this move'),
 });
 
@@ -250,7 +252,7 @@ export const RESULT_SCHEMA = z
       arch: z.string().describe('Instruction set'),
       node: z.string().describe('Version of Node'),
       root: z.boolean().describe('Whether it ran as root'),
-      dirtyLog: z.enum(['kernel', 'soft-dirty', 'scan']).describe('How dirty pages were found'),
+      dirtyLog: z.enum(['kernel', 'soft-dirty', 'scan', 'qemu']).describe('How dirty pages were found'),
     }),
     attach: z.enum(['netns', 'loopback', 'sim']).describe('How hosts and clients hung on the fabric'),
     traceHash: z
@@ -273,6 +275,7 @@ export const RESULT_SCHEMA = z
     lateness: LATENESS_SCHEMA.nullable().describe('null only in virtual time'),
     fabric: FABRIC_SCHEMA.nullable(),
     migrations: z.array(MIGRATION_SCHEMA),
+    peer: PEER_SCHEMA.nullable().default(null),
     security: SECURITY_SCHEMA.nullable()
       .default(null)
       .describe('null in virtual time and in results that were written before it was measured'),

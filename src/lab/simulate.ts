@@ -207,6 +207,7 @@ class SimulatedRun {
         fiber,
         bridges: { a: world.segment.bridges.a.counters(), b: world.segment.bridges.b.counters() },
       }),
+      peer: null,
       migrations,
       memoryPeaks: [],
       notes: this.#notes,

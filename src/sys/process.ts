@@ -11,10 +11,13 @@ export function dieWithParent(): void {
   libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
-/** Replaces this process by another program with the same PID, descriptors 0–2 and terminal. execv(3) */
-export function replaceProcess(path: string, argv: readonly string[]): never {
+/**
+ * Replaces this process by another program with the same PID, descriptors 0–2 and terminal. execv(3)
+ * @param fds further descriptors that it keeps
+ */
+export function replaceProcess(path: string, argv: readonly string[], fds: readonly number[] = []): never {
   // Node marks the descriptors it was started with close-on-exec, so that children get only what it gives them.
-  for (const fd of [0, 1, 2]) libc.fcntl(fd, F_SETFD, 0);
+  for (const fd of [0, 1, 2, ...fds]) libc.fcntl(fd, F_SETFD, 0);
   libc.execv(path, [...argv, null]);
   throw sysError(`exec ${path}`, errno());
 }

@@ -57,6 +57,7 @@ export function sampleMigration(index: number, change: Partial<MigrationResult> 
     announceNs: 30_000,
     blockedNs: 0,
     postcopy: null,
+    qemu: null,
     pipeline: samplePipeline(),
     rounds: [
       {
@@ -146,6 +147,7 @@ export function sampleResult(moves = 1, change: Partial<RunResult> = {}): RunRes
   return {
     schema: 'longhaul/result/1',
     label: 'measured',
+    peer: null,
     startedAt: '2026-01-02T03:04:05.678Z',
     durationNs: 6_000_000_000,
     seed: 7,

@@ -79,7 +79,7 @@ export const EXPERIMENT_SCHEMA = z.object({
     timeline: TIMELINE_SCHEMA.default([]),
   }),
   guest: z.object({
-    kind: z.literal('workload'),
+    kind: z.enum(['workload', 'pc']).describe('A model that writes memory, or an x86 machine'),
     memoryBytes: count('Guest memory, bytes; a multiple of 4096'),
     fill: z.enum(FILLS).describe('What the memory holds before the guest runs'),
     dirty: DIRTY_SCHEMA,

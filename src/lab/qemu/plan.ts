@@ -1,0 +1,154 @@
+/**
+ * What `longhaul qemu migrate` is to do: the experiment that both migrators share (fiber, guest memory, seed), and
+ * what only QEMU has. All that can be refused is refused here, before anything is made.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ConfigError, PAGE_SIZE, parseDuration, parseRate } from '../../core/index.js';
+import { ACCELERATORS, type Accelerator, QEMU_MODES, type QemuMigrationOptions } from '../../qemu/index.js';
+import type { Experiment } from '../config/experiment.js';
+import { type Override, parseExperiment } from '../config/experiment-file.js';
+
+export type QemuPlanErrorCode = 'LAB_QEMU_OPTION' | 'LAB_QEMU_IMAGE' | 'LAB_QEMU_GUEST';
+
+/** What was typed besides the options that name keys of an experiment. */
+export interface QemuTyped {
+  readonly mode?: string;
+  readonly channels?: string;
+  readonly downtimeLimit?: string;
+  readonly bandwidth?: string;
+  readonly accel?: string;
+  /** Path or name of the program. */
+  readonly qemu?: string;
+  readonly image?: string;
+}
+
+export interface QemuPlan {
+  readonly experiment: Experiment;
+  readonly program: string | null;
+  readonly accelerator: 'auto' | Accelerator;
+  readonly image: string;
+  /** The guest's command line. */
+  readonly parameters: string;
+  /** What the guest writes to its serial line when it can be talked to. */
+  readonly readyText: string;
+  readonly migration: QemuMigrationOptions;
+}
+
+/** The metal guest of this project, by its place in it. */
+export const METAL_IMAGE = fileURLToPath(
+  new URL('../../../../guest-images/metal/metal.elf', import.meta.url),
+);
+const READY_TEXT = 'metal: ready';
+const MAX_CHANNELS = 16;
+/** QEMU's own default is kept: 300 ms. */
+const DOWNTIME_LIMIT = '300ms';
+const DOWNTIME_RANGE = { min: 1e6, max: 2000e9, text: '1ms..2000s' };
+const BANDWIDTH_RANGE = { min: 1e6, max: 1e11, text: '1Mbit..100Gbit' };
+
+function oneOf<T extends string>(value: string, option: string, allowed: readonly T[]): T {
+  const found = allowed.find((a) => a === value);
+  if (found !== undefined) return found;
+  throw new ConfigError<QemuPlanErrorCode>('LAB_QEMU_OPTION', `${option} ${value} is not known`, {
+    hint: `choose one of ${allowed.join(', ')}`,
+  });
+}
+
+function channelsOf(text: string | undefined, mode: string): number {
+  if (text === undefined) return mode === 'multifd' ? 2 : 1;
+  const n = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (n < 1 || n > MAX_CHANNELS) {
+    throw new ConfigError<QemuPlanErrorCode>(
+      'LAB_QEMU_OPTION',
+      `--channels ${text} is outside 1..${MAX_CHANNELS}`,
+      { hint: 'give a whole number' },
+    );
+  }
+  if (mode !== 'multifd' && n !== 1) {
+    throw new ConfigError<QemuPlanErrorCode>(
+      'LAB_QEMU_OPTION',
+      `--channels ${n} stands beside mode ${mode}`,
+      {
+        hint: 'only --mode multifd has several',
+      },
+    );
+  }
+  return n;
+}
+
+/** The command line of the metal guest (guest-images/metal). @throws ConfigError LAB_QEMU_GUEST */
+export function metalParameters({ guest, seed }: Pick<Experiment, 'guest' | 'seed'>): string {
+  const refuse = (what: string, hint: string): never => {
+    throw new ConfigError<QemuPlanErrorCode>('LAB_QEMU_GUEST', `the metal guest ${what}`, { hint });
+  };
+  const { model, pagesPerS, hotSetBytes } = guest.dirty;
+  if (model === 'zipf') refuse('does not write by zipf', 'choose --dirty idle, sweep:RATE or uniform:RATE');
+  if (guest.fill === 'text' || guest.fill === 'mix')
+    refuse(`is not filled with ${guest.fill}`, 'choose --fill random or zero');
+  return [
+    `ip=${guest.ip}`,
+    `dirty=${Math.round((pagesPerS * PAGE_SIZE) / 1e6)}`,
+    `hot=${Math.max(1, Math.floor(hotSetBytes / 2 ** 20))}`,
+    `order=${model === 'sweep' ? 'sweep' : 'uniform'}`,
+    `fill=${guest.fill === 'random' ? 'random' : 'none'}`,
+    // The guest takes numbers of nine digits; a seed may have ten.
+    `seed=${seed % 400_000_000}`,
+    'heartbeat=0',
+  ].join(' ');
+}
+
+/**
+ * @param overrides options that name keys of an experiment
+ * @throws ConfigError with what is allowed
+ */
+export function qemuPlan(overrides: readonly Override[], typed: QemuTyped): QemuPlan {
+  const mode = oneOf(typed.mode ?? 'precopy', '--mode', QEMU_MODES);
+  const channels = channelsOf(typed.channels, mode);
+  const downtimeLimitNs = parseDuration(
+    typed.downtimeLimit ?? DOWNTIME_LIMIT,
+    '--downtime-limit',
+    DOWNTIME_RANGE,
+  );
+  const bandwidth = typed.bandwidth ?? 'unlimited';
+  const bandwidthBps =
+    bandwidth === 'unlimited' ? null : parseRate(bandwidth, '--bandwidth', BANDWIDTH_RANGE);
+  const accelerator = oneOf(typed.accel ?? 'auto', '--accel', ['auto', ...ACCELERATORS] as const);
+  const image = typed.image ?? METAL_IMAGE;
+  if (!existsSync(image)) {
+    throw new ConfigError<QemuPlanErrorCode>('LAB_QEMU_IMAGE', `--image ${image} is not there`, {
+      hint: 'give a multiboot image that takes the parameters of guest-images/metal',
+    });
+  }
+  // What the metal guest has and the workload's defaults have not.
+  const own: Override[] = [
+    { option: '--fill', path: ['guest', 'fill'], value: 'random' },
+    { option: '--attach', path: ['attach'], value: 'netns' },
+  ];
+  const shared = parseExperiment(null, [...own, ...overrides]);
+  const experiment: Experiment = {
+    ...shared,
+    guest: { ...shared.guest, kind: 'pc' },
+    clients: shared.clients.map((c) => ({ ...c, serviceIntervalNs: null })),
+    migration: {
+      ...shared.migration,
+      mode: mode === 'postcopy' ? 'postcopy' : 'precopy',
+      transport: 'tcp',
+      streams: channels,
+      pauseTargetNs: downtimeLimitNs,
+      secure: false,
+      verify: false,
+      compress: 'off',
+      delta: 'off',
+      dedup: 'off',
+    },
+  };
+  return {
+    experiment,
+    program: typed.qemu ?? null,
+    accelerator,
+    image,
+    parameters: metalParameters(experiment),
+    readyText: READY_TEXT,
+    migration: { mode, channels, downtimeLimitNs, bandwidthBps, limitNs: experiment.migration.limitNs },
+  };
+}

@@ -1,0 +1,332 @@
+/**
+ * The two sites with a QEMU each in place of our hosts: same fabric, same stations, same clients.
+ *
+ *   vmk namespace ── QEMU: migration stream by kernel TCP        guest NIC ── NIO-UDP port of the site's bridge
+ *
+ * A QEMU that guests left is ended; the next move's destination is a new one. What is made here is also removed here.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeRecording } from '../../capture/index.js';
+import { EnvironmentError, LonghaulError } from '../../core/index.js';
+import type { Fabric, FabricSnapshot } from '../../fabric/index.js';
+import { formatIpv4 } from '../../l2/index.js';
+import { openNioUdpPair } from '../../l2/ports/index.js';
+import {
+  type Accelerator,
+  migrateQemu,
+  prepareMigration,
+  type QemuErrorCode,
+  type QemuMachine,
+  type QemuMigrationReport,
+  QemuProcess,
+  type QemuProgram,
+} from '../../qemu/index.js';
+import { closeFd, connectUdp, nowNs } from '../../sys/index.js';
+import { type AttachedStation, attachStation, type ChosenAttach } from '../attach.js';
+import { startBackground } from '../background.js';
+import type { ProbeResult } from '../client/protocol.js';
+import type { Site } from '../config/experiment.js';
+import { eventLine } from '../event-words.js';
+import { openFabric, recordRun } from '../open-fabric.js';
+import type { MigrationResult, RunResult } from '../result.js';
+import type { RunHooks } from '../run-events.js';
+import { Sessions } from '../sessions.js';
+import type { Staged } from '../staged.js';
+import { hostStation } from '../stations.js';
+import { chooseAccelerator } from './accelerator.js';
+import { qemuMoveResult } from './move-result.js';
+import type { QemuPlan } from './plan.js';
+import { congestionOf, tcpCounters } from './tcp-counters.js';
+
+const LOOPBACK = 0x7f000001;
+const NIC_BUFFER_BYTES = 4 * 2 ** 20;
+/** Where a destination listens, in its site's namespace; libvirt's first port. */
+const MIGRATION_PORT = 49152;
+/** How long the guest may take to boot: 4 GiB are filled before it is ready. */
+const BOOT_LIMIT_MS = 30_000;
+/** What the guest says when it finds a page that is not what it wrote last. */
+const MEMORY_COMPLAINT = 'is not what was written to it';
+
+export class QemuLab implements Staged {
+  readonly notes: string[] = [];
+  readonly dirtyLog = 'qemu';
+  readonly #plan: QemuPlan;
+  readonly #program: QemuProgram;
+  readonly #chosen: ChosenAttach;
+  readonly #epochNs: number;
+  readonly #hooks: RunHooks;
+  readonly #vmk: AttachedStation[] = [];
+  readonly #timeline: { atNs: number; where: string; what: string }[] = [];
+  /** Every QEMU that was started and not ended. */
+  readonly #running = new Set<QemuProcess>();
+  #accelerator: Accelerator = 'tcg';
+  #fabric: Fabric | null = null;
+  #sessions: Sessions | null = null;
+  #stopBackground: (() => void) | null = null;
+  #guest: QemuProcess | null = null;
+  #starts = 0;
+  #ending = false;
+
+  constructor(plan: QemuPlan, program: QemuProgram, chosen: ChosenAttach, epochNs: number, hooks: RunHooks) {
+    this.#plan = plan;
+    this.#program = program;
+    this.#chosen = chosen;
+    this.#epochNs = epochNs;
+    this.#hooks = hooks;
+  }
+
+  get hostsAlive(): boolean {
+    return this.#guest?.alive === true;
+  }
+
+  async build(): Promise<void> {
+    const { experiment } = this.#plan;
+    const note = (text: string): void => this.note(text);
+    this.#fabric = openFabric(experiment, { happened: (what) => this.#mark('fabric', what), note });
+    await recordRun(this.#fabric, experiment, this.#hooks, 'longhaul qemu migrate', note);
+    for (const site of ['a', 'b'] as const) {
+      const attached = attachStation(this.#chosen, hostStation(site));
+      this.#vmk.push(attached);
+      await this.#fabric.addPort(attached.port);
+    }
+    this.#accelerator = await this.#chooseAccelerator();
+    this.#guest = await this.#start('a', false);
+    this.#sessions = new Sessions(experiment, this.#chosen, this.#fabric, this.#epochNs, note);
+    await this.#sessions.attach();
+    this.#stopBackground = await startBackground(this.#fabric, experiment.background);
+  }
+
+  async probe(): Promise<ProbeResult> {
+    return this.#sessions!.probe();
+  }
+
+  async startClients(): Promise<void> {
+    const guest = this.#guest!;
+    await guest.qmp.execute('cont', {});
+    if (!(await guest.hears(this.#plan.readyText, BOOT_LIMIT_MS))) {
+      const last = guest.serial.trim().split('\n').at(-1) || 'nothing';
+      const how = guest.alive ? 'stays silent' : await guest.ended;
+      throw new LonghaulError<QemuErrorCode>(
+        'QEMU_DIED',
+        `the guest has not booted: ${guest.name} ${how}; its serial line said ${last}`,
+        { hint: 'try --accel tcg, or another --image' },
+      );
+    }
+    await this.#sessions!.mark('before');
+    this.#mark('lab', 'client sessions started');
+  }
+
+  async migrate(index: number, from: Site, to: Site, settleMs: number): Promise<MigrationResult> {
+    const { migration, experiment } = this.#plan;
+    const { onEvent } = this.#hooks;
+    const source = this.#guest!;
+    const destination = await this.#start(to, true);
+    const address = formatIpv4(this.#vmkOf(to).station.ip);
+    const uri = `tcp:${address}:${MIGRATION_PORT}`;
+    await prepareMigration(source, destination, uri, migration);
+    const before = await this.snapshot();
+    const tcpBefore = tcpCounters(this.#vmkOf(from).netnsFd!);
+    onEvent({ type: 'phase', migration: index, phase: 'pre-copy', from, to });
+    this.#mark('lab', `migration ${index} from ${from} to ${to} ordered`);
+    const report = await migrateQemu(source, destination, uri, migration, ({ ram }) => {
+      if (ram === null || ram.pageBytes === 0) return;
+      const pagesTotal = Math.round(ram.totalBytes / ram.pageBytes);
+      const pagesSent = pagesTotal - Math.round(ram.remainingBytes / ram.pageBytes);
+      const rateBps = ram.throughputBps;
+      onEvent({ type: 'pages', migration: index, round: ram.dirtySyncs, pagesSent, pagesTotal, rateBps });
+    });
+    this.#tellEvents(report, from, to);
+    await this.#sessions!.mark('after');
+    await sleep(settleMs);
+    const after = await this.snapshot();
+    const tcpAfter = tcpCounters(this.#vmkOf(from).netnsFd!);
+    const clients = await this.#sessions!.accounts();
+    const copiesRunning = await this.#copiesRunning([source, destination]);
+    if (report.outcome !== 'stayed') this.#guest = destination;
+    await this.#end(report.outcome === 'stayed' ? destination : source);
+    const complaint = this.#complaint();
+    if (complaint !== null) this.note(`move ${index + 1}: the guest's memory was not intact: ${complaint}`);
+    return qemuMoveResult(report, {
+      index,
+      from,
+      to,
+      epochNs: this.#epochNs,
+      mode: experiment.migration.mode === 'postcopy' ? 'postcopy' : 'precopy',
+      bytesOnWire: vmkBytes(after, from) - vmkBytes(before, from),
+      segments:
+        tcpBefore === null || tcpAfter === null
+          ? null
+          : { sent: tcpAfter.sent - tcpBefore.sent, resent: tcpAfter.resent - tcpBefore.resent },
+      copiesRunning,
+      complained: complaint !== null,
+      clients,
+    });
+  }
+
+  async finishRecording(): Promise<void> {
+    const report = (await this.#fabric?.stopRecording()) ?? null;
+    if (report !== null) this.note(describeRecording(report));
+  }
+
+  async snapshot(): Promise<FabricSnapshot> {
+    return this.#fabric!.snapshot();
+  }
+
+  timeline(): RunResult['timeline'] {
+    return this.#timeline
+      .map((e) => ({ ...e, atNs: Math.max(0, e.atNs - this.#epochNs) }))
+      .sort((x, y) => x.atNs - y.atNs);
+  }
+
+  hostStations(): AttachedStation[] {
+    return this.#vmk;
+  }
+
+  async security(): Promise<null> {
+    return null;
+  }
+
+  peer(): RunResult['peer'] {
+    const { image, parameters, migration } = this.#plan;
+    const { mode, channels, downtimeLimitNs, bandwidthBps } = migration;
+    return {
+      name: 'qemu',
+      version: this.#program.version,
+      accelerator: this.#accelerator,
+      image,
+      parameters,
+      mode,
+      channels,
+      downtimeLimitNs,
+      bandwidthBps,
+      congestion: congestionOf(this.#vmkOf('a').netnsFd!),
+    };
+  }
+
+  async memoryPeaks(): Promise<RunResult['memoryPeaks']> {
+    const peakBytes = process.resourceUsage().maxRSS * 1024;
+    return [{ process: 'lab and fabric', peakBytes, limitBytes: null }];
+  }
+
+  note(text: string): void {
+    this.notes.push(text);
+    this.#hooks.onEvent({ type: 'note', text });
+  }
+
+  async tearDown(): Promise<void> {
+    this.#ending = true;
+    this.#stopBackground?.();
+    await Promise.all([this.#sessions?.end(), ...[...this.#running].map((q) => this.#end(q))]);
+    await this.#fabric?.stop();
+    for (const { netnsFd } of this.#vmk.splice(0)) if (netnsFd !== null) closeFd(netnsFd);
+  }
+
+  #vmkOf(site: Site): AttachedStation {
+    return this.#vmk.find(({ station }) => station.site === site)!;
+  }
+
+  async #chooseAccelerator(): Promise<Accelerator> {
+    const { accelerator } = this.#plan;
+    const { chosen, why } = await chooseAccelerator(accelerator, this.#plan.readyText, {
+      name: 'a QEMU on trial',
+      program: this.#program.path,
+      machine: this.#machine('kvm'),
+      netnsFd: this.#vmkOf('a').netnsFd!,
+    });
+    if (why !== null) this.note(why);
+    return chosen;
+  }
+
+  #machine(accelerator: Accelerator): QemuMachine {
+    const { experiment, image, parameters } = this.#plan;
+    const { memoryBytes, mac } = experiment.guest;
+    return { accelerator, memoryBytes, image, initrd: null, parameters, mac };
+  }
+
+  /** Starts a QEMU with a port of its own: what stood in the buffer of another's is not for this one. */
+  async #start(site: Site, incoming: boolean): Promise<QemuProcess> {
+    const pair = openNioUdpPair(NIC_BUFFER_BYTES);
+    const portName = `guest-${site}${this.#starts++}`;
+    try {
+      connectUdp(pair.farFd, { ip: LOOPBACK, port: pair.fabricPort });
+      await this.#fabric!.addPort({
+        name: portName,
+        site,
+        role: 'guest',
+        kind: 'nio-udp',
+        fd: pair.fabricFd,
+      });
+      const qemu = await QemuProcess.start({
+        name: `QEMU at site ${site}`,
+        program: this.#program.path,
+        machine: this.#machine(this.#accelerator),
+        incoming,
+        netnsFd: this.#vmkOf(site).netnsFd!,
+        nicFd: pair.farFd,
+      });
+      this.#running.add(qemu);
+      void qemu.ended.then((how) => {
+        if (this.#running.has(qemu)) this.#mark(`qemu ${site}`, how);
+        if (!this.#ending) void this.#fabric!.removePort(portName).catch(() => {});
+      });
+      // Ctrl-C came while it started: the clean-up has not seen it.
+      if (this.#ending) await this.#end(qemu);
+      return qemu;
+    } finally {
+      closeFd(pair.farFd);
+    }
+  }
+
+  async #end(qemu: QemuProcess): Promise<void> {
+    this.#running.delete(qemu);
+    await qemu.end();
+  }
+
+  async #copiesRunning(sides: readonly QemuProcess[]): Promise<number | null> {
+    try {
+      const answers = await Promise.all(
+        sides.filter((q) => q.alive).map((q) => q.qmp.execute('query-status', {})),
+      );
+      return answers.filter((a) => (a as { running?: unknown }).running === true).length;
+    } catch {
+      return null;
+    }
+  }
+
+  /** What the guest has said since the last move of a page that it found changed: it looks before it writes one again. */
+  #complaint(): string | null {
+    const lines = this.#guest!.serial.split('\n').filter((line) => line.includes(MEMORY_COMPLAINT));
+    return lines[0]?.trim() ?? null;
+  }
+
+  #tellEvents(report: QemuMigrationReport, from: Site, to: Site): void {
+    for (const { side, event } of report.events) {
+      const { status } = event.data;
+      const what = typeof status === 'string' ? `${event.name} ${status}` : event.name;
+      this.#happened(event.atNs, `qemu ${side === 'source' ? from : to}`, what);
+    }
+  }
+
+  #mark(where: string, what: string): void {
+    this.#happened(nowNs(), where, what);
+  }
+
+  #happened(atNs: number, where: string, what: string): void {
+    this.#timeline.push({ atNs, where, what });
+    this.#fabric?.comment(atNs, eventLine(where, what));
+  }
+}
+
+function vmkBytes(s: FabricSnapshot, site: Site): number {
+  return s.ports
+    .filter((p) => p.site === site && p.role === 'vmk')
+    .reduce((sum, p) => sum + p.wireBytesIn, 0);
+}
+
+/** A migration between QEMUs is kernel TCP. @throws EnvironmentError LAB_NO_TCP */
+export function refuseLoopback(chosen: ChosenAttach): void {
+  if (chosen.kind === 'netns') return;
+  throw new EnvironmentError('LAB_NO_TCP', 'QEMU migrates over kernel TCP, which attach loopback has not', {
+    hint: 'run as root or where `unshare -Urn true` works',
+  });
+}

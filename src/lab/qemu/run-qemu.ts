@@ -1,0 +1,24 @@
+/** `longhaul qemu migrate`: a run whose moves QEMU makes. */
+import { findQemu } from '../../qemu/index.js';
+import { chooseAttach } from '../attach.js';
+import { conduct } from '../conduct.js';
+import type { RunResult } from '../result.js';
+import type { RunHooks } from '../run-events.js';
+import type { QemuPlan } from './plan.js';
+import { QemuLab, refuseLoopback } from './qemu-lab.js';
+
+/**
+ * @throws ConfigError, EnvironmentError before anything was made; the signal's reason when it was aborted;
+ * LonghaulError when the experiment itself cannot go on
+ */
+export async function runQemu(plan: QemuPlan, hooks: RunHooks): Promise<RunResult> {
+  const program = await findQemu(plan.program);
+  const chosen = chooseAttach('netns');
+  refuseLoopback(chosen);
+  return conduct(
+    plan.experiment,
+    chosen,
+    hooks,
+    (_dir, epochNs) => new QemuLab(plan, program, chosen, epochNs, hooks),
+  );
+}
