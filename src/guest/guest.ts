@@ -21,6 +21,11 @@ export interface GuestMemory {
   readonly dropAdvice: number;
   /** What another thread is given to see the same bytes. */
   readonly buffer: SharedArrayBuffer;
+  /**
+   * The shared WebAssembly.Memory that `buffer` is of, in the thread that made it, from address 0 on: pages are hashed
+   * where they lie. Absent: each is copied first.
+   */
+  readonly shared?: { readonly buffer: SharedArrayBuffer };
 }
 
 /**

@@ -33,6 +33,7 @@ import {
 import type { Announcements } from './announcements.js';
 import type { ControlChannel } from './control-channel.js';
 import type { HostReport } from './ipc.js';
+import { MemoryPopulation } from './memory-population.js';
 import { MissingMemory } from './missing-memory.js';
 import type { MovingGuest } from './moving-guest.js';
 import type { Passing } from './named-points.js';
@@ -86,6 +87,8 @@ export class DestinationRole {
   #applier: PageApplier | null = null;
   readonly #frame = newRegion(FRAME_BYTES);
   readonly migrationId: string;
+  /** While memory is made ready for the first page. */
+  #population: MemoryPopulation | null = null;
   #missing: MissingMemory | null = null;
   #demandLink: Link | null = null;
   #armRound = 0;
@@ -137,6 +140,7 @@ export class DestinationRole {
     if (this.#spinUntilNs > 0 && nowNs() > this.#spinUntilNs) this.#spinUntilNs = 0;
     if (this.#starting) return nowNs() + START_LOOK_NS;
     if (
+      this.#population !== null ||
       this.#spinUntilNs > 0 ||
       this.#receiver.eager ||
       (this.#hashesFrom >= 0 && !this.#lost && this.#control.backlog === 0)
@@ -187,6 +191,7 @@ export class DestinationRole {
     if (this.finished) return;
     this.#missing?.service();
     if (this.#starting) this.#mayHaveStarted();
+    if (this.#population !== null) this.#populate();
     if (!this.#lost) {
       const trouble = this.#control.flush()
         ? this.#control.receive((m) => this.#received(m))
@@ -197,6 +202,12 @@ export class DestinationRole {
     if (!this.finished && !this.#lost) this.#receive();
     this.#sendHashes();
     if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
+  }
+
+  #populate(): void {
+    if (!this.#population!.step()) return;
+    this.#population = null;
+    this.#step({ type: 'prepared' });
   }
 
   #receive(): void {
@@ -276,7 +287,8 @@ export class DestinationRole {
         this.#empty = action.mode === 'post-copy';
         if (action.mode !== 'pre-copy')
           this.#missing = new MissingMemory(guest.memory, this.#parts.polls, this.#parts.poller);
-        this.#step({ type: 'prepared' });
+        this.#population = new MemoryPopulation(guest.memory, !this.#empty);
+        this.#populate();
         break;
       case 'arm':
         // The port opens now: what reached it before, the source's guest has answered.
@@ -365,6 +377,7 @@ export class DestinationRole {
         });
         break;
       case 'discard':
+        this.#population = null;
         guest.control.spinAtStart(false);
         this.#filling = false;
         this.#missing?.close();

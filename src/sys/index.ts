@@ -40,6 +40,7 @@ export { createVeth, removeInterface } from './netlink.js';
 export { bindNetns, createNetns, enterNetns, inNetns, unbindNetns } from './netns.js';
 export { kernelArrivalNs, openPacket, strippedVlanTag } from './packet.js';
 export { PageDropper } from './page-dropper.js';
+export { populatePages, preferLargePages } from './page-population.js';
 export { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, PollSet, sharpenTimers } from './poll.js';
 export { dieWithParent, replaceProcess } from './process.js';
 export { actAtEase, actPromptly } from './scheduling.js';

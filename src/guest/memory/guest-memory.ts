@@ -3,19 +3,9 @@
  * touched, and up to 4 GiB. Every thread that is given `buffer` sees the same bytes at the same address.
  */
 import { PAGE_SIZE } from '../../core/index.js';
-import { addressOf, MADV_DONTNEED, MADV_REMOVE, mapFileOver } from '../../sys/index.js';
+import { addressOf, MADV_DONTNEED, MADV_REMOVE, mapFileOver, preferLargePages } from '../../sys/index.js';
 import { type GuestMemory, layoutOf } from '../index.js';
-
-const WASM_PAGE_SIZE = 65536;
-
-/** What the library of ES2023 leaves to the DOM's: the one constructor that is used here. */
-declare const WebAssembly: {
-  readonly Memory: new (size: {
-    initial: number;
-    maximum: number;
-    shared: true;
-  }) => { readonly buffer: SharedArrayBuffer };
-};
+import { createSharedMemory } from './shared-memory.js';
 
 /**
  * Makes zeroed guest memory of `pages` pages.
@@ -23,9 +13,10 @@ declare const WebAssembly: {
  */
 export function createGuestMemory(pages: number): GuestMemory {
   layoutOf(pages);
-  const size = Math.ceil((pages * PAGE_SIZE) / WASM_PAGE_SIZE);
-  const memory = new WebAssembly.Memory({ initial: size, maximum: size, shared: true });
-  return attachGuestMemory(memory.buffer, pages);
+  const shared = createSharedMemory(pages * PAGE_SIZE);
+  const memory = { ...attachGuestMemory(shared.buffer, pages), shared };
+  preferLargePages(memory.address, memory.bytes.length);
+  return memory;
 }
 
 /** The same memory in another thread. @param buffer of a memory that `createGuestMemory` made */

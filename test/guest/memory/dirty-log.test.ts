@@ -8,7 +8,6 @@ import {
   createGuestMemory,
   KernelDirtyLog,
   openDirtyLog,
-  PageHasher,
   ScanDirtyLog,
 } from '../../../src/guest/memory/index.js';
 import { suite } from '../../suite.js';
@@ -170,44 +169,5 @@ test('where the kernel has no log, asking for it is an error with a code and aut
     );
   }
 });
-
-test('page hashes are xxHash64, and zero pages are told by their bytes', () => {
-  const m = createGuestMemory(256);
-  const hasher = new PageHasher(m);
-  m.bytes[4096 + 5] = 1;
-  hasher.hash(0);
-  hasher.hash(1);
-  assert.is(hasher.isZero(0), true);
-  assert.is(hasher.isZero(1), false);
-  // XXH64 of 4096 zero bytes with seed 0, from an independent implementation below.
-  assert.is(hasher.table[0], xxh64(m.bytes.slice(0, 4096)));
-  assert.is(hasher.table[1], xxh64(m.bytes.slice(4096, 8192)));
-  assert.is((BigInt(hasher.words[3]!) << 32n) | BigInt(hasher.words[2]!), hasher.table[1]);
-});
-
-/** XXH64 as its specification has it, for lengths that are multiples of 32. */
-function xxh64(data: Uint8Array): bigint {
-  const M = (1n << 64n) - 1n;
-  const [p1, p2, p3, p4, p5] = [
-    0x9e3779b185ebca87n,
-    0xc2b2ae3d27d4eb4fn,
-    0x165667b19e3779f9n,
-    0x85ebca77c2b2ae63n,
-    0x27d4eb2f165667c5n,
-  ];
-  const rot = (x: bigint, n: bigint): bigint => ((x << n) | (x >> (64n - n))) & M;
-  const round = (acc: bigint, lane: bigint): bigint => (rot((acc + lane * p2!) & M, 31n) * p1!) & M;
-  const view = new DataView(data.buffer);
-  const acc = [(p1! + p2!) & M, p2!, 0n, (M + 1n - p1!) & M];
-  for (let at = 0; at < data.length; at += 32) {
-    for (let i = 0; i < 4; i++) acc[i] = round(acc[i]!, view.getBigUint64(at + i * 8, true));
-  }
-  let h = (rot(acc[0]!, 1n) + rot(acc[1]!, 7n) + rot(acc[2]!, 12n) + rot(acc[3]!, 18n)) & M;
-  for (const a of acc) h = ((h ^ round(0n, a)) * p1! + p4!) & M;
-  h = (h + BigInt(data.length)) & M;
-  h = ((h ^ (h >> 33n)) * p2!) & M;
-  h = ((h ^ (h >> 29n)) * p3!) & M;
-  return p5! > 0n ? h ^ (h >> 32n) : h;
-}
 
 test.run();
