@@ -65,7 +65,7 @@ export {
 } from './socket.js';
 export { StampedReceiver, stampArrivals } from './stamped-receiver.js';
 export { openTap, VNET_HDR_SIZE } from './tap.js';
-export { congestionName, limitPacing, setCongestion, tcpFigures } from './tcp-socket.js';
+export { congestionName, limitPacing, setCongestion, setReadableFrom, tcpFigures } from './tcp-socket.js';
 export {
   catchFaults,
   openFaultCatcher,

@@ -33,6 +33,7 @@ export class PollSet {
   readonly #noTime = new NativeStruct(16);
   readonly #capacity: number;
   #used = 0;
+  #waited = false;
 
   constructor(capacity = 64) {
     this.#capacity = capacity;
@@ -75,6 +76,11 @@ export class PollSet {
     return this.#view.getInt16(slot * POLLFD_SIZE + 6, true);
   }
 
+  /** Whether a read on a slot's descriptor may bring something: the last `wait` said so, or there was none. */
+  mayRead(slot: number): boolean {
+    return !this.#waited || this.ready(slot) !== 0;
+  }
+
   /**
    * Sleeps until a descriptor is ready or `timeoutNs` have passed (0 or less returns at once, Infinity waits for ever).
    * @returns how many descriptors are ready; 0 on timeout and on a signal
@@ -88,6 +94,7 @@ export class PollSet {
       this.#timeout.setPointer(8, Math.floor(timeoutNs % 1e9));
       timeout = this.#timeout.address;
     }
+    this.#waited = true;
     const n = libc.ppoll(this.#fds.address, this.#used, timeout, 0);
     if (n >= 0) return n;
     const e = errno();

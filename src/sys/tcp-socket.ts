@@ -7,6 +7,7 @@ import { NativeStruct } from './native-struct.js';
 import { trySetOption } from './socket.js';
 
 const SOL_SOCKET = 1;
+const SO_RCVLOWAT = 18;
 const SO_MAX_PACING_RATE = 47;
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
@@ -41,6 +42,14 @@ export interface TcpFigures {
 /** Lets at most so many payload bytes a second leave: the kernel paces them. */
 export function limitPacing(fd: number, bytesPerS: number): void {
   trySetOption(fd, SOL_SOCKET, SO_MAX_PACING_RATE, Math.min(Math.floor(bytesPerS), PACING_MAX));
+}
+
+/**
+ * Lets poll(2) say that there is something to read only when so many bytes are, or the peer has closed. The kernel
+ * lowers it to half of what the socket may hold.
+ */
+export function setReadableFrom(fd: number, bytes: number): void {
+  trySetOption(fd, SOL_SOCKET, SO_RCVLOWAT, bytes);
 }
 
 /** Chooses the congestion control. @throws when the kernel has none of this name, or does not allow it here */

@@ -37,6 +37,11 @@ export interface Link {
    * @returns bytes moved; 0 when nothing waits; -1 when the peer closed or the link broke
    */
   receive(chain: Chain): number;
+  /**
+   * So many bytes are certain to come next: the link need not say that there is something to receive before they are
+   * here, or as many of them as it holds. 1 takes that back. Many small wake-ups become a few large ones.
+   */
+  expect?(bytes: number): void;
   /** Whether `send` may have room again; asked after each wake-up while something waits to be sent. */
   writable(): boolean;
   /** Whether nothing waits below to be sent: the path is not what holds the sender up. Absent: not known. */

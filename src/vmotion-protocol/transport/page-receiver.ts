@@ -212,13 +212,14 @@ export class PageReceiver implements RoundReceiver {
     while (this.#budget > 0) {
       if (lane.reader.streamRound >= this.#holdFrom) return;
       const n = this.#receiveSome(lane);
-      if (n === 0) return;
+      if (n === 0) return awaitRecord(lane);
       if (n < 0) {
         lane.open = false;
         return;
       }
       this.#budget -= n;
       if (!this.#took(lane, n)) return;
+      if (lane.chain.bytes > 0) return awaitRecord(lane); // less than was asked for: no more is here
     }
     this.eager = true;
   }
@@ -435,4 +436,9 @@ export class PageReceiver implements RoundReceiver {
 function payloadOf(lane: Lane): Region {
   lane.payload ??= newRegion(MAX_RECORD_PAGES * PAGE_SIZE);
   return lane.payload;
+}
+
+/** A record is of use when it is whole: its last bytes wake us, not each of its segments. */
+function awaitRecord({ link, reader }: Lane): void {
+  link.expect?.(Math.max(1, reader.payloadBytesLeft));
 }

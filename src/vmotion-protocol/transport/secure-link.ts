@@ -190,6 +190,12 @@ export class SecureLink implements Link {
     this.#departing.push(out, 0, end);
   }
 
+  /** Sealed they are more than in clear, and what has come of them is in the receive buffer. */
+  expect(bytes: number): void {
+    const here = this.#plainBytes + this.#end - this.#at;
+    this.inner.expect?.(Math.max(1, bytes - here));
+  }
+
   keepShallow(): void {
     this.inner.keepShallow?.();
   }

@@ -26,6 +26,7 @@ import {
   POLLOUT,
   type PollSet,
   setCongestion,
+  setReadableFrom,
   setTcpBacklog,
   setTcpUserTimeout,
   tcpFigures,
@@ -59,6 +60,7 @@ class TcpLink implements Link {
   readonly #polls: PollSet;
   readonly #linger: (fd: number, slot: number) => void;
   #closed = false;
+  #readableFrom = 1;
   refused = false;
 
   constructor(fd: number, polls: PollSet, iov: IoVec, linger: (fd: number, slot: number) => void) {
@@ -89,6 +91,7 @@ class TcpLink implements Link {
 
   receive(chain: Chain): number {
     if (this.#closed) return -1;
+    if (!this.#polls.mayRead(this.slot)) return 0;
     let moved = 0;
     while (chain.bytes > 0) {
       const asked = this.#fill(chain);
@@ -104,6 +107,12 @@ class TcpLink implements Link {
       if (n < asked) break;
     }
     return moved;
+  }
+
+  expect(bytes: number): void {
+    if (this.#closed || bytes === this.#readableFrom) return;
+    this.#readableFrom = bytes;
+    setReadableFrom(this.fd, bytes);
   }
 
   keepShallow(): void {
@@ -199,6 +208,7 @@ export class TcpLinks implements LinkPoller {
   }
 
   accept(): Link | null {
+    if (!this.#polls.mayRead(this.#listenerSlot)) return null;
     const fd = acceptTcp(this.#listener);
     if (fd === -1) return null;
     if (this.#polls.free > SLOTS_KEPT) return new TcpLink(fd, this.#polls, this.#iov, this.#linger);
