@@ -68,7 +68,7 @@ export interface SenderReport {
   readonly starved: number;
   /** Frames that arrived and were not handed back: the capture of them was not written fast enough. */
   readonly arrivedNotKept: number;
-  /** The anchor: when the first packet was due, on CLOCK_MONOTONIC. */
-  readonly startedNs: number;
+  /** Of the packets, how many left while the thread was in the real-time class: 0..1. */
+  readonly realTimeShare: number;
   readonly durationNs: number;
 }

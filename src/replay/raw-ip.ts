@@ -99,7 +99,7 @@ export async function sendRawIp(
     backwards: schedule.backwards,
     starved: 0,
     arrivedNotKept: 0,
-    startedNs: Math.max(0, anchorNs),
+    realTimeShare: 0,
     durationNs: Math.max(0, lastNs - anchorNs),
   };
 }

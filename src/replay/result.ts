@@ -52,6 +52,8 @@ export interface ReplayResult extends TrainCounters {
   /** Times that the file was not read fast enough. */
   readonly starved: number;
   readonly arrivedNotKept: number;
+  /** Of the packets, how many left while the thread that sends was in the real-time class: 0..1. */
+  readonly realTimeShare: number;
   /** How late the fabric released frames, ns; null without a fabric. */
   readonly lateness: { readonly p50Ns: number; readonly p99Ns: number; readonly maxNs: number } | null;
 }
@@ -70,7 +72,7 @@ export function resultOf({ options, sides, train, report, stage }: ResultParts):
     'a-b': directionOf(aToB, stage?.lostBy.a ?? null),
     'b-a': directionOf(bToA, stage?.lostBy.b ?? null),
   };
-  const { pacingErrorNs, driftNs, durationNs, backwards, starved, arrivedNotKept } = report;
+  const { pacingErrorNs, driftNs, durationNs, backwards, starved, arrivedNotKept, realTimeShare } = report;
   const late = stage?.fabric.lateness;
   return {
     schema: REPLAY_SCHEMA,
@@ -90,6 +92,7 @@ export function resultOf({ options, sides, train, report, stage }: ResultParts):
     backwards,
     starved,
     arrivedNotKept,
+    realTimeShare,
     lateness: late === undefined ? null : { p50Ns: late.p50Ns, p99Ns: late.p99Ns, maxNs: late.maxNs },
   };
 }

@@ -1,6 +1,6 @@
 /** The thread that sends: its requests come by a message port that it looks into itself, and it sleeps on a shared cell. */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { actPromptly, sharpenTimers } from '../sys/index.js';
+import { sharpenTimers } from '../sys/index.js';
 import { buffersOf } from './batch.js';
 import {
   POSTED,
@@ -12,6 +12,7 @@ import {
   WRITTEN,
 } from './messages.js';
 import { Sender } from './sender.js';
+import { warmUp } from './warm-up.js';
 
 interface ThreadData {
   readonly settings: SenderSettings;
@@ -20,8 +21,8 @@ interface ThreadData {
 }
 
 const { settings, port, cells } = workerData as ThreadData;
-actPromptly();
 sharpenTimers();
+warmUp();
 let seen = Atomics.load(cells, POSTED);
 
 new Sender(settings, {

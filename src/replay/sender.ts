@@ -2,32 +2,27 @@
  * Sends frames at their instants and takes in what arrives, in one thread that does nothing else.
  *
  *   wait until due (asleep ─ 100 µs before: polling ─ 5 µs before: looking at the clock) ─ write ─ next
- *                     └─ meanwhile, and while there is time: take in what has arrived
+ *                     └─ meanwhile, and while there is time: take in what has arrived, fetch the next batch
  *
  * The anchor is set once, a moment before the first packet; every other instant is counted from there. What arrives
  * carries the kernel's stamp, so that it may be taken in late. Left out: threads per direction, since a capture is one
  * sequence of both.
  */
 import { addressOf, nowNs, POLLIN, PollSet, StampedReceiver, writeBytes } from '../sys/index.js';
-import { ArrivalLedger } from './arrival-ledger.js';
 import { BatchMaker, type FrameBatch } from './batch.js';
-import { frameHash } from './frame-hash.js';
-import type {
-  DirectionReport,
-  SenderReply,
-  SenderReport,
-  SenderRequest,
-  SenderSettings,
-} from './messages.js';
+import { ARRIVALS_AT_ONCE, Direction, type OnArrived } from './direction.js';
+import type { SenderReply, SenderReport, SenderRequest, SenderSettings } from './messages.js';
 import { PaceSchedule } from './pacing.js';
-import { DurationHistogram, PacingErrors } from './pacing-errors.js';
+import { PacingErrors } from './pacing-errors.js';
+import { Urgency } from './urgency.js';
 
 /** As the fabric has it: a timed wake-up is 40 µs late here, at times 90. */
 const SPIN_BEFORE_NS = 100_000;
 const STARE_BEFORE_NS = 5_000;
-/** Nothing is taken in when a packet is due sooner than this: a datagram takes some two microseconds. */
+/** Nothing is taken in when a packet is due sooner than this. */
 const ARRIVALS_BEFORE_NS = 40_000;
-const ARRIVALS_AT_ONCE = 8;
+/** The next batch is fetched when there is as much time as this: a message of this thread's takes up to a millisecond. */
+const FETCH_BEFORE_NS = 1_500_000;
 /** From the first batch to the first packet: the code that sends has been looked at by then. */
 const LEAD_NS = 2_000_000;
 const SLOT_BYTES = 9_472;
@@ -57,49 +52,35 @@ export interface SenderPort {
   readonly settled: boolean;
 }
 
-class Direction {
-  readonly ledger = new ArrivalLedger();
-  readonly delays = new DurationHistogram();
-  sent = 0;
-  bytes = 0;
-  refused = 0;
-
-  report(): DirectionReport {
-    const { delivered, reordered, duplicated, unknown } = this.ledger;
-    return {
-      sent: this.sent,
-      sentBytes: this.bytes,
-      refused: this.refused,
-      delivered,
-      reordered,
-      duplicated,
-      unknown,
-      oneWayNs: this.delays.distribution(),
-    };
-  }
-}
-
 export class Sender {
   readonly #settings: SenderSettings;
   readonly #port: SenderPort;
   readonly #schedule: PaceSchedule;
+  readonly #urgency = new Urgency();
   readonly #errors = new PacingErrors();
-  readonly #directions = [new Direction(), new Direction()] as const;
+  readonly #directions: readonly [Direction, Direction];
   readonly #polls = new PollSet(2);
-  readonly #slots: number[] = [];
   readonly #receiver = new StampedReceiver(ARRIVALS_AT_ONCE, SLOT_BYTES);
   readonly #kept = new BatchMaker();
+  /** What was fetched while there was time. */
+  #fetched: SenderRequest | undefined;
   #keptBatches = 0;
   #arrivedNotKept = 0;
   #anchorNs = -1;
   #lastNs = 0;
   #starved = 0;
+  #inRealTime = 0;
 
   constructor(settings: SenderSettings, port: SenderPort) {
     this.#settings = settings;
     this.#port = port;
     this.#schedule = new PaceSchedule(settings.pace);
-    if (settings.arrivals) for (const { fd } of settings.ends) this.#slots.push(this.#polls.add(fd, POLLIN));
+    const { ends, arrivals, keepArrived } = settings;
+    const keep = (which: 0 | 1): OnArrived | null =>
+      keepArrived ? (frame, atNs) => this.#keep(frame, atNs, which) : null;
+    // What comes out at site B's end left site A.
+    this.#directions = [new Direction(ends[1], keep(0)), new Direction(ends[0], keep(1))];
+    if (arrivals) for (const { fd } of ends) this.#polls.add(fd, POLLIN);
   }
 
   /** Sends every batch until the last. */
@@ -107,7 +88,6 @@ export class Sender {
     while (!this.#port.stopped) {
       const request = this.#next();
       if (request === undefined || request.type === 'last') break;
-      this.#port.reply({ type: 'wants' });
       this.#send(request.batch);
     }
     this.#linger();
@@ -116,57 +96,52 @@ export class Sender {
   }
 
   #next(): SenderRequest | undefined {
-    let request = this.#port.take();
+    let request = this.#fetched ?? this.#fetch();
+    this.#fetched = undefined;
     if (request === undefined && this.#anchorNs >= 0) this.#starved++;
     while (request === undefined && !this.#port.stopped) {
-      this.#takeArrivals();
+      this.#takeArrivals(Number.POSITIVE_INFINITY);
       this.#port.wait(this.#anchorNs < 0 ? 100 : 1);
-      request = this.#port.take();
+      request = this.#fetch();
     }
+    return request;
+  }
+
+  #fetch(): SenderRequest | undefined {
+    const request = this.#port.take();
+    if (request?.type === 'batch') this.#port.reply({ type: 'wants' });
     return request;
   }
 
   #send(batch: FrameBatch): void {
     const base = addressOf(batch.bytes);
     if (this.#anchorNs < 0) this.#anchorNs = nowNs() + LEAD_NS;
+    const { kind } = this.#settings.pace;
     for (let i = 0; i < batch.count; i++) {
-      const wireBytes = batch.wireBytes[i]!;
-      const dueNs = this.#anchorNs + this.#schedule.next(batch.capturedNs[i]!, wireBytes);
-      const { kind } = this.#settings.pace;
+      const dueNs = this.#anchorNs + this.#schedule.next(batch.capturedNs[i]!, batch.wireBytes[i]!);
       if (kind === 'top') this.#waitForRoom();
       else if (kind === 'one-at-a-time') this.#waitForArrival();
       else this.#waitUntil(dueNs);
-      const direction = batch.direction[i]!;
-      const { fd, headerBytes } = this.#settings.ends[direction]!;
-      const length = batch.length[i]!;
-      this.#sendOne(
-        direction,
-        fd,
-        base + batch.at[i]! - headerBytes,
-        headerBytes + length,
-        batch.hash[i]!,
-        dueNs,
-      );
       if (this.#port.stopped) return;
+      this.#sendOne(batch.direction[i]!, base + batch.at[i]!, batch.length[i]!, batch.hash[i]!, dueNs);
     }
   }
 
-  #sendOne(which: number, fd: number, address: number, bytes: number, hash: number, dueNs: number): void {
+  #sendOne(which: number, frameAddress: number, length: number, hash: number, dueNs: number): void {
     const direction = this.#directions[which]!;
-    const { ends, arrivals, pace } = this.#settings;
-    const length = bytes - ends[which]!.headerBytes;
-    const timed = pace.kind !== 'top' && pace.kind !== 'one-at-a-time';
+    const { ends, pace } = this.#settings;
+    const { fd, headerBytes } = ends[which]!;
+    const [address, bytes] = [frameAddress - headerBytes, headerBytes + length];
     const atNs = nowNs();
-    // Noted before it leaves: it may arrive before the call returns.
-    if (arrivals) direction.ledger.noteSent(hash, length, atNs);
-    direction.sent++;
-    direction.bytes += length;
-    if (timed) this.#errors.record(atNs - dueNs);
+    direction.noteSent(hash, length, atNs);
+    if (pace.kind !== 'top' && pace.kind !== 'one-at-a-time') this.#errors.record(atNs - dueNs);
+    this.#urgency.wakes(atNs);
+    if (this.#urgency.isRealTime) this.#inRealTime++;
     this.#lastNs = atNs;
     if (writeBytes(fd, address, bytes) >= 0) return;
     const untilNs = atNs + BUSY_LIMIT_NS;
     do {
-      this.#takeArrivals();
+      this.#takeArrivals(untilNs);
       if (writeBytes(fd, address, bytes) >= 0) return;
     } while (nowNs() < untilNs && !this.#port.stopped);
     direction.refused++;
@@ -174,14 +149,17 @@ export class Sender {
 
   #waitUntil(dueNs: number): void {
     for (;;) {
-      const leftNs = dueNs - nowNs();
+      const atNs = nowNs();
+      const leftNs = dueNs - atNs;
       if (leftNs <= 0) return;
       if (leftNs < STARE_BEFORE_NS) {
         while (nowNs() < dueNs);
         return;
       }
-      const ready = this.#polls.wait(Math.min(ASLEEP_MAX_NS, Math.max(0, leftNs - SPIN_BEFORE_NS)));
-      if (ready > 0 && dueNs - nowNs() > ARRIVALS_BEFORE_NS) this.#takeArrivals();
+      if (leftNs > FETCH_BEFORE_NS && this.#fetched === undefined) this.#fetched = this.#fetch();
+      const sleepNs = Math.min(ASLEEP_MAX_NS, leftNs - SPIN_BEFORE_NS);
+      if (sleepNs > 0) this.#urgency.sleeps(atNs);
+      if (this.#polls.wait(sleepNs) > 0) this.#takeArrivals(dueNs - ARRIVALS_BEFORE_NS);
       if (this.#port.stopped) return;
     }
   }
@@ -194,10 +172,10 @@ export class Sender {
         ledger.sent - ledger.delivered >= TOP_WINDOW &&
         ledger.underWay(nowNs() - TOP_FORGET_NS) >= TOP_WINDOW
       ) {
-        this.#takeArrivals();
+        this.#takeArrivals(Number.POSITIVE_INFINITY);
       }
     }
-    if ((this.#directions[0].sent + this.#directions[1].sent) % 64 === 0) this.#takeArrivals();
+    if (this.#sent % 64 === 0) this.#takeArrivals(Number.POSITIVE_INFINITY);
   }
 
   #waitForArrival(): void {
@@ -205,40 +183,22 @@ export class Sender {
     const untilNs = nowNs() + this.#settings.patienceNs;
     while (!this.#port.stopped && this.#underWay(nowNs() - this.#settings.patienceNs) > 0) {
       const leftNs = Math.max(0, untilNs - nowNs());
-      if (this.#polls.wait(Math.min(ASLEEP_MAX_NS, leftNs)) > 0) this.#takeArrivals();
+      if (this.#polls.wait(Math.min(ASLEEP_MAX_NS, leftNs)) > 0) this.#takeArrivals(untilNs);
     }
+  }
+
+  get #sent(): number {
+    return this.#directions[0].sent + this.#directions[1].sent;
   }
 
   #underWay(sinceNs: number): number {
     return this.#directions[0].ledger.underWay(sinceNs) + this.#directions[1].ledger.underWay(sinceNs);
   }
 
-  #takeArrivals(): void {
-    if (!this.#settings.arrivals) return;
-    // What comes out at site B's end left site A.
-    this.#takeFrom(1, 0);
-    this.#takeFrom(0, 1);
-  }
-
-  #takeFrom(end: 0 | 1, which: 0 | 1): void {
-    const { fd, headerBytes } = this.#settings.ends[end];
-    const direction = this.#directions[which];
-    const receiver = this.#receiver;
-    for (;;) {
-      const n = receiver.receive(fd, ARRIVALS_AT_ONCE);
-      if (n === 0) return;
-      for (let i = 0; i < n; i++) {
-        const at = receiver.at(i) + headerBytes;
-        const length = receiver.length(i) - headerBytes;
-        if (length <= 0) continue;
-        const hash = frameHash(receiver.view, at, length);
-        const atNs = receiver.arrivedNs(i) || nowNs();
-        const sentNs = direction.ledger.noteArrived(hash, length);
-        if (sentNs >= 0) direction.delays.record(atNs - sentNs);
-        if (this.#settings.keepArrived) this.#keep(receiver.bytes.subarray(at, at + length), atNs, which);
-      }
-      if (n < ARRIVALS_AT_ONCE) return;
-    }
+  /** Takes in what has come, while it is before this instant. */
+  #takeArrivals(untilNs: number): void {
+    if (!this.#settings.arrivals || nowNs() >= untilNs) return;
+    for (const direction of this.#directions) direction.takeArrivals(this.#receiver, untilNs);
   }
 
   #keep(frame: Uint8Array, atNs: number, which: 0 | 1): void {
@@ -256,11 +216,11 @@ export class Sender {
   /** After the last packet: until all have come, or nothing is under way. No clock decides what was lost. */
   #linger(): void {
     if (!this.#settings.arrivals) return;
-    this.#port.reply({ type: 'sent-all', frames: this.#directions[0].sent + this.#directions[1].sent });
+    this.#port.reply({ type: 'sent-all', frames: this.#sent });
     while (!this.#port.settled && !this.#port.stopped) {
-      if (this.#polls.wait(LOOK_NS) > 0) this.#takeArrivals();
+      if (this.#polls.wait(LOOK_NS) > 0) this.#takeArrivals(Number.POSITIVE_INFINITY);
     }
-    this.#takeArrivals();
+    this.#takeArrivals(Number.POSITIVE_INFINITY);
   }
 
   #report(): SenderReport {
@@ -271,7 +231,7 @@ export class Sender {
       backwards: this.#schedule.backwards,
       starved: this.#starved,
       arrivedNotKept: this.#arrivedNotKept,
-      startedNs: Math.max(0, this.#anchorNs),
+      realTimeShare: this.#sent === 0 ? 0 : this.#inRealTime / this.#sent,
       durationNs: Math.max(0, this.#lastNs - this.#anchorNs),
     };
   }

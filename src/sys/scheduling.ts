@@ -6,7 +6,8 @@
  *
  *   sched_attr   0 size u32 │ 4 policy u32 │ 8 flags u64 │ 16 nice s32 │ 20 priority u32 │ 24 runtime u64 │ 32 …
  *
- * Left out on purpose: the real-time classes. A thread of theirs that is busy for a second is throttled for 50 ms.
+ * The real-time class (sched(7)) is for a thread that sleeps more than it runs: one that is busy for a second starves
+ * its processor's other threads, and is itself held up for 50 ms (sched_rt_runtime_us).
  */
 import { libc } from './libc.js';
 import { NativeStruct } from './native-struct.js';
@@ -14,9 +15,15 @@ import { NativeStruct } from './native-struct.js';
 const SYS_SCHED_SETATTR = process.arch === 'arm64' ? 274 : 314;
 const SCHED_ATTR_BYTES = 48;
 const SIZE_AT = 0;
+const POLICY_AT = 4;
 const NICE_AT = 16;
+const PRIORITY_AT = 20;
 const RUNTIME_AT = 24;
 const PRIO_PROCESS = 0;
+const SCHED_OTHER = 0;
+const SCHED_FIFO = 1;
+/** The lowest of the real-time class: below the kernel's own threads, above all that is not of it. */
+const FIFO_PRIORITY = 1;
 /** The shortest turn that the kernel grants. */
 const SHORTEST_TURN_NS = 100_000;
 /** As long as the kernel thinks right. */
@@ -40,9 +47,24 @@ export function actAtEase(): void {
   takeTurns(Math.max(0, libc.getpriority(PRIO_PROCESS, 0)), KERNELS_TURN);
 }
 
+/**
+ * Puts this thread ahead of everything that is not of the real-time class: it runs the moment it wakes, and is not
+ * interrupted by whom it wakes itself. `actPromptly` and `actAtEase` take it back.
+ * @returns false where the system refuses it (CAP_SYS_NICE or RLIMIT_RTPRIO), and nothing has changed
+ */
+export function actInRealTime(): boolean {
+  return setAttr(SCHED_FIFO, 0, FIFO_PRIORITY, 0);
+}
+
 function takeTurns(nice: number, turnNs: number): void {
-  // The policy stays 0, SCHED_OTHER; the call sets the nice value anew.
+  setAttr(SCHED_OTHER, nice, 0, turnNs);
+}
+
+/** The call sets the nice value anew. */
+function setAttr(policy: number, nice: number, priority: number, turnNs: number): boolean {
+  attr.view.setUint32(POLICY_AT, policy, true);
   attr.view.setInt32(NICE_AT, nice, true);
+  attr.view.setUint32(PRIORITY_AT, priority, true);
   attr.view.setUint32(RUNTIME_AT, turnNs, true);
-  libc.syscall5(SYS_SCHED_SETATTR, 0, attr.address, 0, 0, 0);
+  return libc.syscall5(SYS_SCHED_SETATTR, 0, attr.address, 0, 0, 0) === 0;
 }
