@@ -1,4 +1,4 @@
--- Shows longhaul's migration protocol, version 1.0, in Wireshark and tshark.
+-- Shows longhaul's migration protocol, version 1.1, in Wireshark and tshark.
 --
 --   tshark -X lua_script:captures/longhaul.lua -r captures/migration.pcapng -Y longhaul
 --
@@ -11,7 +11,8 @@
 local longhaul = Proto("longhaul", "longhaul migration")
 
 local LINK_KINDS = { [1] = "control", [2] = "pages", [3] = "demand" }
-local RECORD_KINDS = { [1] = "DATA", [2] = "ZERO", [3] = "END", [4] = "HASHED", [5] = "ENCODED" }
+local RECORD_KINDS = { [1] = "DATA", [2] = "ZERO", [3] = "END", [4] = "HASHED", [5] = "ENCODED", [6] = "ENCODED_HASHED" }
+local ENCODINGS = { [0] = "RAW", [1] = "ZERO", [2] = "SAME", [3] = "DELTA", [4] = "COMPRESSED" }
 local FRAME_KINDS = {
   [1] = "PAGE", [2] = "ZERO", [3] = "END", [4] = "CONTROL", [5] = "ACK",
   [6] = "PARITY", [7] = "PROBE", [8] = "PING", [9] = "CLOSE",
@@ -35,6 +36,8 @@ local f = {
   pages = ProtoField.uint32("longhaul.record.pages", "Pages"),
   pfn = ProtoField.uint32("longhaul.pfn", "First page"),
   count = ProtoField.uint32("longhaul.count", "Pages of the run"),
+  encoding = ProtoField.uint8("longhaul.page.encoding", "Page travels as", base.DEC, ENCODINGS),
+  encoded = ProtoField.uint16("longhaul.page.bytes", "Bytes of the page"),
   flags = ProtoField.uint8("longhaul.packet.flags", "Flags", base.HEX),
   connection = ProtoField.uint32("longhaul.packet.connection", "Connection", base.HEX),
   number = ProtoField.uint64("longhaul.packet.number", "Packet number"),
@@ -155,8 +158,26 @@ local HEADER = 16
 local RUN = 8
 local HASH = 8
 local PAGE = 4096
+local DESCRIPTOR = 4
 
+-- Where the descriptors of encoded pages begin and end; nil for a record that has none.
+local function descriptors_of(buf)
+  local kind = buf(2, 1):uint()
+  if kind ~= 5 and kind ~= 6 then return nil end
+  local pages = buf(12, 4):le_uint()
+  local at = HEADER + buf(8, 2):le_uint() * RUN + (kind == 6 and pages * HASH or 0)
+  return at, at + pages * DESCRIPTOR
+end
+
+-- Nil while the descriptors that tell it have not all come.
 local function record_length(buf)
+  local from, to = descriptors_of(buf)
+  if from ~= nil then
+    if to > buf:len() then return nil end
+    local length = to
+    for at = from, to - DESCRIPTOR, DESCRIPTOR do length = length + buf(at + 2, 2):le_uint() end
+    return length
+  end
   local kind = buf(2, 1):uint()
   local runs = buf(8, 2):le_uint()
   local pages = buf(12, 4):le_uint()
@@ -179,6 +200,13 @@ local function record(buf, pinfo, tree)
     if at + RUN > buf:len() then break end
     item:add_le(f.pfn, buf(at, 4))
     item:add_le(f.count, buf(at + 4, 4))
+  end
+  local from, to = descriptors_of(buf)
+  if from ~= nil then
+    for at = from, to - DESCRIPTOR, DESCRIPTOR do
+      item:add(f.encoding, buf(at, 1))
+      item:add_le(f.encoded, buf(at + 2, 2))
+    end
   end
   local name = RECORD_KINDS[kind] or "?"
   item:append_text(": " .. name .. " of round " .. buf(4, 4):le_uint())

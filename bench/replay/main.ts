@@ -4,9 +4,10 @@
  * How exactly a replay leaves: 100,000 packets in 60 s as they were captured, and twice as fast in two loops, through the
  * fabric; tcpreplay on the same capture beside it (tcpreplay.ts). Ours are the instants just before each write, those of
  * tcpreplay the kernel's stamps behind its interface: a write takes some 2 µs more. Errors are the distance to each
- * packet's instant.
+ * packet's instant, counted from the first. A virtual machine that has no processor for a moment sends nothing in it:
+ * how long that was is beside the figures.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCapture, openCapture } from '../../src/capture/files/index.js';
@@ -58,6 +59,12 @@ function writeCapture(path: string, packets: number, durationNs: number): void {
   writer.close();
 }
 
+/** How long this machine's processors were somebody else's since it started, ms of all of them: proc(5), /proc/stat. */
+function stolenMs(): number {
+  const ticks = readFileSync('/proc/stat', 'utf8').split('\n')[0]!.trim().split(/\s+/)[8] ?? '0';
+  return Number(ticks) * 10;
+}
+
 const figures = new Figures('replay');
 const dir = mkdtempSync(join(tmpdir(), 'longhaul-bench-replay-'));
 const seconds = values.quick ? QUICK_SECONDS : SECONDS;
@@ -71,6 +78,7 @@ try {
     ['replay.x2loop', { pace: 'x2', loop: '2', uniqueAddresses: true }],
   ] as const) {
     say(`── ${name}: ${packets} packets, ${seconds} s`);
+    const before = stolenMs();
     const r = await replay(replayOptions(file, typed, openCapture), { signal, onNote: () => {} });
     const lost = (r.directions['a-b'].lost ?? 0) + (r.directions['b-a'].lost ?? 0);
     figures.add(`${name}.p50_us`, 'µs', [r.pacingErrorNs.p50 / 1e3]);
@@ -78,10 +86,15 @@ try {
     figures.add(`${name}.max_us`, 'µs', [r.pacingErrorNs.max / 1e3]);
     figures.add(`${name}.drift_us`, 'µs', [r.driftNs / 1e3]);
     figures.add(`${name}.lost`, 'packets', [lost]);
+    figures.add(`${name}.stolen_ms`, 'ms', [stolenMs() - before]);
   }
   const lacking = ['tcpreplay', 'ip'].filter((p) => !isOnPath(p));
   if (lacking.length > 0) figures.skip('tcpreplay', `${lacking.join(' and ')} not on the PATH`);
-  else await measureTcpreplay(figures, file, packets);
+  else {
+    const before = stolenMs();
+    await measureTcpreplay(figures, file, packets);
+    figures.add('tcpreplay.pacing.stolen_ms', 'ms', [stolenMs() - before]);
+  }
 } catch (e) {
   figures.skip('replay', messageOf(e));
   process.exitCode = 1;

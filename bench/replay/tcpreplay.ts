@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { setImmediate as turn } from 'node:timers/promises';
 import { openCapture } from '../../src/capture/files/index.js';
-import { DurationHistogram, PacingErrors } from '../../src/replay/pacing-errors.js';
+import { PacingErrors } from '../../src/replay/pacing-errors.js';
 import {
   bringUp,
   closeFd,
@@ -15,37 +15,30 @@ import {
   openPacket,
   StampedReceiver,
 } from '../../src/sys/index.js';
-import type { Figures } from '../figures.js';
+import { type Figures, say } from '../figures.js';
 
 const BUFFER_BYTES = 32 * 2 ** 20;
 const SLOT_BYTES = 2048;
 const AT_ONCE = 64;
 
-/** Adds `tcpreplay.pacing.…`, as its default timer and as `--timer=gtod` have it. */
+/** Adds `tcpreplay.pacing.…`: the capture in memory (-K), its default timer. */
 export async function measureTcpreplay(figures: Figures, file: string, packets: number): Promise<void> {
+  const name = 'tcpreplay.pacing';
+  say(`── ${name}`);
   const instants = await instantsOf(file);
-  for (const [name, options] of [
-    ['tcpreplay.pacing', []],
-    ['tcpreplay.gtod', ['--timer=gtod']],
-  ] as const) {
-    const stamps = await sendOver(['-q', '-K', ...options, '-i', 'lh-out', file], packets);
-    if (stamps.length < packets) {
-      figures.skip(name, `only ${stamps.length} of ${packets} packets came`);
-      continue;
-    }
-    const errors = new PacingErrors();
-    const spread = new DurationHistogram();
-    for (const [i, stamp] of stamps.entries()) {
-      const error = stamp - stamps[0]! - (instants[i]! - instants[0]!);
-      errors.record(error);
-      spread.record(Math.abs(error));
-    }
-    const { p50, p99, max } = spread.distribution();
-    figures.add(`${name}.p50_us`, 'µs', [p50 / 1e3]);
-    figures.add(`${name}.p99_us`, 'µs', [p99 / 1e3]);
-    figures.add(`${name}.max_us`, 'µs', [max / 1e3]);
-    figures.add(`${name}.drift_us`, 'µs', [errors.driftNs() / 1e3]);
+  const stamps = await sendOver(['-q', '-K', '-i', 'lh-out', file], packets);
+  if (stamps.length < packets) {
+    figures.skip(name, `only ${stamps.length} of ${packets} packets came`);
+    return;
   }
+  const errors = new PacingErrors();
+  for (const [i, stamp] of stamps.entries())
+    errors.record(stamp - stamps[0]! - (instants[i]! - instants[0]!));
+  const { p50, p99, max } = errors.distribution();
+  figures.add(`${name}.p50_us`, 'µs', [p50 / 1e3]);
+  figures.add(`${name}.p99_us`, 'µs', [p99 / 1e3]);
+  figures.add(`${name}.max_us`, 'µs', [max / 1e3]);
+  figures.add(`${name}.drift_us`, 'µs', [errors.driftNs() / 1e3]);
 }
 
 async function instantsOf(file: string): Promise<number[]> {

@@ -1,9 +1,10 @@
 /** `longhaul capture show FILE`: packets as lines, then every migration with its messages, rounds and times. */
 import type { CaptureReader } from '../capture/files/index.js';
 import { formatInstant } from '../capture/index.js';
-import { ConfigError, formatNs } from '../core/index.js';
+import { ConfigError, formatBytes, formatNs } from '../core/index.js';
 import {
   type PacketLine,
+  type PageWay,
   type SeenMessage,
   type SeenMigration,
   type Shown,
@@ -92,11 +93,10 @@ function migrationLines(m: SeenMigration, p: ReturnType<typeof paint>): string[]
     );
   }
   if (m.messages.length > 0) {
-    const rows = m.messages.map((msg) => [seconds(msg.atNs), ARROWS[msg.from], msg.type, msg.words]);
     lines.push(
       ...formatTable(
         ['', '', '', ''].map((title) => ({ title })),
-        rows,
+        messageRows(m.messages),
       ),
     );
   }
@@ -104,6 +104,20 @@ function migrationLines(m: SeenMigration, p: ReturnType<typeof paint>): string[]
   lines.push(...roundLines(m), ...timingLines(m));
   for (const text of m.unreadable) lines.push(p.yellow(`  not read: ${text}`));
   return lines;
+}
+
+/** A row a message; frames forwarded after the pause come in dozens and share one. */
+function messageRows(messages: readonly SeenMessage[]): string[][] {
+  const rows: string[][] = [];
+  for (let i = 0; i < messages.length; i++) {
+    const { atNs, from, type, words } = messages[i]!;
+    let last = i;
+    if (type === 'frame') while (messages[last + 1]?.type === 'frame') last++;
+    const said = last === i ? words : `${last - i + 1} frames, until ${seconds(messages[last]!.atNs).trim()}`;
+    rows.push([seconds(atNs), ARROWS[from], type, said]);
+    i = last;
+  }
+  return rows;
 }
 
 const TRANSPORTS = {
@@ -119,17 +133,24 @@ function roundLines(m: SeenMigration): string[] {
     .sort((x, y) => x.round - y.round)
     .map((r) => [
       String(r.round),
-      String(r.pages),
-      String(r.zeroPages),
+      String(Object.values(r.pages).reduce((sum, n) => sum + n, 0)),
+      ...waysOf(m).map((way) => String(r.pages[way])),
+      formatBytes(r.bytes),
       seconds(r.firstNs).trim(),
       formatNs(r.lastNs - r.firstNs),
     ]);
-  const columns = ['round', 'pages', 'zero pages', 'from', 'took'].map((title) => ({
+  const columns = ['round', 'pages', ...waysOf(m), 'bytes', 'from', 'took'].map((title) => ({
     title,
     align: 'right' as const,
   }));
   const demanded = m.demands > 0 ? [`  ${m.demands} pages demanded by the destination`] : [];
   return ['', ...formatTable(columns, rows), ...demanded];
+}
+
+/** How pages of this migration travelled at all. */
+function waysOf(m: SeenMigration): PageWay[] {
+  const ways: readonly PageWay[] = ['raw', 'zero', 'same', 'delta', 'compressed'];
+  return ways.filter((way) => [...m.rounds.values()].some(({ pages }) => pages[way] > 0));
 }
 
 /** What an engineer reads first: how long it all took, and how long the guest stood. */

@@ -7,8 +7,13 @@
  *
  * What cannot be read is said once, with the offset where it stands, and the rest of that direction is only counted.
  */
+import { PAGE_SIZE } from '../core/index.js';
 import {
+  DESCRIPTOR_BYTES,
   decodeGreeting,
+  descriptorEncoding,
+  descriptorLength,
+  ENCODINGS,
   GREETING_BYTES,
   HEADER_BYTES,
   type Message,
@@ -23,12 +28,17 @@ import { decodePreamble, PREAMBLE_BYTES, type Preamble } from '../vmotion-protoc
 
 export type Sender = 'source' | 'destination';
 
+/** How a page travels. SPEC.md, "Encoded pages" */
+export type PageWay = (typeof ENCODINGS)[number];
+
 /** What a link tells as it is read. */
 export interface LinkEvents {
   opened(preamble: Preamble): void;
   message(from: Sender, message: Message): void;
-  /** A page record, or a round's end on this stream. */
-  pages(kind: 'data' | 'zero' | 'end', round: number, pages: number): void;
+  /** So many pages came in one way. @param bytes theirs, without the record's headers */
+  pages(way: PageWay, round: number, pages: number, bytes: number): void;
+  /** The round's end on this stream. */
+  ended(round: number): void;
   /** The destination asks for a page. */
   demand(): void;
   sealed(from: Sender, kind: 'greeting' | 'handshake' | 'record', bytes: number): void;
@@ -179,6 +189,7 @@ class PageRecords implements Reading {
   readonly #first = new Uint8Array(HEADER_BYTES);
   #have = 0;
   #reader: PageStreamReader | null = null;
+  readonly #ways = ENCODINGS.map(() => ({ pages: 0, bytes: 0 }));
 
   constructor(events: LinkEvents) {
     this.#events = events;
@@ -209,11 +220,29 @@ class PageRecords implements Reading {
       if (event === 'bad') {
         const { code, at: where, text } = reader.failure!;
         this.#events.unreadable('source', `${code} at byte ${where} of the page stream: ${text}`);
-      } else if (event === 'data' || event === 'zero') {
-        this.#events.pages(event, reader.round, reader.pages);
+      } else if (event === 'data') {
+        this.#events.pages('raw', reader.round, reader.pages, reader.pages * PAGE_SIZE);
+      } else if (event === 'zero') {
+        this.#events.pages('zero', reader.round, reader.pages, 0);
+      } else if (event === 'encoded-done') {
+        this.#encoded(reader);
       } else if (event === 'end') {
-        this.#events.pages('end', reader.round, 0);
+        this.#events.ended(reader.round);
       }
+    }
+  }
+
+  #encoded(reader: PageStreamReader): void {
+    const view = new DataView(reader.staging.buffer);
+    for (const way of this.#ways) way.pages = way.bytes = 0;
+    for (let i = 0; i < reader.pages; i++) {
+      const at = reader.descriptorsAt + i * DESCRIPTOR_BYTES;
+      const way = this.#ways[descriptorEncoding(view, at)]!;
+      way.pages++;
+      way.bytes += descriptorLength(view, at);
+    }
+    for (const [i, { pages, bytes }] of this.#ways.entries()) {
+      if (pages > 0) this.#events.pages(ENCODINGS[i]!, reader.round, pages, bytes);
     }
   }
 }

@@ -9,6 +9,7 @@
  */
 import { TCP_ACK, TCP_SYN } from '../l2/index.js';
 import {
+  ENCODINGS,
   FLAG_INITIATOR,
   FRAME_BAD,
   FRAME_CONTROL,
@@ -18,7 +19,7 @@ import {
   FRAME_ZERO,
   PacketReader,
 } from '../vmotion-protocol/index.js';
-import { LinkBytes, type LinkEvents, type Sender } from './link-bytes.js';
+import { LinkBytes, type LinkEvents, type PageWay, type Sender } from './link-bytes.js';
 import { OrderedBytes } from './ordered-bytes.js';
 import type { Transport } from './transport.js';
 
@@ -167,18 +168,23 @@ class PagesOfUdp {
 
   fragment(round: number, p: PacketReader): void {
     // Sent again, a last fragment is counted again: that is what the wire carried.
-    if (p.offset + p.length === p.recordBytes) this.#events.pages('data', round, 1);
+    if (p.offset + p.length === p.recordBytes) this.#events.pages(wayOf(p), round, 1, p.recordBytes);
   }
 
   zero(round: number, count: number): void {
-    this.#events.pages('zero', round, count);
+    this.#events.pages('zero', round, count, 0);
   }
 
   end(round: number): void {
     if (this.#ended.has(round)) return;
     this.#ended.add(round);
-    this.#events.pages('end', round, 0);
+    this.#events.ended(round);
   }
+}
+
+/** What is none of the page pipeline's encodings is the page itself, with its hash behind it. */
+function wayOf({ encoding }: PacketReader): PageWay {
+  return ENCODINGS[encoding] ?? 'raw';
 }
 
 const FRAME_NAMES: Readonly<Record<number, string>> = {

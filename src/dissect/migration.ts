@@ -6,7 +6,7 @@
  * An instant is that of the first interface the capture saw the frame at. Bounded: 10,000 messages of a migration.
  */
 import type { Message, StartedTimes } from '../vmotion-protocol/index.js';
-import type { LinkEvents, Sender } from './link-bytes.js';
+import type { LinkEvents, PageWay, Sender } from './link-bytes.js';
 import { Links, type SeenLink } from './links.js';
 import { messageWords } from './message-words.js';
 import type { Transport } from './transport.js';
@@ -22,8 +22,9 @@ export interface SeenMessage {
 
 export interface SeenRound {
   readonly round: number;
-  pages: number;
-  zeroPages: number;
+  /** Pages by how they travelled, and the bytes of all of them. */
+  readonly pages: Record<PageWay, number>;
+  bytes: number;
   firstNs: number;
   lastNs: number;
   /** Streams that have ended it. */
@@ -96,7 +97,14 @@ export class Migrations {
         m = this.#of(id, id, link);
       },
       message: (from, message) => note(here(), this.#nowNs, from, message),
-      pages: (kind, round, pages) => notePages(here(), this.#nowNs, kind, round, pages),
+      pages: (way, round, pages, bytes) => {
+        const r = roundOf(here(), this.#nowNs, round);
+        r.pages[way] += pages;
+        r.bytes += bytes;
+      },
+      ended: (round) => {
+        roundOf(here(), this.#nowNs, round).ends++;
+      },
       demand: () => {
         here().demands++;
       },
@@ -142,22 +150,16 @@ function note(m: SeenMigration, atNs: number, from: Sender, message: Message): v
   else m.messages.push({ atNs, from, type: message.type, words: messageWords(message) });
 }
 
-function notePages(
-  m: SeenMigration,
-  atNs: number,
-  kind: 'data' | 'zero' | 'end',
-  round: number,
-  pages: number,
-): void {
+/** The round, of which something has just been seen. */
+function roundOf(m: SeenMigration, atNs: number, round: number): SeenRound {
   let r = m.rounds.get(round);
   if (r === undefined) {
-    r = { round, pages: 0, zeroPages: 0, firstNs: atNs, lastNs: atNs, ends: 0 };
+    const pages = { raw: 0, zero: 0, same: 0, delta: 0, compressed: 0 };
+    r = { round, pages, bytes: 0, firstNs: atNs, lastNs: atNs, ends: 0 };
     m.rounds.set(round, r);
   }
   r.lastNs = atNs;
-  if (kind === 'end') r.ends++;
-  else if (kind === 'zero') r.zeroPages += pages;
-  else r.pages += pages;
+  return r;
 }
 
 function hostsOf(link: SeenLink): string {

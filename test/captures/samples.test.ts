@@ -42,39 +42,33 @@ test('the lost segments of the transfer are in the capture, with their reason, a
   assert.equal(dropped, ['fiber-b loss seq 9345', 'fiber-b loss seq 16585']);
 });
 
-test('the migration is read whole: messages in order, pages of each round, the announcement', async () => {
-  const { migrations } = await showCapture(await openCapture(join(CAPTURES, 'migration.pcapng')), () => {});
+test('the recorded migration reads as it says: messages in order, all pages, the announcement', async () => {
+  const path = join(CAPTURES, 'migration.pcapng');
+  assert.fixture(await decodeOf(path), readFileSync(join(CAPTURES, 'migration.txt'), 'utf8'));
+  const { migrations, interfaces } = await showCapture(await openCapture(path), () => {});
+  assert.equal(
+    interfaces.map(({ name }) => name).filter((name) => name.startsWith('fiber')),
+    ['fiber-a', 'fiber-b'],
+  );
   assert.is(migrations.length, 1);
   const m = migrations[0]!;
-  assert.is(m.id, '5eed00000000000000000000000000a1');
-  assert.equal(
-    m.messages.map(({ type, from }) => `${from[0]} ${type}`),
-    [
-      's offer',
-      'd accept',
-      's ping',
-      'd pong',
-      'd round-done',
-      's arm',
-      'd ready',
-      'd round-done',
-      's final',
-      'd started',
-      'd hashes',
-      's ended',
-    ],
-  );
-  assert.equal(
-    [...m.rounds.values()].map((r) => [r.round, r.pages, r.zeroPages, r.ends]),
-    [
-      [1, 3, 5, 1],
-      [2, 1, 0, 1],
-      [3, 1, 0, 1],
-    ],
-  );
-  assert.is(m.announcedNs, 16_800_000);
   assert.equal(m.unreadable, []);
-  assert.is(m.times?.startedNs, 16_790_000);
+  assert.is(m.sealed, null);
+  assert.is(m.links.length, 3, 'control, pages, demand');
+  const said = m.messages.map(({ type }) => type).filter((type) => type !== 'frame' && !/p[io]ng/.test(type));
+  const rounds = said.filter((type) => type === 'round-done').length;
+  assert.ok(rounds >= 2);
+  assert.equal(
+    said.filter((type) => type !== 'round-done'),
+    ['offer', 'accept', 'arm', 'ready', 'final', 'started', 'complete', 'hashes', 'ended'],
+  );
+  const first = m.rounds.get(1)!;
+  assert.is(
+    Object.values(first.pages).reduce((sum, n) => sum + n, 0),
+    256,
+  );
+  const at = (type: string): number => m.messages.find((x) => x.type === type)!.atNs;
+  assert.ok(at('final') < m.announcedNs! && m.announcedNs! < at('complete'));
 });
 
 test.run();

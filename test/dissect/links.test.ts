@@ -6,9 +6,15 @@ import { Links } from '../../src/dissect/links.js';
 import { OrderedBytes } from '../../src/dissect/ordered-bytes.js';
 import type { Transport } from '../../src/dissect/transport.js';
 import {
+  AS_COMPRESSED,
+  AS_DELTA,
+  AS_ZERO,
+  DESCRIPTOR_BYTES,
   encodeMessage,
+  RECORD_ENCODED_HASHED,
   RECORD_END,
   RECORD_ZERO,
+  writeDescriptor,
   writeRecordHeader,
   writeRun,
 } from '../../src/vmotion-protocol/index.js';
@@ -33,7 +39,8 @@ function journal(): { events: LinkEvents; lines: string[] } {
   const events: LinkEvents = {
     opened: ({ kind, stream }) => lines.push(`opened ${kind} ${stream}`),
     message: (from, m) => lines.push(`${from} ${m.type}`),
-    pages: (kind, round, pages) => lines.push(`${kind} ${round} ${pages}`),
+    pages: (way, round, pages, bytes) => lines.push(`${way} ${round} ${pages} ${bytes}`),
+    ended: (round) => lines.push(`end ${round}`),
     demand: () => lines.push('demand'),
     sealed: (from, kind, bytes) => lines.push(`${from} ${kind} ${bytes}`),
     unreadable: (from, text) => lines.push(`${from} unreadable: ${text}`),
@@ -107,7 +114,40 @@ test('a page link that begins with a later round, and requests on a demand link'
   }
   link.put('destination', new Uint8Array(6));
   link.put('destination', new Uint8Array(2));
-  assert.equal(lines, ['opened demand 0', 'zero 5 9', 'end 5 0', 'demand', 'demand']);
+  assert.equal(lines, ['opened demand 0', 'zero 5 9 0', 'end 5', 'demand', 'demand']);
+});
+
+test('a round of encoded pages was shown as one of no pages', () => {
+  const descriptors = 16 + 8 + 4 * 8;
+  const record = new Uint8Array(descriptors + 4 * DESCRIPTOR_BYTES + 20 + 700 + 300);
+  const view = new DataView(record.buffer);
+  writeRecordHeader(view, 0, RECORD_ENCODED_HASHED, 3, 1, 4);
+  writeRun(view, 16, 100, 4);
+  for (const [i, [encoding, bytes]] of [
+    [AS_DELTA, 20],
+    [AS_COMPRESSED, 700],
+    [AS_ZERO, 0],
+    [AS_COMPRESSED, 300],
+  ].entries()) {
+    writeDescriptor(view, descriptors + i * DESCRIPTOR_BYTES, encoding!, bytes!);
+  }
+  const onlyZero = new Uint8Array(16 + 8 + 8 + DESCRIPTOR_BYTES);
+  writeRecordHeader(new DataView(onlyZero.buffer), 0, RECORD_ENCODED_HASHED, 3, 1, 1);
+  writeRun(new DataView(onlyZero.buffer), 16, 7, 1);
+  writeDescriptor(new DataView(onlyZero.buffer), 32, AS_ZERO, 0);
+  const preamble = encodePreamble({ kind: 'pages', stream: 0, attempt: 0, migrationId });
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 5 }), (sizes) => {
+      const { events, lines } = journal();
+      const link = new LinkBytes(events);
+      for (const piece of cut(joined(preamble, record, onlyZero), sizes)) link.put('source', piece);
+      assert.equal(lines, [
+        'opened pages 0',
+        ...['zero 3 1 0', 'delta 3 1 20', 'compressed 3 2 1000'],
+        'zero 3 1 0',
+      ]);
+    }),
+  );
 });
 
 test('a secured link is named with what passed, and not read', () => {
@@ -219,8 +259,8 @@ test('the UDP transport: control by offset in any order, rounds beside', () => {
     'source ping',
     'source ready',
     'source ended',
-    'zero 2 40',
-    'end 2 0',
+    'zero 2 40 0',
+    'end 2',
   ]);
 });
 
