@@ -167,6 +167,14 @@ const commands: Commands = {
   report: async (words, typed) => (await import('./report.js')).report(words, typed, resultsContext),
   sweep: async (file, typed) => (await import('./sweep.js')).sweep(file, typed, await sweepContext()),
   worker: async (typed) => (await import('./sweep.js')).worker(typed, await sweepContext()),
+  tune: async (typed) => {
+    (await import('../lab/user-namespace.js')).enterUserNamespace();
+    return (await import('./tune.js')).tune(typed, {
+      ...(await sweepContext()),
+      colour: coloured(stdout, env),
+      argv: process.argv.slice(2),
+    });
+  },
   doctor: async (json) => {
     (await import('../lab/user-namespace.js')).enterUserNamespace();
     const probes = await (await import('../lab/doctor.js')).probeMachine();

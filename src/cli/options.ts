@@ -168,6 +168,14 @@ export function addFiberOptions(command: Command): Command {
   return command;
 }
 
+/** Adds the options whose keys stand in these parts of the experiment file. */
+export function addOptionsAbout(command: Command, parts: readonly string[]): Command {
+  for (const { flags, text, path } of KEY_OPTIONS) {
+    if (parts.includes(path[0]!)) command.addOption(new Option(flags, text));
+  }
+  return command;
+}
+
 /** What another migrator's move has in common with ours, besides the fiber. */
 const PEER_KEYS = ['memory', 'fill', 'dirty', 'hot-set', 'repeat', 'out'];
 

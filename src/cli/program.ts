@@ -21,9 +21,10 @@ import type { ReplayTyped } from './replay.js';
 import { addReplayCommand } from './replay-command.js';
 import { addResultsCommands, type ResultsCommands } from './results-command.js';
 import { addSweepCommands, type SweepCommands } from './sweep-command.js';
+import { addTuneCommand, type TuneCommands } from './tune-command.js';
 
 /** What each command does; resolves to the exit code. */
-export interface Commands extends HostCommands, ResultsCommands, SweepCommands {
+export interface Commands extends HostCommands, ResultsCommands, SweepCommands, TuneCommands {
   run(file: string | undefined, typed: Readonly<Record<string, unknown>>): Promise<number>;
   bridge(file: string, typed: BridgeTyped): Promise<number>;
   captureShow(file: string, typed: CaptureShowTyped): Promise<number>;
@@ -139,6 +140,8 @@ export async function runProgram(
   addQemuCommand(program, (typed) => settle(commands.qemuMigrate(typed)));
 
   addSweepCommands(program, commands, settle);
+
+  addTuneCommand(program, commands, settle);
 
   program
     .command('doctor')

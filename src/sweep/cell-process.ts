@@ -1,9 +1,11 @@
-/** The process that runs cells, one after another: `{cell}` in, `{outcome}` out. It ends with its parent. */
+/** The process that runs cells and experiments, one after another: `{work}` in, `{outcome}` out. It ends with its parent. */
 import { isLonghaulError, messageOf } from '../core/index.js';
 import { experimentFrom } from '../lab/config/experiment-file.js';
+import type { RunResult } from '../lab/result.js';
 import { runExperiment } from '../lab/run.js';
+import { simulateExperiment } from '../lab/simulate.js';
+import type { Work } from './cell-runner.js';
 import type { CellOutcome } from './outcome.js';
-import type { Cell } from './plan.js';
 
 const end = new AbortController();
 process.on('disconnect', () => {
@@ -13,16 +15,24 @@ process.on('disconnect', () => {
 // Ctrl-C reaches the whole group of processes: whoever started this one decides.
 process.on('SIGINT', () => {});
 
-process.on('message', async ({ cell }: { cell: Cell }) => {
-  const outcome = await outcomeOf(cell);
+process.on('message', async ({ work }: { work: Work }) => {
+  const outcome = await outcomeOf(work);
   process.send?.({ outcome });
 });
 
-async function outcomeOf({ input }: Cell): Promise<CellOutcome> {
+async function outcomeOf(work: Work): Promise<CellOutcome> {
   try {
-    const experiment = experimentFrom(input);
-    return { ok: true, result: await runExperiment(experiment, { signal: end.signal, onEvent: () => {} }) };
+    return { ok: true, result: await resultOf(work) };
   } catch (e) {
     return { ok: false, code: isLonghaulError(e) ? e.code : 'SWEEP_CELL', text: messageOf(e) };
   }
+}
+
+function resultOf(work: Work): Promise<RunResult> {
+  const hooks = { signal: end.signal, onEvent: () => {} };
+  if ('input' in work) return runExperiment(experimentFrom(work.input), hooks);
+  const { experiment, costs } = work;
+  return experiment.attach === 'sim'
+    ? simulateExperiment(experiment, { costs, ...hooks })
+    : runExperiment(experiment, hooks);
 }

@@ -4,16 +4,23 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Costs } from '../lab/calibration/costs-file.js';
+import type { Experiment } from '../lab/config/experiment.js';
 import type { CellOutcome } from './outcome.js';
 import type { Cell, SweepErrorCode } from './plan.js';
 
 const FILE = fileURLToPath(new URL('./cell-process.js', import.meta.url));
 
+/** A cell, or an experiment that is resolved already; simulated ones may have costs of their own. */
+export type Work =
+  | Pick<Cell, 'input'>
+  | { readonly experiment: Experiment; readonly costs?: Costs | undefined };
+
 export class CellRunner {
   #child: ChildProcess | null = null;
 
   /** Never rejects: a child that dies is an outcome. One cell at a time. */
-  run(cell: Cell): Promise<CellOutcome> {
+  run(work: Work): Promise<CellOutcome> {
     this.#child ??= this.#start();
     const child = this.#child;
     return new Promise((resolve) => {
@@ -29,7 +36,7 @@ export class CellRunner {
       };
       child.on('message', onMessage);
       child.on('exit', onExit);
-      child.send({ cell }, (e) => {
+      child.send({ work }, (e) => {
         if (e !== null) onExit(child.exitCode, child.signalCode);
       });
     });

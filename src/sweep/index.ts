@@ -1,3 +1,4 @@
+export { CellRunner, type Work } from './cell-runner.js';
 export { runLocally, workersFor } from './local-pool.js';
 export { type CellOutcome, type FailedCell, SweepStore } from './outcome.js';
 export {

@@ -1,5 +1,5 @@
 /** What came of a cell, and how it is kept: a result under the cell's hash, or why there is none. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../core/index.js';
 import type { RunResult } from '../lab/result.js';
@@ -48,6 +48,7 @@ export class SweepStore {
       return this.results.add(cell.hash, outcome.result);
     }
     const { code, text } = outcome;
+    mkdirSync(this.results.dir, { recursive: true });
     const failed: FailedCell = {
       schema: 'longhaul/failed-cell/1',
       hash: cell.hash,
