@@ -126,11 +126,19 @@ export function epochDifferenceNs(a: CaptureEpoch, b: CaptureEpoch): number {
   return (a.seconds - b.seconds) * 1e9 + (a.nanoseconds - b.nanoseconds);
 }
 
-/** `2026-11-23T16:05:07.000000001Z` @param atNs after the epoch */
+/** The last second that a Date can tell, ECMA-262, 21.4.1.1. */
+const LAST_SECOND = 8.64e12;
+
+/**
+ * `2026-11-23T16:05:07.000000001Z`; what a file stamps beyond all calendars as `18446744073709551615.000000001 s`.
+ * @param atNs after the epoch
+ */
 export function formatInstant(epoch: CaptureEpoch, atNs: number): string {
   const nanoseconds = epoch.nanoseconds + atNs;
   const carry = Math.floor(nanoseconds / 1e9);
   const rest = nanoseconds - carry * 1e9;
-  const whole = new Date((epoch.seconds + carry) * 1000).toISOString().slice(0, 19);
-  return `${whole}.${String(rest).padStart(9, '0')}Z`;
+  const fraction = String(rest).padStart(9, '0');
+  const seconds = epoch.seconds + carry;
+  if (Math.abs(seconds) > LAST_SECOND) return `${seconds}.${fraction} s`;
+  return `${new Date(seconds * 1000).toISOString().replace(/\.000Z$/, '')}.${fraction}Z`;
 }

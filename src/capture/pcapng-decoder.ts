@@ -7,8 +7,8 @@
  * `damage` and ends the decoding; blocks and options that are not known are passed over by their lengths.
  * Interfaces of later sections are numbered on. Source: draft-ietf-opsawg-pcapng.
  * Left out on purpose: secrets, custom blocks and journal entries, which carry no packet.
- * Longer than 400 lines: the blocks of one format, each short, over the interfaces of their section.
  */
+import { BlockView, type TakeOption } from './block-view.js';
 import {
   type CaptureDamage,
   type CaptureEpoch,
@@ -42,7 +42,6 @@ import {
   INTERFACE_RESOLUTION,
   INTERFACE_SNAP,
   OPTION_COMMENT,
-  OPTION_END,
   PACKET_CAPTURED,
   PACKET_DATA,
   PACKET_FLAGS,
@@ -77,8 +76,6 @@ const MAX_INTERFACES = 65_536;
 /** Resolved names that are kept. */
 const MAX_NAMES = 65_536;
 
-const text = new TextDecoder();
-
 interface Described {
   readonly snapBytes: number;
   readonly scale: StampScale;
@@ -95,12 +92,10 @@ export class PcapngDecoder {
   readonly #described: Described[] = [];
   /** Interfaces of the sections before this one. */
   #base = 0;
-  #littleEndian = true;
   /** Bytes of a long block that are still to be passed over. */
   #skip = 0;
   #lastNs = 0;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#bytes.buffer);
+  readonly #in = new BlockView();
   // Of the packet whose options were read last.
   #direction: PacketDirection | null = null;
   #packetId: number | null = null;
@@ -114,8 +109,7 @@ export class PcapngDecoder {
    * @returns how many were taken: the rest is to be given again, with what follows it
    */
   decode(bytes: Uint8Array, offset: number, isLast: boolean, out: ReadPacket[]): number {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#in.show(bytes);
     let at = Math.min(this.#skip, bytes.length);
     this.#skip -= at;
     while (this.damage === null && at < bytes.length && this.#skip === 0) {
@@ -126,7 +120,7 @@ export class PcapngDecoder {
     }
     if (isLast && this.damage === null && (at < bytes.length || this.#skip > 0)) {
       const wanted =
-        at + BLOCK_FRAME_BYTES <= bytes.length ? this.#u32(at + BLOCK_LENGTH) : BLOCK_FRAME_BYTES;
+        at + BLOCK_FRAME_BYTES <= bytes.length ? this.#in.u32(at + BLOCK_LENGTH) : BLOCK_FRAME_BYTES;
       this.#harm(
         'CAPTURE_TRUNCATED',
         offset + at,
@@ -138,11 +132,11 @@ export class PcapngDecoder {
 
   /** @returns the block's length, 0 when it is not all there or is harmed */
   #block(at: number, offset: number, out: ReadPacket[]): number {
-    const left = this.#bytes.length - at;
+    const left = this.#in.bytes.length - at;
     if (left < BLOCK_FRAME_BYTES) return 0;
-    const type = this.#u32(at);
+    const type = this.#in.u32(at);
     if (type === BLOCK_SECTION && !this.#readByteOrder(at, offset)) return 0;
-    const length = this.#u32(at + BLOCK_LENGTH);
+    const length = this.#in.u32(at + BLOCK_LENGTH);
     const where = offset + at;
     if (this.section === null && type !== BLOCK_SECTION) {
       return this.#harm('CAPTURE_BLOCK', where, 'a section header is expected first');
@@ -162,7 +156,7 @@ export class PcapngDecoder {
       return this.#harm('CAPTURE_LENGTH', where + BLOCK_LENGTH, text);
     }
     if (length > left) return 0;
-    const behind = this.#u32(at + length - 4);
+    const behind = this.#in.u32(at + length - 4);
     if (behind !== length) {
       return this.#harm(
         'CAPTURE_BLOCK',
@@ -178,21 +172,8 @@ export class PcapngDecoder {
   #take(type: number, at: number, end: number, where: number, out: ReadPacket[]): boolean {
     switch (type) {
       case BLOCK_ENHANCED_PACKET:
-        return this.#packet(
-          at,
-          end,
-          where,
-          out,
-          this.#fits(at, PACKET_DATA, end) ? this.#u32(at + PACKET_INTERFACE) : -1,
-        );
       case BLOCK_PACKET:
-        return this.#packet(
-          at,
-          end,
-          where,
-          out,
-          this.#fits(at, PACKET_DATA, end) ? this.#u16(at + PACKET_INTERFACE) : -1,
-        );
+        return this.#packet(type, at, end, where, out);
       case BLOCK_SIMPLE_PACKET:
         return this.#simplePacket(at, end, where, out);
       case BLOCK_INTERFACE:
@@ -200,7 +181,7 @@ export class PcapngDecoder {
       case BLOCK_STATISTICS:
         return this.#statistics(at, end, where);
       case BLOCK_NAMES:
-        decodeNames(this.#bytes, at + 8, end, this.#littleEndian, MAX_NAMES, this.names);
+        decodeNames(this.#in.bytes, at + 8, end, this.#in.littleEndian, MAX_NAMES, this.names);
         return true;
       default:
         return this.#section(at, end, where);
@@ -208,8 +189,9 @@ export class PcapngDecoder {
   }
 
   #readByteOrder(at: number, offset: number): boolean {
-    this.#littleEndian = this.#view.getUint32(at + SECTION_MAGIC, true) === BYTE_ORDER_MAGIC;
-    if (this.#u32(at + SECTION_MAGIC) === BYTE_ORDER_MAGIC) return true;
+    this.#in.littleEndian = true;
+    this.#in.littleEndian = this.#in.u32(at + SECTION_MAGIC) === BYTE_ORDER_MAGIC;
+    if (this.#in.u32(at + SECTION_MAGIC) === BYTE_ORDER_MAGIC) return true;
     this.#harm(
       'CAPTURE_BLOCK',
       offset + at + SECTION_MAGIC,
@@ -220,7 +202,7 @@ export class PcapngDecoder {
 
   #section(at: number, end: number, where: number): boolean {
     if (!this.#fits(at, SECTION_OPTIONS, end)) return this.#short(where, 'section header');
-    const major = this.#u16(at + SECTION_MAJOR);
+    const major = this.#in.u16(at + SECTION_MAJOR);
     if (major !== 1) {
       this.#harm('CAPTURE_VERSION', where + SECTION_MAJOR, `pcapng version ${major}; 1 is expected`);
       return false;
@@ -228,14 +210,14 @@ export class PcapngDecoder {
     const words = new Map<number, string>();
     const comments: string[] = [];
     const whole = this.#options(at + SECTION_OPTIONS, end, where, (code, value, length) => {
-      if (code === OPTION_COMMENT) comments.push(this.#text(value, length));
-      else words.set(code, this.#text(value, length));
+      if (code === OPTION_COMMENT) comments.push(this.#in.text(value, length));
+      else words.set(code, this.#in.text(value, length));
     });
     if (!whole) return false;
     this.#base = this.interfaces.length;
     this.section ??= {
       format: 'pcapng',
-      byteOrder: this.#littleEndian ? 'little' : 'big',
+      byteOrder: this.#in.littleEndian ? 'little' : 'big',
       resolution: null,
       application: words.get(SECTION_APPLICATION) ?? null,
       hardware: words.get(SECTION_HARDWARE) ?? null,
@@ -256,23 +238,25 @@ export class PcapngDecoder {
     let resolution = RESOLUTION_US;
     let offsetS = 0;
     const whole = this.#options(at + INTERFACE_OPTIONS, end, where, (code, value, length) => {
-      if (code === INTERFACE_NAME) name = this.#text(value, length);
-      else if (code === INTERFACE_DESCRIPTION) description = this.#text(value, length);
-      else if (code === INTERFACE_RESOLUTION && length === 1) resolution = this.#bytes[value]!;
-      else if (code === INTERFACE_OFFSET && length === 8) offsetS = this.#i64(value);
+      if (code === INTERFACE_NAME) name = this.#in.text(value, length);
+      else if (code === INTERFACE_DESCRIPTION) description = this.#in.text(value, length);
+      else if (code === INTERFACE_RESOLUTION && length === 1) resolution = this.#in.bytes[value]!;
+      else if (code === INTERFACE_OFFSET && length === 8) offsetS = this.#in.i64(value);
     });
     if (!whole) return false;
-    const snapBytes = this.#u32(at + INTERFACE_SNAP);
-    this.interfaces.push({ name, description, linkType: this.#u16(at + INTERFACE_LINK), snapBytes });
+    const snapBytes = this.#in.u32(at + INTERFACE_SNAP);
+    this.interfaces.push({ name, description, linkType: this.#in.u16(at + INTERFACE_LINK), snapBytes });
     this.#described.push({ snapBytes, scale: new StampScale(resolution, offsetS) });
     return true;
   }
 
-  #packet(at: number, end: number, where: number, out: ReadPacket[], interfaceId: number): boolean {
-    if (interfaceId < 0) return this.#short(where, 'packet');
+  #packet(type: number, at: number, end: number, where: number, out: ReadPacket[]): boolean {
+    if (!this.#fits(at, PACKET_DATA, end)) return this.#short(where, 'packet');
+    const interfaceAt = at + PACKET_INTERFACE;
+    const interfaceId = type === BLOCK_PACKET ? this.#in.u16(interfaceAt) : this.#in.u32(interfaceAt);
     const described = this.#described[this.#base + interfaceId];
     if (described === undefined) return this.#noInterface(where, interfaceId);
-    const captured = this.#u32(at + PACKET_CAPTURED);
+    const captured = this.#in.u32(at + PACKET_CAPTURED);
     if (captured > MAX_SNAP_BYTES || at + PACKET_DATA + captured > end) {
       const room = Math.min(MAX_SNAP_BYTES, end - at - PACKET_DATA);
       const text = `a packet of ${captured} captured bytes; its block has room for ${room}`;
@@ -280,7 +264,7 @@ export class PcapngDecoder {
       return false;
     }
     const { scale } = described;
-    scale.read(this.#u32(at + PACKET_STAMP_HIGH), this.#u32(at + PACKET_STAMP_LOW));
+    scale.read(this.#in.u32(at + PACKET_STAMP_HIGH), this.#in.u32(at + PACKET_STAMP_LOW));
     this.epoch ??= { seconds: scale.seconds, nanoseconds: scale.nanoseconds };
     this.#lastNs = (scale.seconds - this.epoch.seconds) * 1e9 + (scale.nanoseconds - this.epoch.nanoseconds);
     const dataAt = at + PACKET_DATA;
@@ -292,8 +276,8 @@ export class PcapngDecoder {
     out.push({
       interfaceId: this.#base + interfaceId,
       atNs: this.#lastNs,
-      bytes: this.#bytes.subarray(dataAt, dataAt + captured),
-      originalBytes: this.#u32(at + PACKET_ORIGINAL),
+      bytes: this.#in.bytes.subarray(dataAt, dataAt + captured),
+      originalBytes: this.#in.u32(at + PACKET_ORIGINAL),
       direction: this.#direction,
       packetId: this.#packetId,
       verdict: this.#verdict,
@@ -305,13 +289,16 @@ export class PcapngDecoder {
 
   readonly #onPacketOption = (code: number, value: number, length: number): void => {
     if (code === PACKET_FLAGS && length === 4) {
-      const way = this.#u32(value) & 3;
+      const way = this.#in.u32(value) & 3;
       this.#direction = way === FLAG_INBOUND ? 'in' : way === FLAG_OUTBOUND ? 'out' : null;
-    } else if (code === PACKET_ID && length === 8) this.#packetId = this.#u64(value);
+    } else if (code === PACKET_ID && length === 8) this.#packetId = this.#in.u64(value);
     else if (code === PACKET_VERDICT && length > 0) {
-      this.#verdict = { kind: this.#bytes[value]!, value: this.#bytes.slice(value + 1, value + length) };
+      this.#verdict = {
+        kind: this.#in.bytes[value]!,
+        value: this.#in.bytes.slice(value + 1, value + length),
+      };
     } else if (code === OPTION_COMMENT) {
-      const comment = this.#text(value, length);
+      const comment = this.#in.text(value, length);
       this.#comment = this.#comment === null ? comment : `${this.#comment}\n${comment}`;
     }
   };
@@ -321,7 +308,7 @@ export class PcapngDecoder {
     if (!this.#fits(at, SIMPLE_DATA, end)) return this.#short(where, 'simple packet');
     const described = this.#described[this.#base];
     if (described === undefined) return this.#noInterface(where, 0);
-    const originalBytes = this.#u32(at + SIMPLE_ORIGINAL);
+    const originalBytes = this.#in.u32(at + SIMPLE_ORIGINAL);
     const most = described.snapBytes === 0 ? MAX_SNAP_BYTES : Math.min(described.snapBytes, MAX_SNAP_BYTES);
     const captured = Math.min(originalBytes, most);
     const dataAt = at + SIMPLE_DATA;
@@ -330,7 +317,7 @@ export class PcapngDecoder {
       this.#harm('CAPTURE_LENGTH', where + SIMPLE_ORIGINAL, text);
       return false;
     }
-    const bytes = this.#bytes.subarray(dataAt, dataAt + captured);
+    const bytes = this.#in.bytes.subarray(dataAt, dataAt + captured);
     const absent = { direction: null, packetId: null, verdict: null, comment: null };
     out.push({ interfaceId: this.#base, atNs: this.#lastNs, bytes, originalBytes, ...absent, offset: where });
     return true;
@@ -338,13 +325,13 @@ export class PcapngDecoder {
 
   #statistics(at: number, end: number, where: number): boolean {
     if (!this.#fits(at, STATISTICS_OPTIONS, end)) return this.#short(where, 'statistics');
-    const interfaceId = this.#u32(at + STATISTICS_INTERFACE);
+    const interfaceId = this.#in.u32(at + STATISTICS_INTERFACE);
     if (this.#described[this.#base + interfaceId] === undefined) return this.#noInterface(where, interfaceId);
     const numbers = new Map<number, number>();
     let comment: string | null = null;
     const whole = this.#options(at + STATISTICS_OPTIONS, end, where, (code, value, length) => {
-      if (code === OPTION_COMMENT) comment = this.#text(value, length);
-      else if (length === 8) numbers.set(code, this.#u64(value));
+      if (code === OPTION_COMMENT) comment = this.#in.text(value, length);
+      else if (length === 8) numbers.set(code, this.#in.u64(value));
     });
     if (!whole) return false;
     const received = numbers.get(STATISTICS_RECEIVED) ?? null;
@@ -361,26 +348,12 @@ export class PcapngDecoder {
     return true;
   }
 
-  /** Calls `take` with where each value lies. @returns false when the list is harmed */
-  #options(
-    at: number,
-    end: number,
-    where: number,
-    take: (code: number, value: number, length: number) => void,
-  ): boolean {
-    let option = at;
-    while (option + 4 <= end) {
-      const code = this.#u16(option);
-      const length = this.#u16(option + 2);
-      if (code === OPTION_END) return true;
-      if (option + 4 + padded(length) > end) {
-        this.#harm('CAPTURE_LENGTH', where, `an option of ${length} bytes does not fit into its block`);
-        return false;
-      }
-      take(code, option + 4, length);
-      option += 4 + padded(length);
-    }
-    return true;
+  /** @returns false when the list is harmed */
+  #options(at: number, end: number, where: number, take: TakeOption): boolean {
+    const tooLong = this.#in.options(at, end, take);
+    if (tooLong < 0) return true;
+    this.#harm('CAPTURE_LENGTH', where, `an option of ${tooLong} bytes does not fit into its block`);
+    return false;
   }
 
   #fits(at: number, bytes: number, end: number): boolean {
@@ -401,26 +374,5 @@ export class PcapngDecoder {
   #harm(code: CaptureDamage['code'], offset: number, text: string): 0 {
     this.damage = { code, text, offset };
     return 0;
-  }
-
-  #text(at: number, length: number): string {
-    return text.decode(this.#bytes.subarray(at, at + length)).replace(/\0+$/, '');
-  }
-
-  #u16(at: number): number {
-    return this.#view.getUint16(at, this.#littleEndian);
-  }
-
-  #u32(at: number): number {
-    return this.#view.getUint32(at, this.#littleEndian);
-  }
-
-  #u64(at: number): number {
-    const [low, high] = this.#littleEndian ? [0, 4] : [4, 0];
-    return this.#u32(at + high) * 0x1_0000_0000 + this.#u32(at + low);
-  }
-
-  #i64(at: number): number {
-    return Number(this.#view.getBigInt64(at, this.#littleEndian));
   }
 }

@@ -7,7 +7,7 @@
  */
 
 import type { CaptureReader } from '../capture/files/index.js';
-import { LINK_ETHERNET, LINK_EVENTS, type ReadPacket } from '../capture/index.js';
+import { LINK_ETHERNET, LINK_EVENTS, MAX_SNAP_BYTES, type ReadPacket } from '../capture/index.js';
 import { packetWireBytes } from '../fiber/index.js';
 import { BatchMaker, type FrameBatch } from './batch.js';
 import { filledUp, fits, segmentsOf } from './fit-mtu.js';
@@ -182,6 +182,11 @@ export class Train {
       return [];
     }
     const missing = packet.originalBytes - packet.bytes.length;
+    if (missing > MAX_SNAP_BYTES) {
+      // The length is the file's word, and no frame is filled up to whatever it says.
+      counters.aboveMtu++;
+      return [];
+    }
     if (missing > 0) counters.truncated++;
     let frame = missing > 0 ? filledUp(captured, captured.length + missing) : captured;
     if (this.#rewriter.changes(this.#loop)) {

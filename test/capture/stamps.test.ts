@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
+import { formatInstant } from '../../src/capture/index.js';
 import { NsStamp, StampScale } from '../../src/capture/stamps.js';
 import { suite } from '../suite.js';
 
@@ -42,6 +43,16 @@ test('nanoseconds since 1970 in two words, and back', () => {
       },
     ),
   );
+});
+
+test('a capture stamped beyond all calendars could not be shown', () => {
+  assert.is(formatInstant({ seconds: 2 ** 64, nanoseconds: 7 }, 0), '18446744073709552000.000000007 s');
+  assert.is(formatInstant({ seconds: -(2 ** 62), nanoseconds: 0 }, 5), '-4611686018427388000.000000005 s');
+  assert.is(
+    formatInstant({ seconds: 253_402_300_800, nanoseconds: 1 }, 0),
+    '+010000-01-01T00:00:00.000000001Z',
+  );
+  assert.is(formatInstant({ seconds: -1, nanoseconds: 999_999_999 }, 1), '1970-01-01T00:00:00.000000000Z');
 });
 
 test.run();

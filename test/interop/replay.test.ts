@@ -1,16 +1,18 @@
 /** Captures that this project has not made go across and arrive whole; tshark reads ours, and our protocol by the dissector. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { suite } from '../suite.js';
 import { lackOf } from './sites.js';
+import { captureTalk, TALKS } from './talking-namespaces.js';
 
 const test = suite('interop/replay');
 
+/** A frame of MTU 1500. */
+const ETHERNET_FULL = 1514;
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const CAPTURES = fileURLToPath(new URL('../../../captures/', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'longhaul-interop-replay-'));
@@ -99,65 +101,89 @@ test.when(
   },
 );
 
-const noIperf =
-  lackOf('iperf3') ??
-  lackOf('dumpcap') ??
-  lackOf('ip') ??
-  (process.getuid?.() === 0 ? null : 'captures are root’s');
+/** What the programs of a talk need. */
+function lackOfTalk(name: string): string | null {
+  const programs = ['tcpdump', 'tshark', 'ip', 'nsenter', 'ethtool', name];
+  if (name === 'ssh') programs.push('ssh-keygen', '/usr/sbin/sshd');
+  const lack = programs.map(lackOf).find((l) => l !== null) ?? null;
+  return lack ?? (process.getuid?.() === 0 ? null : 'captures are root’s');
+}
 
-test.when(noIperf, 'a capture of iperf3 made by dumpcap arrives complete and in order', async () => {
-  const file = join(dir, 'iperf3.pcapng');
-  // Loopback of a namespace of its own: frames of up to 64 KiB, no MAC addresses.
-  const server = spawn(
-    'unshare',
-    [
-      '-n',
-      'sh',
-      '-c',
-      `ip link set lo up
-    dumpcap -q -i lo -w ${file} 2>/dev/null & capture=$!
-    sleep 1
-    iperf3 -s -1 >/dev/null & sleep 0.5
-    iperf3 -c 127.0.0.1 -n 8M -l 64K >/dev/null
-    sleep 1
-    kill -INT $capture; wait $capture`,
-    ],
-    { stdio: 'ignore' },
+/** The bytes of a capture's longest TCP conversation, each way, as tshark puts them together. */
+function conversation(file: string, stream: number): string {
+  const { code, out, err } = run('tshark', '-r', file, '-q', '-z', `follow,tcp,raw,${stream}`);
+  assert.is(code, 0, err);
+  return out.replace(/^Filter:.*$|^Node .*$/gm, '');
+}
+
+for (const talk of TALKS) {
+  test.when(
+    lackOfTalk(talk.name),
+    `a capture of ${talk.name} made by tcpdump arrives complete and in order`,
+    async () => {
+      const own = mkdtempSync(join(dir, talk.name));
+      const file = join(own, 'captured.pcap');
+      const arrived = join(own, 'arrived.pcapng');
+      const { code, said } = await captureTalk(talk, own, file);
+      assert.is(code, 0, said);
+      const pace = talk.offload ? '400Mbit' : 'captured';
+      const replayed = longhaul(
+        ...['replay', file, '--pace', pace, '--queue', '64MiB', '--out-capture', arrived, '--json'],
+      );
+      assert.is(replayed.code, 0, replayed.err);
+      const r = JSON.parse(replayed.out);
+      assert.ok(r.frames > 50, `${r.frames} frames`);
+      assert.equal([r.aboveMtu, r.noFrame, r.sameSide, r.truncated], [0, 0, 0, 0]);
+      assert.is(r.cut > 0, talk.offload, 'super-frames are cut as a card cuts them');
+      for (const d of [r.directions['a-b'], r.directions['b-a']]) {
+        assert.ok(d.sent > 0);
+        assert.equal([d.delivered, d.lost, d.reordered, d.duplicated, d.changed], [d.sent, 0, 0, 0, 0]);
+      }
+      if (!talk.offload) {
+        const diff = longhaul('capture', 'diff', file, arrived, '--json');
+        assert.is(diff.code, 0, diff.out);
+        assert.is(JSON.parse(diff.out).matched, r.packets);
+      }
+      for (const stream of talk.name === 'iperf3' ? [0, 1] : [0]) {
+        assert.ok(
+          conversation(arrived, stream) === conversation(file, stream),
+          `stream ${stream} says the same`,
+        );
+      }
+      if (talk.offload) {
+        const bad = run(
+          ...(['tshark', '-r', arrived, '-o', 'tcp.check_checksum:TRUE'] as const),
+          ...['-Y', `frame.len == ${ETHERNET_FULL} && tcp.checksum.status == "Bad"`],
+        );
+        assert.is(bad.out.trim(), '', 'segments that were cut have right checksums');
+      }
+    },
   );
-  await new Promise((resolve) => server.once('close', resolve));
-  await sleep(100);
-  const out = join(dir, 'iperf3-arrived.pcapng');
-  const replayed = longhaul(
-    'replay',
-    file,
-    '--pace',
-    '2000pps',
-    '--queue',
-    '64MiB',
-    '--out-capture',
-    out,
-    '--json',
+}
+
+test.when(lackOf('tshark'), 'the recorded migration goes across and arrives whole', () => {
+  const out = join(dir, 'migration-arrived.pcapng');
+  const {
+    code,
+    err,
+    out: text,
+  } = longhaul(
+    ...['replay', `${CAPTURES}migration.pcapng`, '--queue', '64MiB', '--out-capture', out, '--json'],
   );
-  assert.is(replayed.code, 0, replayed.err);
-  const r = JSON.parse(replayed.out);
-  assert.ok(r.frames > 200, `${r.frames} frames`);
-  assert.ok(r.cut > 0, 'loopback’s long segments are cut');
-  assert.equal([r.aboveMtu, r.noFrame, r.sameSide], [0, 0, 0]);
+  assert.is(code, 0, err);
+  const r = JSON.parse(text);
   for (const d of [r.directions['a-b'], r.directions['b-a']]) {
-    assert.ok(d.sent > 0);
-    assert.equal([d.delivered, d.lost, d.reordered, d.duplicated, d.changed], [d.sent, 0, 0, 0, 0]);
+    assert.ok(d.sent > 50);
+    assert.equal([d.delivered, d.lost, d.reordered, d.changed], [d.sent, 0, 0, 0]);
   }
-  const arrived = run(
-    'tshark',
-    '-r',
-    out,
-    '-o',
-    'tcp.check_checksum:TRUE',
-    '-Y',
-    'frame.len > 1000 && tcp.checksum.status == "Bad"',
-  );
-  assert.is(arrived.code, 0, arrived.err);
-  assert.is(arrived.out.trim(), '', 'segments that were cut have right checksums');
+  const said = (file: string): string[] => {
+    const shown = longhaul('capture', 'show', '--no-packets', '--json', file).out;
+    const { migrations } = JSON.parse(shown) as {
+      migrations: { id: string; messages: { type: string }[] }[];
+    };
+    return migrations.flatMap(({ id, messages }) => [id, ...messages.map(({ type }) => type).sort()]);
+  };
+  assert.equal(said(out), said(`${CAPTURES}migration.pcapng`));
 });
 
 test.run();

@@ -70,6 +70,18 @@ test('UDP above the MTU is not sent, and reported', async () => {
   );
 });
 
+test('a packet that a file calls four gigabytes long was filled up to them', async () => {
+  const path = join(dir, 'four-gigabytes.pcapng');
+  const writer = createCapture(path, { epoch: { seconds: 1000, nanoseconds: 0 } });
+  const interfaceId = writer.addInterface({ name: 'eth0', linkType: LINK_ETHERNET });
+  const bytes = udpFrame({ srcMac: 1, dstMac: 2, srcIp: 1, dstIp: 2, ipId: 0 }, 1, 2, new Uint8Array(20));
+  for (const originalBytes of [0xffff_ffff, bytes.length])
+    writer.write({ interfaceId, atNs: 0, bytes, originalBytes });
+  writer.close();
+  const { train } = await made(path);
+  assert.equal([train.counters.aboveMtu, train.counters.truncated, train.counters.frames], [1, 0, 1]);
+});
+
 test('TCP above the MTU is cut, all its segments at its instant', async () => {
   const { train, batches, capturedNs } = await made(join(CAPTURES, 'tcp-loss.pcapng'), { mtu: 576 });
   const { cut, segments, frames, packets, aboveMtu } = train.counters;
