@@ -92,8 +92,10 @@ export class PcapngDecoder {
   readonly #described: Described[] = [];
   /** Interfaces of the sections before this one. */
   #base = 0;
-  /** Bytes of a long block that are still to be passed over. */
+  /** Bytes of a long block that are still to be passed over; where it begins, and how long it says it is. */
   #skip = 0;
+  #skippedAt = 0;
+  #skippedBytes = 0;
   #lastNs = 0;
   readonly #in = new BlockView();
   // Of the packet whose options were read last.
@@ -115,17 +117,19 @@ export class PcapngDecoder {
     while (this.damage === null && at < bytes.length && this.#skip === 0) {
       const taken = this.#block(at, offset, out);
       if (taken === 0) break;
-      if (at + taken > bytes.length) this.#skip = at + taken - bytes.length;
+      if (at + taken > bytes.length) {
+        this.#skip = at + taken - bytes.length;
+        this.#skippedAt = offset + at;
+        this.#skippedBytes = taken;
+      }
       at = Math.min(at + taken, bytes.length);
     }
-    if (isLast && this.damage === null && (at < bytes.length || this.#skip > 0)) {
-      const wanted =
-        at + BLOCK_FRAME_BYTES <= bytes.length ? this.#in.u32(at + BLOCK_LENGTH) : BLOCK_FRAME_BYTES;
-      this.#harm(
-        'CAPTURE_TRUNCATED',
-        offset + at,
-        `the file ends within a block of ${wanted + this.#skip} bytes`,
-      );
+    if (isLast && this.damage === null) {
+      if (this.#skip > 0) this.#truncated(this.#skippedAt, this.#skippedBytes);
+      else if (at < bytes.length) {
+        const isFramed = at + BLOCK_FRAME_BYTES <= bytes.length;
+        this.#truncated(offset + at, isFramed ? this.#in.u32(at + BLOCK_LENGTH) : BLOCK_FRAME_BYTES);
+      }
     }
     return at;
   }
@@ -150,8 +154,9 @@ export class PcapngDecoder {
       );
     }
     const isKnown = type === BLOCK_SECTION || (type >= BLOCK_INTERFACE && type <= BLOCK_ENHANCED_PACKET);
-    if (!isKnown && length > left) return length;
-    if (length > MAX_BLOCK_BYTES && isKnown) {
+    if (length > MAX_BLOCK_BYTES) {
+      // What nobody here reads may be as long as it likes, and its end is not looked at.
+      if (!isKnown) return length;
       const text = `a block of ${length} bytes; at most ${MAX_BLOCK_BYTES} are expected`;
       return this.#harm('CAPTURE_LENGTH', where + BLOCK_LENGTH, text);
     }
@@ -369,6 +374,10 @@ export class PcapngDecoder {
     const text = `interface ${interfaceId} was not described; the section has ${this.interfaces.length - this.#base}`;
     this.#harm('CAPTURE_BLOCK', where, text);
     return false;
+  }
+
+  #truncated(offset: number, blockBytes: number): void {
+    this.#harm('CAPTURE_TRUNCATED', offset, `the file ends within a block of ${blockBytes} bytes`);
   }
 
   #harm(code: CaptureDamage['code'], offset: number, text: string): 0 {

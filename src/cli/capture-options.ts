@@ -3,8 +3,10 @@
  * `capture record` as they are.
  */
 import { type Command, Option } from 'commander';
+import { CaptureFilter } from '../capture/index.js';
 import { ConfigError, parseDuration, parseSize } from '../core/index.js';
 import type { RecordingOptions } from '../fabric/index.js';
+import { wholeNumber } from './whole-number.js';
 
 /** commander's options, without the prefix. */
 export interface RecordingTyped {
@@ -73,11 +75,13 @@ export function captureOf(typed: Readonly<Record<string, unknown>>): RecordingOp
 /** A recording as the fabric wants it. @throws ConfigError of a value */
 export function recordingOf(path: string, typed: RecordingTyped): RecordingOptions {
   const { filter, wire, format, snap, files, fileSize, fileTime } = typed;
+  // Judged before anything is begun, and not when the recording is.
+  if (filter !== undefined) new CaptureFilter(filter);
   const isRing = files !== undefined || fileSize !== undefined || fileTime !== undefined;
   const ring = {
     ...(fileSize === undefined ? {} : { maxBytes: parseSize(fileSize, '--file-size', FILE_SIZE) }),
     ...(fileTime === undefined ? {} : { maxNs: parseDuration(fileTime, '--file-time', FILE_TIME) }),
-    ...(files === undefined ? {} : { files: Number(files) }),
+    ...(files === undefined ? {} : { files: wholeNumber(files, '--files') }),
   };
   return {
     path,

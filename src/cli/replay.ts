@@ -27,6 +27,7 @@ import { formatTable, paint } from '../report/index.js';
 import { captureOf } from './capture-options.js';
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK } from './exit-codes.js';
 import { overridesOf } from './options.js';
+import { wholeNumber } from './whole-number.js';
 
 /** commander's options. */
 export interface ReplayTyped {
@@ -79,8 +80,8 @@ export function replayOptions(
     open: () => openCapture(file, { tolerant: typed.tolerant ?? false }),
     target: parseTarget(typed.to ?? 'fabric'),
     pace: parsePace(typed.pace ?? 'captured'),
-    loops: Number(typed.loop ?? 1),
-    mtu: Number(typed.mtu ?? DEFAULT_MTU),
+    loops: typed.loop === undefined ? 1 : wholeNumber(typed.loop, '--loop'),
+    mtu: typed.mtu === undefined ? DEFAULT_MTU : wholeNumber(typed.mtu, '--mtu'),
     rewrite: {
       macs: new Map((typed.rewriteMac ?? []).map(parseMacRule)),
       ips: (typed.rewriteIp ?? []).map(parseIpRule),

@@ -60,6 +60,7 @@ import {
   writeRun,
 } from '../../src/vmotion-protocol/index.js';
 import { decodePreamble, encodePreamble } from '../../src/vmotion-protocol/transport/index.js';
+import { CAPTURE_TARGETS } from './capture-targets.js';
 
 export interface FuzzTarget {
   readonly name: string;
@@ -482,6 +483,7 @@ export const TARGETS: readonly FuzzTarget[] = [
     inputMax: 200,
     feed: stepMachines,
   },
+  ...CAPTURE_TARGETS,
 ];
 
 /** Packets of one frame each, of every kind; numbers as packet-codec.ts lays them out. */
