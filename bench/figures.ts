@@ -48,7 +48,12 @@ export class Figures {
   }
 
   /** Adds the median of some observations. */
-  add(name: string, unit: string, observations: readonly number[]): Figure {
+  add(
+    name: string,
+    unit: string,
+    observations: readonly number[],
+    label: Figure['label'] = 'measured',
+  ): Figure {
     const s = sorted(observations);
     const figure: Figure = {
       name,
@@ -57,12 +62,18 @@ export class Figures {
       n: s.length,
       p5: rounded(quantile(s, 0.05)),
       p95: rounded(quantile(s, 0.95)),
-      label: 'measured',
+      label,
     };
     this.#figures.push(figure);
     say(
       `${name} = ${figure.value} ${unit}${s.length > 1 ? ` (${figure.p5}–${figure.p95}, n ${s.length})` : ''}`,
     );
+    return figure;
+  }
+
+  /** Takes a figure over that was written before. */
+  keep(figure: Figure): Figure {
+    this.#figures.push(figure);
     return figure;
   }
 

@@ -175,6 +175,17 @@ const commands: Commands = {
       argv: process.argv.slice(2),
     });
   },
+  calibrate: async (typed) => {
+    (await import('../lab/user-namespace.js')).enterUserNamespace();
+    const interrupt = new AbortController();
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupt.abort());
+    return (await import('./calibrate.js')).calibrateCommand(typed, {
+      out: (text) => stdout.write(text),
+      err: (text) => stderr.write(text),
+      signal: interrupt.signal,
+      runExperiment: (await import('../lab/run.js')).runExperiment,
+    });
+  },
   doctor: async (json) => {
     (await import('../lab/user-namespace.js')).enterUserNamespace();
     const probes = await (await import('../lab/doctor.js')).probeMachine();

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import type { ControlCall } from '../lab/bridge/protocol.js';
 import type { BridgeTyped } from './bridge.js';
+import type { CalibrateTyped } from './calibrate.js';
 import { addCaptureRecord } from './capture-command.js';
 import type { CaptureDiffTyped } from './capture-diff.js';
 import { addCaptureOption } from './capture-options.js';
@@ -33,6 +34,7 @@ export interface Commands extends HostCommands, ResultsCommands, SweepCommands, 
   captureRecord(file: string, typed: CaptureRecordTyped): Promise<number>;
   qemuMigrate(typed: Readonly<Record<string, unknown>>): Promise<number>;
   ctl(call: ControlCall, options: CtlOptions): Promise<number>;
+  calibrate(typed: CalibrateTyped): Promise<number>;
   doctor(json: boolean): Promise<number>;
   /** @param file a profile of the user's own; without one, those that are shipped */
   profiles(file: string | undefined, json: boolean): Promise<number>;
@@ -142,6 +144,16 @@ export async function runProgram(
   addSweepCommands(program, commands, settle);
 
   addTuneCommand(program, commands, settle);
+
+  program
+    .command('calibrate')
+    .description('Measures what the hosts of this machine take, for simulated hosts to take as long.')
+    .allowExcessArguments(false)
+    .option('--quick', 'fewer moves: half a minute, and figures that spread more')
+    .option('--out <file>', 'where the costs go (default: costs.json)')
+    .option('--runs <dir>', 'keep the results of the runs there, and take those that are there')
+    .option('--json', 'print JSON')
+    .action((typed: CalibrateTyped) => settle(commands.calibrate(typed)));
 
   program
     .command('doctor')

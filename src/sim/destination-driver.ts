@@ -50,6 +50,8 @@ export class DestinationDriver {
   #pages: PageDestination | null = null;
   #epoch = 0;
   #armed = false;
+  /** Behind it comes the final flight. */
+  #lastRound = Number.POSITIVE_INFINITY;
   #direct = false;
   #startWhenPresent = false;
   /** The guest will be looked at again: not while it stands. */
@@ -186,6 +188,7 @@ export class DestinationDriver {
       case 'arm':
         this.#table.forget(action.left);
         this.#pages!.armed(action.round);
+        this.#lastRound = action.round;
         this.#host.after(costs.armNs, () => {
           this.#armed = true;
           this.#step({ type: 'armed' });
@@ -251,7 +254,10 @@ export class DestinationDriver {
         break;
       case 'take-up':
         this.#pages!.takeUp(action.round, action.final, this.#isFilling);
-        if (!action.final && !this.#isFilling) this.#armed = false;
+        if (!action.final && !this.#isFilling) {
+          this.#armed = false;
+          this.#lastRound = Number.POSITIVE_INFINITY;
+        }
         break;
       case 'discard':
         this.#armed = false;
@@ -299,7 +305,7 @@ export class DestinationDriver {
     const tell = (): void => {
       if (control === this.#control) this.#step({ type: 'round-applied', round, pages });
     };
-    if (this.#armed) tell();
+    if (round > this.#lastRound) tell();
     else this.#host.after(this.#host.costs.roundNs, tell);
   }
 

@@ -43,6 +43,7 @@ export class PageSource {
   #round: {
     readonly number: number;
     readonly pages: PageSet;
+    readonly final: boolean;
     next: number;
     data: number;
     zero: number;
@@ -64,10 +65,11 @@ export class PageSource {
     return this.#order !== null;
   }
 
-  begin(round: number, pages: PageSet): void {
+  /** @param final it goes in the pause: streams take it whole */
+  begin(round: number, pages: PageSet, final: boolean): void {
     this.#open();
     this.#order = null;
-    this.#round = { number: round, pages, next: 0, data: 0, zero: 0, bytes: 0 };
+    this.#round = { number: round, pages, final, next: 0, data: 0, zero: 0, bytes: 0 };
     this.#pump();
   }
 
@@ -161,7 +163,7 @@ export class PageSource {
   #freeStream(): Link | null {
     for (let i = 0; i < this.#streams.length; i++) {
       const link = this.#streams[this.#turn++ % this.#streams.length]!;
-      if (link.backlogBytes < BACKLOG_BYTES) return link;
+      if (this.#round?.final === true || link.backlogBytes < BACKLOG_BYTES) return link;
     }
     return null;
   }

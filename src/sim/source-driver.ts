@@ -299,7 +299,7 @@ export class SourceDriver {
         if (action.missing !== null) this.#table.forget(action.missing);
         this.#sendingFinal = action.final;
         if (action.final) this.#sendFinal(action.round, action.pages, action.missing?.count() ?? 0);
-        else this.#pages.begin(action.round, action.pages);
+        else this.#pages.begin(action.round, action.pages, false);
         break;
       case 'serve-pages':
         this.#pages.serve(action.round, action.pages, action.hot, this.#host.worldNs(action.pushFromNs));
@@ -380,7 +380,7 @@ export class SourceDriver {
     const { costs } = this.#host;
     const flight = ++this.#flights;
     this.#host.after(costs.finalNs + missing * costs.missingPageNs, () => {
-      if (flight === this.#flights && !this.isOver) this.#pages.begin(round, pages);
+      if (flight === this.#flights && !this.isOver) this.#pages.begin(round, pages, true);
     });
   }
 

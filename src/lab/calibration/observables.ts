@@ -1,0 +1,78 @@
+/**
+ * What is looked at in a run, real or simulated, to tell one cost of its hosts from another. Pure.
+ *
+ *   offer ─setup─► round 0 ─page─► rounds of few pages ─round─► pause: its parts ─► started
+ */
+import type { MigrationResult, PauseParts } from '../result.js';
+
+/** Rounds of fewer pages show what a round takes beside them. */
+const SMALL_ROUND_PAGES = 500;
+/** Of the rounds' times this share at the upper end counts no more than the longest below it: a neighbour's burst. */
+const CLIPPED = 0.1;
+
+/** Nanoseconds, by name; a list has one value a move or round. */
+export interface Observables {
+  /** Offer to the first round. */
+  readonly setup: number[];
+  /** What a page adds: the first round against rounds of few pages. */
+  readonly page: number[];
+  /** A round of few pages, less what its pages add. */
+  readonly round: number[];
+  /** A round of no pages: the destination is armed in it. */
+  readonly arm: number[];
+  readonly pause: number[];
+  readonly parts: Readonly<Record<keyof PauseParts, number[]>>;
+  /** Pages that went after the switchover. */
+  readonly missing: number[];
+}
+
+export function observe(moves: readonly MigrationResult[]): Observables {
+  const rounds = moves.flatMap((m) =>
+    m.rounds.slice(1).map((r) => ({ pages: pagesOf(r), ns: r.durationNs })),
+  );
+  const small = rounds.filter((r) => r.pages > 0 && r.pages < SMALL_ROUND_PAGES);
+  const smallPages = meanOf(small.map((r) => r.pages));
+  const smallNs = clippedMean(small.map((r) => r.ns));
+  const page = moves.flatMap(({ rounds: [first] }) => {
+    if (first === undefined) return [];
+    if (small.length === 0) return [first.durationNs / pagesOf(first)];
+    return [(first.durationNs - smallNs) / (pagesOf(first) - smallPages)];
+  });
+  const pageNs = medianOf(page);
+  const parts = moves.flatMap((m) => m.pauseParts ?? []);
+  return {
+    setup: moves.flatMap((m) => (m.rounds[0] === undefined ? [] : [m.rounds[0].startNs - m.startNs])),
+    page,
+    round: small.map((r) => r.ns - r.pages * pageNs),
+    arm: rounds.filter((r) => r.pages === 0).map((r) => r.ns),
+    pause: moves.flatMap((m) => m.pauseNs ?? []),
+    parts: Object.fromEntries(
+      Object.keys(parts[0] ?? {}).map((name) => [name, parts.map((p) => p[name as keyof PauseParts])]),
+    ) as Observables['parts'],
+    missing: moves.map((m) => m.postcopy?.pagesMissing ?? 0),
+  };
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, v) => sum + v, 0) / values.length;
+}
+
+function pagesOf(round: { readonly pagesSent: number; readonly zeroPages: number }): number {
+  return round.pagesSent + round.zeroPages;
+}
+
+/** The p-quantile by nearest rank; NaN of nothing. */
+export function quantileOf(values: readonly number[], p: number): number {
+  const sorted = values.slice().sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? Number.NaN;
+}
+
+export function medianOf(values: readonly number[]): number {
+  return quantileOf(values, 0.5);
+}
+
+/** What adds up over many rounds: the mean, without the weight of the longest. */
+export function clippedMean(values: readonly number[]): number {
+  const most = quantileOf(values, 1 - CLIPPED);
+  return values.reduce((sum, v) => sum + Math.min(v, most), 0) / values.length;
+}
