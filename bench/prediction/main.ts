@@ -1,9 +1,9 @@
 /**
- * `npm run bench:prediction -- --costs FILE [--moves N] [--only WORD,…] [--resume] [--out FILE]`
+ * `npm run bench:prediction -- --costs FILE [--moves N] [--only WORD,…] [--resume] [--measure] [--out FILE]`
  *
  * Real moves against simulated ones: 3 profiles × 3 dirty rates × 2 modes, medians of N moves each (10), the first move
  * each way left out. `--resume` measures only cells that the file named by `--out` does not have; simulated ones are
- * always made anew, with the costs that are given.
+ * always made anew, with the costs that are given; `--measure` makes none.
  *
  *   total.CELL, pause.CELL                    measured, ms
  *   total.CELL.simulated, pause.CELL.simulated
@@ -71,6 +71,7 @@ const { values } = parseArgs({
     moves: { type: 'string', default: '10' },
     only: { type: 'string' },
     resume: { type: 'boolean', default: false },
+    measure: { type: 'boolean', default: false },
     out: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -79,7 +80,7 @@ const moves = Number(values.moves);
 const only = values.only?.split(',') ?? [''];
 if (values.help || !(moves >= 1 && moves <= 1000)) {
   console.log(
-    'npm run bench:prediction -- [--costs FILE] [--moves 1..1000] [--only WORD,…] [--resume] [--out FILE]',
+    'npm run bench:prediction -- [--costs FILE] [--moves 1..1000] [--only WORD,…] [--resume] [--measure] [--out FILE]',
   );
   console.log(`cells: ${CELLS.map((c) => c.name).join(' ')}`);
   process.exit(values.help ? 0 : 2);
@@ -131,6 +132,7 @@ figures.finish(values.out);
 
 async function compare(name: string, input: ExperimentInput, before: readonly Figure[]): Promise<void> {
   const measured = before.length > 0 ? before.map((f) => figures.keep(f)) : await measure(name, input);
+  if (values.measure) return;
   const repeat = WARM_UP_MOVES + SIMULATED_MOVES;
   const experiment = experimentFrom({ ...input, attach: 'sim', migration: { ...input.migration, repeat } });
   const simulated = sampleOf((await simulateExperiment(experiment, { costs })).migrations);
