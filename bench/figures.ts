@@ -82,8 +82,9 @@ export class Figures {
     say(`${name} skipped: ${why}`);
   }
 
-  /** Prints the table to stdout and writes the JSON. @returns the table */
-  finish(out: string | undefined): string {
+  /** Writes the JSON of what there is so far. */
+  save(out: string | undefined): void {
+    if (out === undefined) return;
     const result: BenchResult = {
       schema: BENCH_SCHEMA,
       bench: this.#bench,
@@ -100,6 +101,11 @@ export class Figures {
       figures: this.#figures,
       skipped: this.#skipped,
     };
+    writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
+  }
+
+  /** Prints the table to stdout and writes the JSON. @returns the table */
+  finish(out: string | undefined): string {
     const rows = this.#figures.map((f) => [f.name, `${f.value}`, f.unit, `${f.p5}`, `${f.p95}`, `${f.n}`]);
     const columns = ['figure', 'median', 'unit', 'p5', 'p95', 'n'].map((title, i) => ({
       title,
@@ -108,7 +114,7 @@ export class Figures {
     const skipped = this.#skipped.map((s) => `skipped ${s.name}: ${s.why}`);
     const text = [...formatTable(columns, rows, ''), ...skipped].join('\n');
     console.log(text);
-    if (out !== undefined) writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
+    this.save(out);
     return text;
   }
 }

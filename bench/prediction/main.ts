@@ -100,6 +100,7 @@ for (const { name, input } of CELLS) {
   if (before.length === 0 && !only.some((word) => name.includes(word))) continue;
   try {
     await compare(name, input, before);
+    figures.save(values.out);
   } catch (e) {
     figures.skip(name, e instanceof Error ? e.message : String(e));
     process.exitCode = 1;
