@@ -1,6 +1,6 @@
 /**
- * One move of a guest in which a host is killed, or stopped for a while, and what must hold then. Nothing is started
- * again. The judge asks the durable records, the guests themselves and the clients, and compares with what the run says.
+ * One move of a guest in which a host is killed, or stopped for a while, or the fiber is cut, or the disk of the hosts'
+ * records fills up, and what must hold then. Nothing is started again. The judge asks the durable records, the guests themselves and the clients, and compares with what the run says.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,17 +8,23 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { decodeRecords } from '../../src/host/index.js';
-import type { NAMED_POINTS } from '../../src/lab/config/experiment.js';
+import { type CUT_PHASES, NAMED_POINTS } from '../../src/lab/config/experiment.js';
 import { experimentFrom } from '../../src/lab/config/experiment-file.js';
 import type { MigrationResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
 import { hosts } from '../lab/children.js';
+import { SmallDisk } from './full-disk.js';
 
 export interface Kill {
   readonly side: 'source' | 'destination';
-  readonly signal: 'SIGKILL' | 'SIGSTOP';
-  /** A point of the move that has a name, or an instant: milliseconds after the first page has left. */
-  readonly at: (typeof NAMED_POINTS)[number] | number;
+  readonly signal: 'SIGKILL' | 'SIGSTOP' | 'link-down' | 'full-disk';
+  /**
+   * A point of the move that has a name, or an instant: milliseconds after the first page has left. For `link-down` a
+   * phase; for `full-disk` an instant.
+   */
+  readonly at: (typeof NAMED_POINTS)[number] | (typeof CUT_PHASES)[number] | number;
+  /** How long the fiber is cut. */
+  readonly forMs?: number;
   readonly mode: 'precopy' | 'postcopy' | 'hybrid';
   readonly seed: number;
   readonly attach?: 'auto' | 'netns' | 'loopback';
@@ -37,23 +43,26 @@ export interface Aftermath {
 
 /** A stopped host goes on after this: longer than it takes its peer to give the link up. */
 const STOPPED_MS = 2500;
+const CUT_MS = 500;
 
 /** Runs the move and judges it. @throws AssertionError with the whole story when a rule was broken */
 export async function killAndJudge(kill: Kill): Promise<Aftermath> {
   const before = process.env.TMPDIR;
   const dir = mkdtempSync(join(before ?? tmpdir(), 'chaos-'));
   process.env.TMPDIR = dir; // so that the run's records are found here, whatever else runs on this machine
+  const disk = kill.signal === 'full-disk' ? new SmallDisk(dir) : null;
   try {
-    return await moveAndJudge(kill, dir);
+    return await moveAndJudge(kill, dir, disk);
   } finally {
+    disk?.remove();
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-async function moveAndJudge(kill: Kill, dir: string): Promise<Aftermath> {
-  const { side, signal, at, mode, seed } = kill;
+async function moveAndJudge(kill: Kill, dir: string, disk: SmallDisk | null): Promise<Aftermath> {
+  const { side, signal, at, mode, seed, forMs = CUT_MS } = kill;
   const site = side === 'source' ? 'a' : 'b';
   let records: Record<'a' | 'b', string[]> = { a: [], b: [] };
   let waking: Promise<void> = Promise.resolve();
@@ -70,9 +79,12 @@ async function moveAndJudge(kill: Kill, dir: string): Promise<Aftermath> {
         mode,
         'start-after': '200ms',
         limit: '20s',
-        doubt: signal === 'SIGSTOP' ? '15s' : '1s',
+        doubt: signal === 'SIGKILL' ? '1s' : '15s',
+        ...(signal === 'link-down' ? { cut: `${forMs}ms@${at}` } : {}),
       },
-      ...(typeof at === 'string' ? { 'test-hooks': { 'signal-at': { site, point: at, signal } } } : {}),
+      ...(isPoint(at) && isSignal(signal)
+        ? { 'test-hooks': { 'signal-at': { site, point: at, signal } } }
+        : {}),
     }),
     {
       signal: new AbortController().signal,
@@ -83,7 +95,8 @@ async function moveAndJudge(kill: Kill, dir: string): Promise<Aftermath> {
         if (e.phase === 'probe') pid = hosts()[side === 'source' ? 0 : 1]!.pid;
         if (e.phase !== 'offer' || armed) return;
         armed = true;
-        if (typeof at === 'number') setTimeout(() => strike(pid, signal), at);
+        if (disk !== null) setTimeout(() => disk.fill(), Number(at));
+        else if (typeof at === 'number' && isSignal(signal)) setTimeout(() => strike(pid, signal), at);
         if (signal === 'SIGSTOP') waking = wake(pid);
       },
     },
@@ -108,6 +121,14 @@ async function moveAndJudge(kill: Kill, dir: string): Promise<Aftermath> {
   };
 }
 
+function isSignal(what: Kill['signal']): what is 'SIGKILL' | 'SIGSTOP' {
+  return what === 'SIGKILL' || what === 'SIGSTOP';
+}
+
+function isPoint(at: Kill['at']): at is (typeof NAMED_POINTS)[number] {
+  return (NAMED_POINTS as readonly Kill['at'][]).includes(at);
+}
+
 function judge(kill: Kill, m: MigrationResult, records: Record<'a' | 'b', string[]>, story: string): void {
   const { a, b } = records;
   const decided = b.filter((kind) => kind === 'RUNNING' || kind === 'NEVER');
@@ -126,7 +147,7 @@ function judge(kill: Kill, m: MigrationResult, records: Record<'a' | 'b', string
     assert.is(c.resets, 0, `no session forgotten\n${story}`);
     assert.is(c.duplicated, 0, `no answer twice: ${JSON.stringify(c)}\n${story}`);
   }
-  if (m.outcome === 'completed' && kill.signal === 'SIGSTOP')
+  if (m.outcome === 'completed' && kill.signal !== 'SIGKILL')
     assert.is.not(m.memoryIdentical, false, `memory identical\n${story}`);
 }
 
@@ -139,7 +160,7 @@ function allowedEnd(
 ): MigrationResult['outcome'] {
   const struck = m.reason?.code === 'LAB_HOST_DIED' || m.reason?.code === 'LAB_PAGES_LOST';
   const open = a.includes('COMMIT') && !a.includes('ENDED');
-  if (signal === 'SIGSTOP' || (!struck && !open)) return decision === 'RUNNING' ? 'completed' : 'stayed';
+  if (signal !== 'SIGKILL' || (!struck && !open)) return decision === 'RUNNING' ? 'completed' : 'stayed';
   if (side === 'destination') return decision === 'RUNNING' ? 'lost' : open ? 'in-doubt' : 'stayed';
   if (decision !== 'RUNNING') return 'lost';
   return m.reason?.code === 'LAB_PAGES_LOST' ? 'lost' : 'completed';
