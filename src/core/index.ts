@@ -5,5 +5,6 @@ export * from './machine.js';
 export * from './page-set.js';
 export * from './ring.js';
 export * from './rng.js';
+export * from './steps.js';
 export * from './time.js';
 export * from './units.js';

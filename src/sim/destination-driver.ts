@@ -5,7 +5,7 @@
  *
  * It is to the machine what `host/destination-role.ts` is in real time.
  */
-import { WOKE } from '../core/index.js';
+import { Steps, WOKE } from '../core/index.js';
 import { decodeDeviceState } from '../guest/index.js';
 import { type AnnounceAction, Announcer } from '../l2/index.js';
 import {
@@ -42,7 +42,7 @@ export class DestinationDriver {
   readonly #machine: Destination;
   readonly #waker: Waker;
   readonly #announceWaker: Waker;
-  readonly #actions: DestinationAction[] = [];
+  readonly #steps: Steps<DestinationEvent, DestinationAction>;
   readonly #table: PageTable;
   readonly #announcer: Announcer;
   readonly #announcements: AnnounceAction[] = [];
@@ -70,6 +70,7 @@ export class DestinationDriver {
       decisionOf: (id) => host.records.decision(id),
       timers: host.around.destinationTimers,
     });
+    this.#steps = new Steps(this.#machine, (action) => this.#carryOut(action));
     this.#waker = new Waker(host.around.time, () => host.after(0, () => this.#woke()));
     this.#announcer = new Announcer(host.announced);
     this.#announceWaker = new Waker(host.around.time, () => host.after(0, () => this.#announceAgain()));
@@ -168,12 +169,7 @@ export class DestinationDriver {
   }
 
   #step(event: DestinationEvent): void {
-    const first = this.#actions.length;
-    this.#machine.step(this.#host.nowNs(), event, this.#actions);
-    if (first > 0) return;
-    for (let i = 0; i < this.#actions.length; i++) this.#carryOut(this.#actions[i]!);
-    this.#actions.length = 0;
-    this.mind();
+    if (this.#steps.give(this.#host.nowNs(), event)) this.mind();
   }
 
   #carryOut(action: DestinationAction): void {

@@ -7,7 +7,7 @@
  * machine has not come to its end, in doubt too.
  * Longer than 400 lines for the reason that its counterpart is: one list of actions.
  */
-import { type PageSet, WOKE } from '../core/index.js';
+import { type PageSet, Steps, WOKE } from '../core/index.js';
 import { encodeDeviceState } from '../guest/index.js';
 import {
   type Message,
@@ -76,7 +76,7 @@ export class SourceDriver {
   readonly #table: PageTable;
   readonly #waker: Waker;
   readonly #epoch: number;
-  readonly #actions: SourceAction[] = [];
+  readonly #steps: Steps<SourceEvent, SourceAction>;
   #control: Link | null = null;
   #line: 'opening' | 'open' | 'broken' = 'opening';
   /** Of which line in turn an answer is awaited. */
@@ -108,6 +108,7 @@ export class SourceDriver {
       precopyLimitNs: orders.limitNs,
       timers: host.around.sourceTimers,
     });
+    this.#steps = new Steps(this.#machine, (action) => this.#carryOut(action));
     this.#pages = new PageSource(host, this.#table, this.migrationId, orders.streams, {
       roundSent: (sent) => this.#roundSent(sent),
       lost: (text) => this.#lineLost(text),
@@ -276,12 +277,7 @@ export class SourceDriver {
   /** Gives the machine an event and carries out all that follows from it; what one action adds queues behind it. */
   #step(event: SourceEvent): void {
     if (this.#died) return;
-    const first = this.#actions.length;
-    this.#machine.step(this.#host.nowNs(), event, this.#actions);
-    if (first > 0) return;
-    for (let i = 0; i < this.#actions.length; i++) this.#carryOut(this.#actions[i]!);
-    this.#actions.length = 0;
-    this.mind();
+    if (this.#steps.give(this.#host.nowNs(), event)) this.mind();
   }
 
   #carryOut(action: SourceAction): void {

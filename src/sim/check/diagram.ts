@@ -8,7 +8,8 @@
 import type { Bounds } from './bounds.js';
 import type { Journal } from './journal.js';
 import { type DestinationEffect, Model, type Mutation, type SourceEffect } from './model.js';
-import { argumentOf, type MoveName, Moves, nameOf } from './moves.js';
+import { argumentOf, type MoveName, nameOf } from './move-names.js';
+import { Moves } from './moves.js';
 import { checkAlways, checkEnd, isOver, Violation } from './rules.js';
 import { A_RUNS, A_STANDS, B_RUNS, NO_MACHINE, type World } from './world.js';
 

@@ -9,7 +9,8 @@
 import type { Bounds } from './bounds.js';
 import { NO_JOURNAL } from './journal.js';
 import { Model, type Mutation } from './model.js';
-import { isFair, isFault, Moves } from './moves.js';
+import { isFair, isFault } from './move-names.js';
+import { Moves } from './moves.js';
 import { checkAlways, checkEnd, isOver, Violation } from './rules.js';
 import { World } from './world.js';
 
