@@ -6,12 +6,11 @@
  *   costs ─► simulated runs ──┴─► differences ─► costs, a few times
  *
  * No formula of the simulation is turned round, so a change of the hosts or of the simulation asks for a new
- * measurement and for nothing else. The pause as a whole is met by `messageNs`, in which all waking up lies: the parts'
- * medians do not add up to the median of their sum.
+ * measurement and for nothing else.
  */
 import type { CostName, HostCosts } from '../../sim/index.js';
 import type { RunResult } from '../result.js';
-import { clippedMean, medianOf, type Observables, observe, quantileOf } from './observables.js';
+import { medianOf, type Observables, observe, quantileOf } from './observables.js';
 import { warmMoves } from './plan.js';
 
 /** Gives a run's result with these costs; it needs few moves, since simulated ones hardly differ. */
@@ -107,7 +106,7 @@ function improved(
       (o) => o.page,
     ),
   );
-  const roundNs = difference(near, (o) => o.round, clippedMean);
+  const roundNs = difference(near, (o) => o.round);
   add('roundNs', roundNs, 0.8);
   // A round of no pages is a round, and the destination is armed in it.
   add('armNs', difference(moved, (o) => o.arm) - roundNs, 0.8);
@@ -123,22 +122,20 @@ function improved(
   for (const [name, key, of] of parts) add(name, difference(of, part(key)));
   add('missingPageNs', perMissing(hybrid, part('sendNs')), 0.7);
   add('dropPageNs', perMissing(hybrid, part('verifyNs')), 0.7);
-  // What the other parts have made good in this turn is no waking up; nor are the pages of a long pause.
-  const others = [...parts.map(([, key]) => key), 'recordCommitNs' as const];
+  // In a long flight pages hide what waking up takes.
   const short = moved.filter((s) => s.name !== 'far-precopy');
-  const made = others.reduce((sum, key) => sum + difference(short, part(key)), 0);
-  add('messageNs', difference(short, (o) => o.pause) - made, 0.6);
+  add(
+    'messageNs',
+    difference(short, (o) => o.flight),
+    0.8,
+  );
   return costs;
 }
 
 /** The mean over runs of what is missing in the simulated ones. */
-function difference(
-  seen: readonly Seen[],
-  pick: (o: Observables) => readonly number[],
-  middle: (values: readonly number[]) => number = medianOf,
-): number {
+function difference(seen: readonly Seen[], pick: (o: Observables) => readonly number[]): number {
   const values = seen
-    .map((s) => middle(pick(s.measured)) - middle(pick(s.simulated)))
+    .map((s) => medianOf(pick(s.measured)) - medianOf(pick(s.simulated)))
     .filter(Number.isFinite);
   return values.reduce((sum, v) => sum + v, 0) / values.length;
 }
@@ -166,7 +163,7 @@ function figuresOf({ name, measured, simulated }: Seen): Fitted[] {
           },
         ];
   return [
-    ...(['setup', 'page', 'round', 'arm', 'pause'] as const).flatMap((what) =>
+    ...(['setup', 'page', 'round', 'arm', 'flight', 'pause'] as const).flatMap((what) =>
       figure(what, measured[what], simulated[what]),
     ),
     ...Object.keys(measured.parts).flatMap((part) =>

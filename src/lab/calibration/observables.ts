@@ -7,8 +7,6 @@ import type { MigrationResult, PauseParts } from '../result.js';
 
 /** Rounds of fewer pages show what a round takes beside them. */
 const SMALL_ROUND_PAGES = 500;
-/** Of the rounds' times this share at the upper end counts no more than the longest below it: a neighbour's burst. */
-const CLIPPED = 0.1;
 
 /** Nanoseconds, by name; a list has one value a move or round. */
 export interface Observables {
@@ -20,6 +18,8 @@ export interface Observables {
   readonly round: number[];
   /** A round of no pages: the destination is armed in it. */
   readonly arm: number[];
+  /** FINAL handed to the transport until all of the flight is in its place. */
+  readonly flight: number[];
   readonly pause: number[];
   readonly parts: Readonly<Record<keyof PauseParts, number[]>>;
   /** Pages that went after the switchover. */
@@ -32,7 +32,7 @@ export function observe(moves: readonly MigrationResult[]): Observables {
   );
   const small = rounds.filter((r) => r.pages > 0 && r.pages < SMALL_ROUND_PAGES);
   const smallPages = meanOf(small.map((r) => r.pages));
-  const smallNs = clippedMean(small.map((r) => r.ns));
+  const smallNs = meanOf(small.map((r) => r.ns));
   const page = moves.flatMap(({ rounds: [first] }) => {
     if (first === undefined) return [];
     if (small.length === 0) return [first.durationNs / pagesOf(first)];
@@ -45,6 +45,7 @@ export function observe(moves: readonly MigrationResult[]): Observables {
     page,
     round: small.map((r) => r.ns - r.pages * pageNs),
     arm: rounds.filter((r) => r.pages === 0).map((r) => r.ns),
+    flight: parts.map((p) => p.propagateNs + p.applyNs),
     pause: moves.flatMap((m) => m.pauseNs ?? []),
     parts: Object.fromEntries(
       Object.keys(parts[0] ?? {}).map((name) => [name, parts.map((p) => p[name as keyof PauseParts])]),
@@ -69,10 +70,4 @@ export function quantileOf(values: readonly number[], p: number): number {
 
 export function medianOf(values: readonly number[]): number {
   return quantileOf(values, 0.5);
-}
-
-/** What adds up over many rounds: the mean, without the weight of the longest. */
-export function clippedMean(values: readonly number[]): number {
-  const most = quantileOf(values, 1 - CLIPPED);
-  return values.reduce((sum, v) => sum + Math.min(v, most), 0) / values.length;
 }

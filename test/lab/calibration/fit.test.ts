@@ -1,20 +1,22 @@
 import * as assert from 'uvu/assert';
 import { fitCosts } from '../../../src/lab/calibration/fit.js';
 import { calibrationRuns } from '../../../src/lab/calibration/plan.js';
+import type { Experiment } from '../../../src/lab/config/experiment.js';
 import { simulateExperiment } from '../../../src/lab/simulate.js';
 import { HOST_COSTS, type HostCosts } from '../../../src/sim/index.js';
 import { suite } from '../../suite.js';
 
 const test = suite('lab/calibration/fit');
 
-/** The plan's runs, of a small guest and few moves. */
-const RUNS = calibrationRuns(true).map(({ experiment: e }) => ({
+/** The plan's runs, of a small guest, few moves and no clients. */
+const RUNS: readonly Experiment[] = calibrationRuns(true).map(({ experiment: e }) => ({
   ...e,
+  clients: [],
   guest: { ...e.guest, memoryBytes: 4 << 20, dirty: { ...e.guest.dirty, hotSetBytes: 2 << 20 } },
-  migration: { ...e.migration, repeat: 4 },
+  migration: { ...e.migration, repeat: 3 },
 }));
 
-const simulate = (experiment: (typeof RUNS)[number], values: HostCosts) =>
+const simulate = (experiment: Experiment, values: HostCosts) =>
   simulateExperiment(experiment, { costs: { source: 'test', congestion: 'bbr', values } });
 
 test('hosts whose costs are known are found out by their moves alone', async () => {
