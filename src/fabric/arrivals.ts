@@ -21,6 +21,9 @@ export interface Arrivals {
   readonly refusedByFcs: readonly Frame[];
 }
 
+/** How a piece is cut: `cut`, or into memory of the caller's. */
+export type Cut = (frame: Frame, firstPacket: number, packetCount: number) => Frame;
+
 /**
  * @param lost original indices of packets that are gone, ascending; null for none
  * @param corrupted original indices of damaged packets, ascending; null for none
@@ -31,6 +34,7 @@ export function arrivalsOf(
   lost: readonly number[] | null,
   corrupted: readonly number[] | null,
   corruptSeed: number,
+  cutPiece: Cut = cut,
 ): Arrivals {
   const packets = packetsOf(frame);
   const frames: Frame[] = [];
@@ -40,7 +44,7 @@ export function arrivalsOf(
   let nextDamaged = 0;
   let first = 0;
   const whole = (end: number): void => {
-    if (end > first) frames.push(cut(frame, first, end - first));
+    if (end > first) frames.push(cutPiece(frame, first, end - first));
   };
   for (let packet = 0; packet < packets; packet++) {
     const isLost = lost?.[nextLost] === packet;
@@ -51,7 +55,7 @@ export function arrivalsOf(
     whole(packet);
     first = packet + 1;
     if (isLost) continue;
-    const sent = cut(frame, packet, 1);
+    const sent = cutPiece(frame, packet, 1);
     const wrong = damage(sent, corruptSeed, packet);
     if (wrong === null) refusedByFcs.push(sent);
     else {

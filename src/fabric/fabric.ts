@@ -21,6 +21,8 @@ import { type RecordingOptions, tapSnapBytes } from './recording/options.js';
 import { Recording } from './recording/recording.js';
 
 const STOP_LIMIT_MS = 2000;
+/** Frames live in slabs; what is young and survives is next to nothing, and a nursery that grows is memory for nothing. */
+const YOUNG_MB = 4;
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
@@ -51,6 +53,7 @@ export class Fabric {
       workerData: { settings, bellFd: this.#bell.fd, port: channel.port2 },
       transferList: [channel.port2],
       name: 'fabric',
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.#port.on('message', (reply: FabricReply) => {
       if (reply.type === 'port-gone') return onPortGone?.(reply.name);

@@ -26,14 +26,16 @@ import {
   type BridgeAction,
   type BridgeFrameReceived,
   cut,
+  cutInto,
   headerLength,
   type PortOptions,
   packetsOf,
+  pieceBytes,
   retag,
   retaggedLength,
   type TagAction,
 } from '../l2/index.js';
-import type { FrameIo, PooledFrame } from '../l2/ports/index.js';
+import { type FrameIo, PooledFrame } from '../l2/ports/index.js';
 import { nowNs } from '../sys/index.js';
 import { arrivalsOf } from './arrivals.js';
 import { LatenessRecorder } from './lateness.js';
@@ -289,9 +291,9 @@ export class FramePath {
         this.#cutAtEntry++;
         const { pool } = this.#io;
         for (let at = 0; at < packets; at += most) {
-          const piece = pool.copyOf(cut(frame, at, Math.min(most, packets - at)));
-          piece.packetId = frame.packetId;
-          this.#offerWhole(site, from, piece, packetsOf(piece), enteredNs);
+          const count = Math.min(most, packets - at);
+          const piece = this.#piece(frame, at, count);
+          this.#offerWhole(site, from, piece, count, enteredNs);
           pool.release(piece);
         }
         return;
@@ -344,22 +346,42 @@ export class FramePath {
       this.#bridge(site, STRETCH, frame, this.#latestNs);
       return;
     }
+    const pieces: PooledFrame[] = [];
     const { frames, damaged, refusedByFcs } = arrivalsOf(
       frame,
       action.lost,
       action.corrupted,
       action.corruptSeed,
+      (whole, first, count) => {
+        if (count === packetsOf(whole)) return whole;
+        const piece = this.#piece(frame, first, count);
+        pieces.push(piece);
+        return piece;
+      },
     );
     if (action.lost !== null) this.#cutAroundLoss++;
     this.#damaged += damaged;
     this.#refusedByFcs += refusedByFcs.length;
     if (this.#tap !== null) this.#tapMissing(this.#tap, site, action, refusedByFcs);
     for (const piece of frames) {
-      const pooled = this.#io.pool.copyOf(piece);
-      pooled.packetId = frame.packetId;
+      let pooled = piece as PooledFrame;
+      if (!(piece instanceof PooledFrame)) {
+        pooled = this.#io.pool.copyOf(piece);
+        pooled.packetId = frame.packetId;
+        pieces.push(pooled);
+      }
       this.#bridge(site, STRETCH, pooled, this.#latestNs);
-      this.#io.pool.release(pooled);
     }
+    for (const piece of pieces) this.#io.pool.release(piece);
+  }
+
+  /** A piece of a super-frame in memory of the pool's: bytes outside of it would be garbage of 64 KiB a piece. */
+  #piece(frame: PooledFrame, first: number, count: number): PooledFrame {
+    const piece = this.#io.pool.take(pieceBytes(frame, first, count));
+    cutInto(frame, first, count, piece);
+    piece.writeHeader();
+    piece.packetId = frame.packetId;
+    return piece;
   }
 
   // ── what a recording sees ───────────────────────────────────────────────────────────────────────

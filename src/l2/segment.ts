@@ -6,7 +6,7 @@
  *   lost = [2]    │ headers │ p0 │ p1 │    │ headers │ p3 │ p4 │
  *
  * What changes from packet to packet, and so from piece to piece (first = index of its first packet):
- *   IPv4      total length, identification + first, header checksum (updated, so that a wrong one stays wrong)
+ *   IPv4      total length (0 where it exceeds 65,535, as Linux has it), identification + first, header checksum (updated, so that a wrong one stays wrong)
  *   IPv6      payload length
  *   TCP       sequence + first · gsoSize; FIN and PSH only with the last packet, CWR only with the first
  *   UDP       length
@@ -51,6 +51,9 @@ import { IPV6_HEADER_BYTES, IPV6_PAYLOAD_LENGTH, IPV6_SRC, ipv6TransportAt } fro
 import { TCP_CHECKSUM, TCP_CWR, TCP_FIN, TCP_FLAGS, TCP_PSH, TCP_SEQ, tcpHeaderBytes } from './wire/tcp.js';
 import { UDP_CHECKSUM, UDP_HEADER_BYTES, UDP_LENGTH } from './wire/udp.js';
 
+/** What IPv4's field can say; a longer super-frame says 0 there (Linux 6.3, "BIG TCP"). */
+const MAX_TOTAL_LENGTH = 65_535;
+
 /** How many wire packets the frame stands for; 1 for an ordinary frame. Allocates nothing. */
 export function packetsOf(frame: Frame): number {
   const { gsoSize } = frame.offload;
@@ -91,6 +94,24 @@ export function cut(frame: Frame, firstPacket: number, packetCount: number): Fra
   return packetCount === packets
     ? frame
     : piece(frame, headerLength(frame), firstPacket, packetCount, packets);
+}
+
+/** Where `cutInto` puts a piece: `pieceBytes` from `start` on. */
+export interface PieceRoom {
+  readonly data: Uint8Array;
+  readonly start: number;
+  length: number;
+  readonly offload: Offload;
+}
+
+/** Bytes of the piece that stands for `packetCount` wire packets from `firstPacket` on, both within a super-frame's. */
+export function pieceBytes(frame: Frame, firstPacket: number, packetCount: number): number {
+  return lengthOfPiece(frame, headerLength(frame), firstPacket, packetCount);
+}
+
+/** `cut` of a part of a super-frame into memory of the caller's. The run is one that `packetsOf` allows. */
+export function cutInto(frame: Frame, firstPacket: number, packetCount: number, into: PieceRoom): void {
+  fillPiece(frame, headerLength(frame), firstPacket, packetCount, packetsOf(frame), into);
 }
 
 /**
@@ -155,39 +176,53 @@ export function toWirePackets(frame: Frame): Uint8Array[] {
 
 /** Cuts without asking whether it can. */
 function piece(frame: Frame, headerBytes: number, first: number, count: number, packets: number): Frame {
-  const { data, start, offload } = frame;
-  const from = headerBytes + first * offload.gsoSize;
-  const to = Math.min(frame.length, from + count * offload.gsoSize);
-  const length = headerBytes + to - from;
   // No headroom: a pooled frame's start is its offset in a slab of megabytes.
-  const b = new Uint8Array(length);
-  b.set(data.subarray(start, start + headerBytes), 0);
-  b.set(data.subarray(start + from, start + to), headerBytes);
+  const length = lengthOfPiece(frame, headerBytes, first, count);
+  const room = { data: new Uint8Array(length), start: 0, length, offload: { ...NO_OFFLOAD } };
+  fillPiece(frame, headerBytes, first, count, packets, room);
+  return room;
+}
 
+function lengthOfPiece(frame: Frame, headerBytes: number, first: number, count: number): number {
+  const { gsoSize } = frame.offload;
+  return Math.min(frame.length - first * gsoSize, headerBytes + count * gsoSize);
+}
+
+function fillPiece(
+  frame: Frame,
+  headerBytes: number,
+  first: number,
+  count: number,
+  packets: number,
+  into: PieceRoom,
+): void {
+  const { data, start, offload } = frame;
+  const { data: b, start: at } = into;
+  const length = lengthOfPiece(frame, headerBytes, first, count);
+  const from = start + headerBytes + first * offload.gsoSize;
+  b.set(data.subarray(start, start + headerBytes), at);
+  b.set(data.subarray(from, from + length - headerBytes), at + headerBytes);
+
+  const udp = isUdp(frame);
   const transport = transportOffset(frame);
-  const csumOffset = isUdp(frame) ? UDP_CHECKSUM : TCP_CHECKSUM;
   const network = ethernetPayloadAt(data, start, start + frame.length) - start;
   const transportLength = length - transport;
-  rewriteNetwork(b, network, length, first);
-  if (isUdp(frame)) writeU16(b, transport + UDP_LENGTH, transportLength);
-  else rewriteTcp(b, transport, first * offload.gsoSize, first === 0, first + count === packets);
-  const protocol = isUdp(frame) ? PROTOCOL_UDP : PROTOCOL_TCP;
-  writeU16(b, transport + csumOffset, pseudoSum(b, network, protocol, transportLength));
+  rewriteNetwork(b, at + network, at + length, first);
+  if (udp) writeU16(b, at + transport + UDP_LENGTH, transportLength);
+  else rewriteTcp(b, at + transport, first * offload.gsoSize, first === 0, first + count === packets);
+  const csumOffset = udp ? UDP_CHECKSUM : TCP_CHECKSUM;
+  const protocol = udp ? PROTOCOL_UDP : PROTOCOL_TCP;
+  writeU16(b, at + transport + csumOffset, pseudoSum(b, at + network, protocol, transportLength));
 
   const one = count === 1;
-  return {
-    data: b,
-    start: 0,
-    length,
-    offload: {
-      flags: CSUM_NEEDED,
-      gsoType: one ? GSO_NONE : offload.gsoType,
-      hdrLen: one ? 0 : headerBytes,
-      gsoSize: one ? 0 : offload.gsoSize,
-      csumStart: transport,
-      csumOffset,
-    },
-  };
+  into.length = length;
+  const o = into.offload;
+  o.flags = CSUM_NEEDED;
+  o.gsoType = one ? GSO_NONE : offload.gsoType;
+  o.hdrLen = one ? 0 : headerBytes;
+  o.gsoSize = one ? 0 : offload.gsoSize;
+  o.csumStart = transport;
+  o.csumOffset = csumOffset;
 }
 
 function rewriteNetwork(b: Uint8Array, at: number, end: number, first: number): void {
@@ -195,7 +230,7 @@ function rewriteNetwork(b: Uint8Array, at: number, end: number, first: number): 
     writeU16(b, at + IPV6_PAYLOAD_LENGTH, end - at - IPV6_HEADER_BYTES);
     return;
   }
-  replaceChecked(b, at, IPV4_TOTAL_LENGTH, end - at);
+  replaceChecked(b, at, IPV4_TOTAL_LENGTH, end - at > MAX_TOTAL_LENGTH ? 0 : end - at);
   replaceChecked(b, at, IPV4_ID, (readU16(b, at + IPV4_ID) + first) & 0xffff);
 }
 

@@ -36,7 +36,7 @@ export { MessageArray } from './message-array.js';
 export { FaultReader, PagePlacer } from './missing-pages.js';
 export { NativeStruct } from './native-struct.js';
 export { bringDown, bringUp, type InterfaceSettings, interfaceIndex } from './netdev.js';
-export { createVeth, removeInterface } from './netlink.js';
+export { createVeth, removeInterface, trySuperFrameBytes } from './netlink.js';
 export { bindNetns, createNetns, enterNetns, inNetns, unbindNetns } from './netns.js';
 export { kernelArrivalNs, openPacket, strippedVlanTag } from './packet.js';
 export { PageDropper } from './page-dropper.js';

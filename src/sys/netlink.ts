@@ -1,5 +1,6 @@
 /**
- * The two rtnetlink requests this project needs: a veth pair whose far end lies in another namespace, and its end.
+ * The rtnetlink requests this project needs: a veth pair whose far end lies in another namespace, its end, and how
+ * long its super-frames may be.
  * rtnetlink(7), veth(4), linux/if_link.h.
  *
  *   nlmsghdr 16 │ ifinfomsg 16 │ IFLA_IFNAME near │ IFLA_LINKINFO { KIND "veth", DATA { PEER: ifinfomsg,
@@ -24,6 +25,8 @@ const NLM_F_CREATE = 0x400;
 const NLMSG_ERROR = 2;
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
+/** Linux 6.3. */
+const IFLA_GSO_IPV4_MAX_SIZE = 63;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -76,8 +79,29 @@ export function removeInterface(name: string): void {
   request(m, NLMSGHDR_SIZE + IFINFOMSG_SIZE, RTM_DELLINK, 0, `remove ${name}`);
 }
 
+/**
+ * Lets TCP over IPv4 hand the interface super-frames of up to `bytes` ("BIG TCP"); above 64 KiB their IPv4 total length
+ * is 0. Both ends of a veth pair have to be told: a frame longer than its interface takes is segmented in software.
+ * @returns false where the kernel or the interface knows no such thing: then 64 KiB it is
+ */
+export function trySuperFrameBytes(name: string, bytes: number): boolean {
+  const m = new NativeStruct(512);
+  const at = NLMSGHDR_SIZE + IFINFOMSG_SIZE;
+  m.view.setInt32(NLMSGHDR_SIZE + IFI_INDEX, interfaceIndex(name), true);
+  m.view.setUint16(at, 8, true);
+  m.view.setUint16(at + 2, IFLA_GSO_IPV4_MAX_SIZE, true);
+  m.view.setUint32(at + 4, bytes, true);
+  return answerTo(m, at + 8, RTM_NEWLINK, 0) === 0;
+}
+
 /** Sends a request of `length` bytes, its header filled in here, and waits for the acknowledgement. */
 function request(m: NativeStruct, length: number, type: number, flags: number, what: string): void {
+  const error = answerTo(m, length, type, flags);
+  if (error !== 0) throw sysError(what, error);
+}
+
+/** The same. @returns the errno of the answer, 0 when it was done */
+function answerTo(m: NativeStruct, length: number, type: number, flags: number): number {
   m.view.setUint32(0, length, true);
   m.view.setUint16(4, type, true);
   m.view.setUint16(6, NLM_F_REQUEST | NLM_F_ACK | flags, true);
@@ -86,8 +110,7 @@ function request(m: NativeStruct, length: number, type: number, flags: number, w
     check('send to rtnetlink', libc.send(fd, m.address, length, 0));
     check('receive from rtnetlink', libc.recv(fd, m.address, 512, 0));
     const answer = m.view.getUint16(4, true);
-    const error = answer === NLMSG_ERROR ? -m.view.getInt32(NLMSGHDR_SIZE, true) : 0;
-    if (error !== 0) throw sysError(what, error);
+    return answer === NLMSG_ERROR ? -m.view.getInt32(NLMSGHDR_SIZE, true) : 0;
   } finally {
     libc.close(fd);
   }

@@ -20,8 +20,10 @@ import {
   cut,
   cutAround,
   cutEvery,
+  cutInto,
   headerLength,
   packetsOf,
+  pieceBytes,
   toWirePackets,
 } from '../../src/l2/index.js';
 import { suite } from '../suite.js';
@@ -157,7 +159,7 @@ function build(shape: Shape): Frame {
     addresses = b.slice(l3 + 8, l3 + 40);
   } else {
     b[l3] = 0x40 | (ipBytes / 4);
-    view.setUint16(l3 + 2, length - l3);
+    view.setUint16(l3 + 2, length - l3 > 65_535 ? 0 : length - l3);
     view.setUint16(l3 + 4, 0xfff0);
     b[l3 + 8] = 64;
     b[l3 + 9] = protocol;
@@ -178,7 +180,7 @@ function build(shape: Shape): Frame {
   const csumOffset = udp ? 6 : 16;
   view.setUint16(
     l4 + csumOffset,
-    naiveSum(addresses, Uint8Array.of(0, protocol, l4Bytes >> 8, l4Bytes & 255)),
+    naiveSum(addresses, Uint8Array.of(0, protocol, 0, l4Bytes >> 16, l4Bytes >> 8, l4Bytes)),
   );
   b.set(shape.payload, headers);
   const gsoType = udp ? GSO_UDP_L4 : v6 ? GSO_TCPV6 : GSO_TCPV4;
@@ -234,6 +236,43 @@ test('cutting in any two places and then into packets is the same as cutting int
       assert.equal(whole.data, original, 'the frame itself is not written to');
     }),
   );
+});
+
+test('a piece cut into memory at hand is the piece, and nothing beside it is written', () => {
+  fc.assert(
+    fc.property(anyShape, fc.nat(600), fc.nat(600), fc.nat(40), (shape, x, y, start) => {
+      const whole = build(shape);
+      const packets = packetsOf(whole);
+      if (packets === 1) return;
+      const count = 1 + (x % (packets - 1));
+      const first = y % (packets - count + 1);
+      const expected = cut(whole, first, count);
+      const bytes = pieceBytes(whole, first, count);
+      assert.is(bytes, expected.length);
+      const room = {
+        data: new Uint8Array(start + bytes + 8).fill(0xee),
+        start,
+        length: 0,
+        offload: { ...NO_OFFLOAD, hdrLen: 77, csumStart: 77 },
+      };
+      cutInto(whole, first, count, room);
+      assert.equal(bytesOf(room), bytesOf(expected));
+      assert.equal(room.offload, expected.offload);
+      const beside = [...room.data.subarray(0, start), ...room.data.subarray(start + bytes)];
+      assert.ok(beside.every((b) => b === 0xee));
+    }),
+  );
+});
+
+test('a piece that is longer than IPv4 can say has the total length 0, and its packets are what they would be', () => {
+  const shape = { kind: 'tcp4', gsoSize: 1448, headroom: 0, optionWords: 0, tagged: false, flags: 0x10 } as const;
+  const payload = new Uint8Array(1448 * 120).map((_, i) => i % 251);
+  const whole = build({ ...shape, payload });
+  const big = cut(whole, 1, 119);
+  assert.is(new DataView(big.data.buffer).getUint16(14 + 2), 0);
+  assert.is(naiveSum(big.data.subarray(14, 34)), 0xffff, 'the header checksum covers the 0');
+  assert.is(packetsOf(big), 119);
+  assert.equal(toWirePackets(big), toWirePackets(whole).slice(1));
 });
 
 test('cutting around losses leaves exactly the packets that were not lost, in as few pieces as can be', () => {

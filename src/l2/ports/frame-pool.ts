@@ -14,13 +14,14 @@ import { addressOf, VNET_HDR_SIZE } from '../../sys/index.js';
 
 /** Bytes before the frame in a slot; a multiple of 16, so that frames lie aligned. */
 const HEADROOM = 16;
-/** The longest frame a port can hand over: a 64 KiB super-frame with its headers. */
-export const MAX_FRAME_BYTES = 65_536 + 256;
+/** The longest frame a port can hand over: a super-frame of 256 KiB with its headers. */
+export const MAX_FRAME_BYTES = 262_144 + 256;
 
 const CLASSES = [
   { slotBytes: 2_048, slotsPerSlab: 512 },
   { slotBytes: 10_240, slotsPerSlab: 128 },
-  { slotBytes: MAX_FRAME_BYTES + HEADROOM + 240, slotsPerSlab: 32 },
+  // Nearly all are of 64 KiB at most: a slot is memory only as far as frames have reached into it.
+  { slotBytes: MAX_FRAME_BYTES + HEADROOM + 240, slotsPerSlab: 8 },
 ] as const;
 
 /** Frame bytes that the pool's small and middle slots hold. */
@@ -104,7 +105,7 @@ export class FramePool {
     this.#maxBytes = maxBytes;
   }
 
-  /** Bytes of slabs held. */
+  /** Bytes of slabs held: of address space, and of memory as far as frames have reached into their slots. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -2,7 +2,7 @@
  * Takes waiting frames out of descriptors, many in one system call, into the frames they will live in.
  *
  *   place 0: a small frame's slot  ┌ prefix ┬ first 2032 bytes ┐      nearly every frame ends here: no copy
- *   place 1: a large frame's slot                     ┌ 2032 B left free ┬ the rest, up to 64 KiB ┐
+ *   place 1: a large frame's slot                     ┌ 2032 B left free ┬ the rest, up to 256 KiB ┐
  *
  * A frame that overflows the small slot has its head moved in front of the rest (2 KiB), or, when it fits the
  * pool's middle size, both parts moved there, so that memory follows the bytes in flight and not their number.
