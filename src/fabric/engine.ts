@@ -5,7 +5,7 @@
  *
  * The loop: wait (ppoll) for frames or for the next release ─ release what is due ─ take frames in ─ write. It
  * sleeps to the nanosecond, spins only in the last 100 µs before a deadline, and is asleep when nothing is in
- * flight. Releases come before intake at every step, so that a burst at one port delays no frame in the fiber
+ * flight. When much passes and cores are few it works by the beat instead (beat.ts). Releases come before intake at every step, so that a burst at one port delays no frame in the fiber
  * by more than a few reads.
  *
  * A frame enters the fiber when it reached this machine's kernel, not when this thread has got round to it:
@@ -13,6 +13,7 @@
  *
  * Left out on purpose: any decision about a frame (the machines') and carrying it out (frame-path.ts).
  */
+import { availableParallelism } from 'node:os';
 import { LonghaulError, messageOf, Rng } from '../core/index.js';
 import { formatMac } from '../l2/index.js';
 import {
@@ -26,6 +27,7 @@ import {
   VxlanPort,
 } from '../l2/ports/index.js';
 import { Doorbell, nowNs, POLLERR, POLLHUP, POLLIN, POLLNVAL, PollSet, sharpenTimers } from '../sys/index.js';
+import { Beat } from './beat.js';
 import { FramePath, STRETCH } from './frame-path.js';
 import type {
   FabricReply,
@@ -43,6 +45,10 @@ import { FrameTap } from './recording/frame-tap.js';
 const SPIN_BEFORE_NS = 100_000;
 /** How long before a release it looks at nothing but the clock: asking for frames takes about a microsecond. */
 const STARE_BEFORE_NS = 5_000;
+/** With as many, a thread that spins takes from nobody. */
+const MANY_CORES = 4;
+/** A sleep that is shorter than this is not worth two changes of thread. */
+const SHORTEST_SLEEP_NS = 5_000;
 /** Frames taken from one port before the others have their turn. */
 const BATCH = 64;
 /** Frames of a batch handled before the fiber is asked again what is due. A power of two. */
@@ -65,6 +71,9 @@ export class Engine {
   readonly #pool = new FramePool();
   readonly #io = new FrameIo(this.#pool);
   readonly #polls = new PollSet(128);
+  /** Nothing to wait for but the time. */
+  readonly #nothing = new PollSet(1);
+  readonly #beat: Beat;
   readonly #bell: Doorbell;
   readonly #bellSlot: number;
   readonly #path: FramePath;
@@ -86,6 +95,7 @@ export class Engine {
   constructor(settings: FabricSettings, bellFd: number, reply: (reply: FabricReply) => void) {
     this.#sleeps = settings.spin !== 'always';
     this.#spinBeforeNs = settings.spin === 'never' ? 0 : SPIN_BEFORE_NS;
+    this.#beat = new Beat(settings.spin !== 'always' && availableParallelism() < MANY_CORES);
     this.#reply = reply;
     this.#bell = new Doorbell(bellFd);
     this.#bellSlot = this.#polls.add(bellFd, POLLIN);
@@ -128,6 +138,8 @@ export class Engine {
 
   /** Waits for frames, requests or the next release. @returns how many descriptors have something */
   #wait(): number {
+    const beatNs = this.#beat.nextNs(this.#polledNs);
+    if (beatNs !== 0) return this.#waitForBeat(beatNs);
     const wakeNs = this.#path.nextWakeNs();
     let timeoutNs = 0;
     if (this.#sleeps) {
@@ -145,6 +157,15 @@ export class Engine {
     return ready;
   }
 
+  /** No arrival wakes it: that would cost whoever sends as much as it costs us. */
+  #waitForBeat(beatNs: number): number {
+    const leftNs = beatNs - nowNs();
+    if (leftNs > SHORTEST_SLEEP_NS) this.#nothing.wait(leftNs);
+    const ready = this.#polls.wait(0);
+    this.#polledNs = nowNs();
+    return ready;
+  }
+
   #takeIn(attached: Attached): void {
     const events = this.#polls.ready(attached.slot);
     this.#ingress = attached;
@@ -158,6 +179,7 @@ export class Engine {
     const from = this.#ingress!;
     from.counters.framesIn++;
     from.counters.bytesIn += frame.length;
+    this.#beat.passed(frame.length);
     if ((this.#handled++ & (RELEASE_EVERY - 1)) === 0) this.#path.release(nowNs());
     const enteredNs = frame.arrivedNs === 0 ? this.#polledNs : Math.max(frame.arrivedNs, from.sinceNs);
     this.#path.arrived(from.spec.site, from.id, frame, enteredNs);

@@ -17,6 +17,7 @@ import {
   inNetns,
   openPacket,
   openTap,
+  trySuperFrameBytes,
 } from '../sys/index.js';
 import type { Station } from './stations.js';
 
@@ -56,6 +57,8 @@ export interface ChosenAttach {
   readonly why: string;
   /** Meaningful with `netns`. */
   readonly ports: NetnsPorts;
+  /** How long the super-frames of a station's TCP may be; left out, the kernel's 64 KiB. Packet ports only. */
+  readonly superFrameBytes?: number;
 }
 
 let veths = 0;
@@ -128,7 +131,7 @@ export function attachStation(chosen: ChosenAttach, station: Station): AttachedS
   }
   const netnsFd = createNetns();
   const settings = { ip: station.ip, prefix: station.prefix, mac: station.mac, mtu: NETNS_MTU };
-  const fd = chosen.ports === 'tap' ? openTapPort(netnsFd, settings) : openVethPort(netnsFd, settings);
+  const fd = chosen.ports === 'tap' ? openTapPort(netnsFd, settings) : openVethPort(netnsFd, settings, chosen.superFrameBytes);
   inNetns(netnsFd, () => bringUp('lo'));
   const port: PortSpec = { name, site, role, kind: chosen.ports, fd };
   return { station, port, netnsFd, farFd: null, fabricUdpPort: null };
@@ -146,16 +149,20 @@ function openTapPort(netnsFd: number, settings: InterfaceSettings): number {
  * A veth pair whose near end has a namespace to itself, where nothing of this machine's network sees it or
  * speaks on it. The packet socket holds that namespace: both go when it is closed.
  */
-function openVethPort(netnsFd: number, settings: InterfaceSettings): number {
+function openVethPort(netnsFd: number, settings: InterfaceSettings, superFrameBytes?: number): number {
   const nearNetnsFd = createNetns();
   try {
     const fd = inNetns(nearNetnsFd, () => {
       silenceIpv6();
       createVeth(NEAR_INTERFACE, INTERFACE, netnsFd);
+      if (superFrameBytes !== undefined) trySuperFrameBytes(NEAR_INTERFACE, superFrameBytes);
       bringUp(NEAR_INTERFACE, { mtu: NETNS_MTU });
       return openPacket(NEAR_INTERFACE, PACKET_BUFFER_BYTES);
     });
-    inNetns(netnsFd, () => bringUp(INTERFACE, settings));
+    inNetns(netnsFd, () => {
+      if (superFrameBytes !== undefined) trySuperFrameBytes(INTERFACE, superFrameBytes);
+      bringUp(INTERFACE, settings);
+    });
     return fd;
   } finally {
     closeFd(nearNetnsFd);

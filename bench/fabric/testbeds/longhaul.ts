@@ -18,6 +18,8 @@ export interface FabricChoice {
   readonly timeline?: Timeline;
   /** Left out, what `longhaul run` takes. */
   readonly ports?: NetnsPorts;
+  /** Left out, the kernel's 64 KiB. */
+  readonly superFrameBytes?: number;
 }
 
 export async function fabricTestbed(choice: FabricChoice): Promise<FabricTestbed> {
@@ -32,7 +34,9 @@ export async function fabricTestbed(choice: FabricChoice): Promise<FabricTestbed
   const ends: End[] = [];
   for (const site of ['a', 'b'] as const) {
     const station = hostStation(site);
-    const attached = attachStation({ ...chosen, ports: choice.ports ?? chosen.ports }, station);
+    const { ports = chosen.ports, superFrameBytes } = choice;
+    const size = superFrameBytes === undefined ? {} : { superFrameBytes };
+    const attached = attachStation({ ...chosen, ports, ...size }, station);
     ends.push({
       netnsFd: attached.netnsFd!,
       interfaceName: INTERFACE,
