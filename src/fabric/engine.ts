@@ -95,7 +95,7 @@ export class Engine {
   constructor(settings: FabricSettings, bellFd: number, reply: (reply: FabricReply) => void) {
     this.#sleeps = settings.spin !== 'always';
     this.#spinBeforeNs = settings.spin === 'never' ? 0 : SPIN_BEFORE_NS;
-    this.#beat = new Beat(settings.spin !== 'always' && availableParallelism() < MANY_CORES);
+    this.#beat = new Beat(settings.spin === 'never' && availableParallelism() < MANY_CORES);
     this.#reply = reply;
     this.#bell = new Doorbell(bellFd);
     this.#bellSlot = this.#polls.add(bellFd, POLLIN);
