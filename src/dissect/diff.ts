@@ -1,25 +1,21 @@
 /**
  * Two captures of one traffic: what was lost between them, changed, reordered, and by how much delayed.
  *
- *   A ─► prints (frame-print.ts)                  B ─► each packet takes the oldest of A that is
- *                                                      1 the same by packet id, where both captures have ids
- *                                                      2 the same in every byte
- *                                                      3 the same but for what a path rewrites      → changed: mac, vlan, ip, ttl, checks
- *                                                      4 the same head, another payload             → changed: payload
+ *   A ─► prints (frame-print.ts) ─┐
+ *                                 ├─► match.ts: each packet of B is one of A's, a copy, or only there
+ *   B ─► prints ──────────────────┘      what it differs in → changed: mac, vlan, ip, ttl, checks, payload
  *
- * What of A is left was lost; what of B is left is a second copy, or only there. Delay is B's stamp minus A's: exact
- * where one clock stamped both, as in a recording of ours; else its spread counts and not its size.
- * Bounded: four million packets of each capture, 40 bytes a packet.
+ * What of A is left was lost. Delay is B's stamp minus A's: exact where one clock stamped both, as in a recording of
+ * ours; else its spread counts and not its size. Bounded: four million packets of each capture, some 100 bytes a packet.
  */
 
 import type { CaptureReader } from '../capture/files/index.js';
 import { epochDifferenceNs, type ReadPacket } from '../capture/index.js';
-import { ConfigError } from '../core/index.js';
 import { describeFrame } from '../l2/index.js';
 import { type Distribution, DurationHistogram, Selection, toEthernet } from '../replay/index.js';
-import { frameParts, PRINT_PARTS, type PrintPart } from './frame-print.js';
-
-export type DissectErrorCode = 'DISSECT_LIMIT' | 'DISSECT_NOTHING';
+import { PRINT_PARTS, type PrintPart } from './frame-print.js';
+import { COPY, changedParts, match } from './match.js';
+import { Prints } from './prints.js';
 
 export interface DiffOptions {
   /** Only packets of this interface; null: of each packet its first sight. */
@@ -62,64 +58,15 @@ export interface CaptureDiff {
   readonly differences: readonly Difference[];
 }
 
-const PACKETS_MAX = 4_000_000;
-const PARTS = PRINT_PARTS.length;
-
-/** The prints of a capture, packet by packet. */
-class Prints {
-  count = 0;
-  readonly ids: (number | null)[] = [];
-  readonly numbers: number[] = [];
-  readonly atNs: number[] = [];
-  #parts = new Uint32Array(1024 * PARTS);
-
-  get parts(): Uint32Array {
-    return this.#parts;
-  }
-
-  add(number: number, packet: ReadPacket, frame: Uint8Array): void {
-    if (this.count === PACKETS_MAX) {
-      throw new ConfigError<DissectErrorCode>(
-        'DISSECT_LIMIT',
-        `a capture of more than ${PACKETS_MAX} packets is not compared`,
-        { hint: 'cut it by time or by interface: editcap -A … -B …, or --interface-a and --interface-b' },
-      );
-    }
-    if ((this.count + 1) * PARTS > this.#parts.length) {
-      const grown = new Uint32Array(this.#parts.length * 2);
-      grown.set(this.#parts);
-      this.#parts = grown;
-    }
-    frameParts(frame, this.#parts.subarray(this.count * PARTS, (this.count + 1) * PARTS));
-    this.count++;
-    this.ids.push(packet.packetId);
-    this.numbers.push(number);
-    this.atNs.push(packet.atNs);
-  }
-
-  /** A key over some of the parts. */
-  key(i: number, parts: readonly number[]): string {
-    let key = '';
-    for (const part of parts) key += `${this.#parts[i * PARTS + part]!.toString(36)}.`;
-    return key;
-  }
-}
-
 interface Loaded {
   readonly prints: Prints;
   readonly epoch: CaptureReader['epoch'];
 }
 
-const ALL = PRINT_PARTS.map((_, i) => i);
-const REWRITTEN = ['mac', 'vlan', 'ip', 'ttl', 'checks'];
 /** Who sends to whom. */
-const FLOW = ALL.filter((i) => PRINT_PARTS[i] === 'mac' || PRINT_PARTS[i] === 'ip');
+const FLOW = [PRINT_PARTS.indexOf('mac'), PRINT_PARTS.indexOf('ip')] as const;
 /** No fiber delays by so much. */
 const CLOCKS_DIFFER_NS = 60e9;
-/** What no path rewrites. */
-const KEPT = ALL.filter((i) => !REWRITTEN.includes(PRINT_PARTS[i]!));
-/** What tells a packet whose payload was changed. */
-const HEAD_ONLY = ALL.filter((i) => PRINT_PARTS[i] === 'head' || PRINT_PARTS[i] === 'ip');
 
 /**
  * Compares two captures.
@@ -133,10 +80,9 @@ export async function diffCaptures(
   const a = await load(openA, options.interfaceA);
   const b = await load(openB, options.interfaceB);
   const clockNs = a.epoch === null || b.epoch === null ? 0 : epochDifferenceNs(b.epoch, a.epoch);
-  const matching = match(a.prints, b.prints);
-  const { toA, matchedBy } = matching;
+  const { toA, matchedBy } = match(a.prints, b.prints);
   const found: Found[] = [];
-  const changedParts: Partial<Record<PrintPart, number>> = {};
+  const partsChanged: Partial<Record<PrintPart, number>> = {};
   const delays: number[] = [];
   const counts = { matched: 0, lost: 0, added: 0, duplicated: 0, reordered: 0, changed: 0 };
   const note = (difference: Found): void => {
@@ -155,10 +101,10 @@ export async function diffCaptures(
     cameOf[of] = 1;
     counts.matched++;
     delays.push(b.prints.atNs[i]! + clockNs - a.prints.atNs[of]!);
-    const changed = changedOf(a.prints, of, b.prints, i);
-    for (const part of changed) changedParts[part] = (changedParts[part] ?? 0) + 1;
+    const changed = changedParts(a.prints, of, b.prints, i);
+    for (const part of changed) partsChanged[part] = (partsChanged[part] ?? 0) + 1;
     if (changed.length > 0) note({ kind: 'changed', a: of, b: i, changed });
-    const flow = a.prints.key(of, FLOW);
+    const flow = FLOW.map((part) => a.prints.part(of, part)).join();
     if (of < (highest.get(flow) ?? -1)) note({ kind: 'reordered', a: of, b: i, changed: [] });
     else highest.set(flow, of);
   }
@@ -180,7 +126,7 @@ export async function diffCaptures(
     packetsB: b.prints.count,
     matchedBy,
     ...counts,
-    changedParts,
+    changedParts: partsChanged,
     delayNs: there.distribution(),
     delayBackNs: back.distribution(),
     delayFloorNs,
@@ -193,54 +139,6 @@ interface Found {
   readonly a: number;
   readonly b: number;
   readonly changed: readonly PrintPart[];
-}
-
-/** A packet of B that is none of A's, and one whose like has come already. */
-const NONE = -1;
-const COPY = -2;
-
-/** For each packet of B the packet of A that it is. */
-function match(a: Prints, b: Prints): { toA: Int32Array; matchedBy: CaptureDiff['matchedBy'] } {
-  const toA = new Int32Array(b.count).fill(NONE);
-  const free = new Uint8Array(a.count).fill(1);
-  const haveIds =
-    a.count > 0 && b.count > 0 && a.ids.every((x) => x !== null) && b.ids.every((x) => x !== null);
-  const keysA = new Map(a.ids.map((packetId, i) => [packetId, i]));
-  const byId = haveIds && b.ids.some((x) => keysA.has(x));
-  const passes = byId
-    ? [(p: Prints, i: number) => String(p.ids[i])]
-    : [ALL, KEPT, HEAD_ONLY].map((parts) => (p: Prints, i: number) => p.key(i, parts));
-  for (const [pass, keyOf] of passes.entries()) {
-    const waiting = new Map<string, number[]>();
-    const seen = new Set<string>();
-    for (let i = 0; i < a.count; i++) {
-      const key = keyOf(a, i);
-      if (pass === 0) seen.add(key);
-      if (free[i] === 0) continue;
-      const list = waiting.get(key);
-      if (list === undefined) waiting.set(key, [i]);
-      else list.push(i);
-    }
-    const heads = new Map<string, number>();
-    for (let i = 0; i < b.count; i++) {
-      if (toA[i]! >= 0) continue;
-      const key = keyOf(b, i);
-      const list = waiting.get(key);
-      const head = heads.get(key) ?? 0;
-      if (list === undefined || head >= list.length) {
-        if (pass === 0 && seen.has(key)) toA[i] = COPY;
-        continue;
-      }
-      toA[i] = list[head]!;
-      free[list[head]!] = 0;
-      heads.set(key, head + 1);
-    }
-  }
-  return { toA, matchedBy: byId ? 'packet id' : 'content' };
-}
-
-function changedOf(a: Prints, i: number, b: Prints, j: number): PrintPart[] {
-  return PRINT_PARTS.filter((_, part) => a.parts[i * PARTS + part] !== b.parts[j * PARTS + part]);
 }
 
 async function load(open: () => Promise<CaptureReader>, interfaceName: string | null): Promise<Loaded> {
