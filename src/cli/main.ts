@@ -103,7 +103,8 @@ const commands: Commands = {
     const interrupt = new AbortController();
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupt.abort());
     return (await import('./replay.js')).replayCommand(file, typed, {
-      stdout,
+      // With --capture - or --out-capture - standard output is the capture.
+      stdout: typed.capture === '-' || typed.outCapture === '-' ? stderr : stdout,
       stderr,
       colour: coloured(stdout, env),
       signal: interrupt.signal,

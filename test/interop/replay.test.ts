@@ -161,6 +161,19 @@ for (const talk of TALKS) {
   );
 }
 
+for (const option of ['--capture', '--out-capture']) {
+  test.when(lackOf('tshark'), `replay ${option} - mixed its summary into the capture`, () => {
+    const piped = run(
+      'sh',
+      ...['-c', `"$0" "$1" replay "$2" ${option} - 2>/dev/null | tshark -r - -T fields -e frame.number`],
+      ...[process.execPath, MAIN, `${CAPTURES}arp-icmp.pcapng`],
+    );
+    assert.is(piped.code, 0, piped.err);
+    assert.not.match(piped.err, /damaged/);
+    assert.is(piped.out.trim().split('\n').length, option === '--capture' ? 32 : 8);
+  });
+}
+
 test.when(lackOf('tshark'), 'the recorded migration goes across and arrives whole', () => {
   const out = join(dir, 'migration-arrived.pcapng');
   const {

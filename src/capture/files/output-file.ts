@@ -2,7 +2,7 @@
  * Where a capture's bytes go: a file, standard output, or a ring of files.
  * Writing is synchronous, so that a capture can be written from a thread that never returns to its event loop.
  */
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { extname } from 'node:path';
 import { ConfigError, LonghaulError, messageOf } from '../../core/index.js';
 import type { CaptureErrorCode } from '../index.js';
@@ -22,7 +22,7 @@ export class OutputFile {
   constructor(path: string) {
     this.path = path;
     try {
-      this.#fd = path === '-' ? STDOUT : openSync(path, 'w');
+      this.#fd = openOutput(path);
     } catch (e) {
       throw new ConfigError<CaptureErrorCode>('CAPTURE_FILE', `${path} cannot be written: ${messageOf(e)}`, {
         hint: 'name a file in a directory that exists, or - for standard output',
@@ -52,6 +52,22 @@ export class OutputFile {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     if (this.#fd !== STDOUT) closeSync(this.#fd);
+  }
+}
+
+/**
+ * A pipe is written without waiting in the kernel: a thread that waits there for a reader that has stopped reading cannot
+ * be ended. It is opened a second time for that, so that whoever else has it open keeps it as it is. pipe(7), proc(5)
+ */
+function openOutput(path: string): number {
+  const place = path === '-' ? `/proc/self/fd/${STDOUT}` : path;
+  if (statSync(place, { throwIfNoEntry: false })?.isFIFO() !== true)
+    return path === '-' ? STDOUT : openSync(path, 'w');
+  const withReader = openSync(place, 'w');
+  try {
+    return openSync(place, constants.O_WRONLY | constants.O_NONBLOCK);
+  } finally {
+    closeSync(withReader);
   }
 }
 
