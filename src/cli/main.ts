@@ -139,6 +139,16 @@ const commands: Commands = {
       connect: ControlClient.open,
     });
   },
+  guestBuild: async (_linux, typed) => {
+    const { buildLinux, linuxImageFolder } = await import('../guest/linux/index.js');
+    const tell = (text: string): boolean => stderr.write(`${text}\n`);
+    const image = await buildLinux(typed.into ?? linuxImageFolder(env), tell);
+    if (image.complaint !== null) tell(`apt said: ${image.complaint}`);
+    const { kernel, initramfs, version, bytes } = image;
+    const text = `${kernel}\n${initramfs}\nkernel ${version}, ${(bytes / 1e6).toFixed(1)} MB`;
+    stdout.write(`${typed.json ? JSON.stringify(image) : text}\n`);
+    return EXIT_OK;
+  },
   qemuMigrate: async (typed) => {
     const { qemuPlan } = await import('../lab/qemu/plan.js');
     const plan = qemuPlan(peerOverridesOf(typed), typed as QemuTyped);

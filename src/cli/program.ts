@@ -15,6 +15,7 @@ import type { CaptureShowTyped } from './capture-show.js';
 import type { CtlOptions } from './ctl.js';
 import { addCtlCommand } from './ctl-command.js';
 import { EXIT_CODES_TEXT, EXIT_OK, EXIT_USAGE } from './exit-codes.js';
+import { addGuestCommand, type GuestBuildTyped } from './guest-command.js';
 import { addHostCommand, type HostCommands } from './host-command.js';
 import { addKeyOptions } from './options.js';
 import { addQemuCommand } from './qemu-command.js';
@@ -32,6 +33,7 @@ export interface Commands extends HostCommands, ResultsCommands, SweepCommands, 
   captureDiff(a: string, b: string, typed: CaptureDiffTyped): Promise<number>;
   replay(file: string, typed: ReplayTyped): Promise<number>;
   captureRecord(file: string, typed: CaptureRecordTyped): Promise<number>;
+  guestBuild(what: string, typed: GuestBuildTyped): Promise<number>;
   qemuMigrate(typed: Readonly<Record<string, unknown>>): Promise<number>;
   ctl(call: ControlCall, options: CtlOptions): Promise<number>;
   calibrate(typed: CalibrateTyped): Promise<number>;
@@ -139,6 +141,8 @@ export async function runProgram(
   addHostCommand(program, commands, settle);
 
   addResultsCommands(program, commands, settle);
+  addGuestCommand(program, (what, typed) => settle(commands.guestBuild(what, typed)));
+
   addQemuCommand(program, (typed) => settle(commands.qemuMigrate(typed)));
 
   addSweepCommands(program, commands, settle);
