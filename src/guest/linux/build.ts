@@ -3,7 +3,7 @@
  * drivers of the network cards that the x86 machine of this project may have.
  *
  *   apt lists ─► packages ─► one tree ─► what is needed of it ─► initramfs.img
- *                                   └──────────────────────────► vmlinuz
+ *                                   └──────────────────────────► vmlinuz, bios.bin
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -33,12 +33,15 @@ const INIT = fileURLToPath(new URL('../../../../guest-images/linux/init', import
 /** Stands for the newest kernel for any 32-bit processor. */
 const KERNEL = 'linux-image-686';
 const PROGRAMS = ['busybox-static', 'dropbear-bin'];
+/** An emulated PC that boots Linux wants a BIOS. */
+const BIOS = { packageName: 'seabios', path: 'usr/share/seabios/bios.bin' };
 const DRIVERS = ['ne2k-pci', 'virtio_net', 'virtio_pci'];
 
 export interface LinuxImage {
   readonly folder: string;
   readonly kernel: string;
   readonly initramfs: string;
+  readonly bios: string;
   /** Debian's version of the kernel, `6.1.0-50-686`. */
   readonly version: string;
   readonly bytes: number;
@@ -65,7 +68,7 @@ export async function buildLinux(folder: string, onStep: (text: string) => void)
     onStep('fetching the lists of i386 packages');
     const complaint = await debian.update();
     const kernel = await debian.standsFor(KERNEL);
-    const packages = [kernel, ...(await debian.withNeeds(PROGRAMS))];
+    const packages = [kernel, ...(await debian.withNeeds([...PROGRAMS, BIOS.packageName]))];
     onStep(`fetching ${packages.length} packages, the kernel is ${kernel}`);
     const tree = join(work, 'tree');
     mkdirSync(tree);
@@ -74,16 +77,19 @@ export async function buildLinux(folder: string, onStep: (text: string) => void)
     const version = kernel.replace(/^linux-image-/, '');
     const vmlinuz = readFileSync(join(tree, 'boot', `vmlinuz-${version}`));
     const initramfs = gzipSync(writeNewc(contentOf(tree, version)));
-    const made = { kernel: 'vmlinuz', initramfs: 'initramfs.img' };
+    const bios = readFileSync(join(tree, BIOS.path));
+    const made = { kernel: 'vmlinuz', initramfs: 'initramfs.img', bios: 'bios.bin' };
     writeFileSync(join(work, made.kernel), vmlinuz);
     writeFileSync(join(work, made.initramfs), initramfs);
+    writeFileSync(join(work, made.bios), bios);
     for (const name of Object.values(made)) renameSync(join(work, name), join(folder, name));
     return {
       folder,
       kernel: join(folder, made.kernel),
       initramfs: join(folder, made.initramfs),
+      bios: join(folder, made.bios),
       version,
-      bytes: vmlinuz.length + initramfs.length,
+      bytes: vmlinuz.length + initramfs.length + bios.length,
       complaint,
     };
   } finally {
