@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { messageOf } from '../core/index.js';
 import { createGuestMemory, openDirtyLog } from '../guest/memory/index.js';
+import { findQemu } from '../qemu/index.js';
 import {
   closeFd,
   createNetns,
@@ -112,6 +113,7 @@ export async function probeMachine(): Promise<Probe[]> {
       if (n < 2) throw new Error('1 core');
       return `${n} cores`;
     }),
+    await qemuProbe(),
     probe('unshare', 'an unprivileged user has no netns attach', 'install util-linux', () => {
       const r = spawnSync('unshare', ['--version'], { encoding: 'utf8' });
       if (r.error) throw r.error;
@@ -119,6 +121,17 @@ export async function probeMachine(): Promise<Probe[]> {
     }),
   ];
   return probes;
+}
+
+async function qemuProbe(): Promise<Probe> {
+  const cost = 'no longhaul qemu migrate, no comparison with it; nothing else';
+  try {
+    const { path, version } = await findQemu(null);
+    return { name: 'qemu', ok: true, detail: `${path}, version ${version}`, cost };
+  } catch (e) {
+    const remedy = 'install QEMU 7.2 or later (Debian: qemu-system-x86)';
+    return { name: 'qemu', ok: false, detail: messageOf(e).split(';')[0]!, cost, remedy };
+  }
 }
 
 async function rawSocketProbe(): Promise<Probe> {
