@@ -131,7 +131,10 @@ export function attachStation(chosen: ChosenAttach, station: Station): AttachedS
   }
   const netnsFd = createNetns();
   const settings = { ip: station.ip, prefix: station.prefix, mac: station.mac, mtu: NETNS_MTU };
-  const fd = chosen.ports === 'tap' ? openTapPort(netnsFd, settings) : openVethPort(netnsFd, settings, chosen.superFrameBytes);
+  const fd =
+    chosen.ports === 'tap'
+      ? openTapPort(netnsFd, settings)
+      : openVethPort(netnsFd, settings, chosen.superFrameBytes);
   inNetns(netnsFd, () => bringUp('lo'));
   const port: PortSpec = { name, site, role, kind: chosen.ports, fd };
   return { station, port, netnsFd, farFd: null, fabricUdpPort: null };

@@ -39,11 +39,13 @@ export async function conduct(
   onEvent({ type: 'attach', attach: chosen.kind, why: chosen.why });
   const dir = mkdtempSync(join(tmpdir(), 'longhaul-'));
   const lab = stage(dir, epochNs);
+  // Many runs may share a signal: what listens to it goes with the run.
+  const over = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
     const stop = (): void =>
       reject(signal.reason ?? new LonghaulError('LAB_INTERRUPTED', 'the run was interrupted'));
     if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
+    signal.addEventListener('abort', stop, { once: true, signal: over.signal });
   });
   aborted.catch(() => {});
   const orAbort = <T>(work: Promise<T>): Promise<T> => Promise.race([work, aborted]);
@@ -112,6 +114,7 @@ export async function conduct(
     }
     return result;
   } finally {
+    over.abort();
     onEvent({ type: 'clean-up' });
     kept?.remove();
     await lab.tearDown(inDoubt);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
-import { METAL_IMAGE } from '../../src/lab/guest-orders.js';
+import { METAL_IMAGE } from '../../src/lab/qemu/plan.js';
 import { suite } from '../suite.js';
 import { lackOf } from './sites.js';
 
@@ -61,7 +61,8 @@ function ping(ip: string): number {
 test.when(lack, 'two QEMU guests on the bridge by UDP: one here, one 200 km away', async () => {
   const ports = [5000, 5001, 5010, 5011];
   let text = readFileSync(EXAMPLE, 'utf8').replace(/^#.*$/gm, '');
-  for (const [i, port] of ports.entries()) text = text.replace(`127.0.0.1:${port}`, `127.0.0.1:${firstPort + i}`);
+  for (const [i, port] of ports.entries())
+    text = text.replace(`127.0.0.1:${port}`, `127.0.0.1:${firstPort + i}`);
   const config = join(dir, 'two.yaml');
   const me = `  - {name: me, site: a, tap: ${name}, netns: ${name}, address: 10.0.0.9/24}`;
   writeFileSync(config, `${text.trimEnd()}\n${me}\n`);
@@ -69,7 +70,10 @@ test.when(lack, 'two QEMU guests on the bridge by UDP: one here, one 200 km away
   await guest(firstPort, firstPort + 1, '10.0.0.1', '02:4c:48:00:01:01');
   await guest(firstPort + 2, firstPort + 3, '10.0.0.2', '02:4c:48:00:01:02');
   const [here, there] = [ping('10.0.0.1'), ping('10.0.0.2')];
-  assert.ok(there - here >= 1.5, `${there} ms to site b, ${here} ms within site a: the fiber is 1 ms each way`);
+  assert.ok(
+    there - here >= 1.5,
+    `${there} ms to site b, ${here} ms within site a: the fiber is 1 ms each way`,
+  );
   assert.ok(there >= 2, 'nothing is faster than light in 200 km of glass, there and back');
   const ended = new Promise((resolve) => bridge.once('close', resolve));
   bridge.kill('SIGINT');

@@ -265,7 +265,14 @@ test('a piece cut into memory at hand is the piece, and nothing beside it is wri
 });
 
 test('a piece that is longer than IPv4 can say has the total length 0, and its packets are what they would be', () => {
-  const shape = { kind: 'tcp4', gsoSize: 1448, headroom: 0, optionWords: 0, tagged: false, flags: 0x10 } as const;
+  const shape = {
+    kind: 'tcp4',
+    gsoSize: 1448,
+    headroom: 0,
+    optionWords: 0,
+    tagged: false,
+    flags: 0x10,
+  } as const;
   const payload = new Uint8Array(1448 * 120).map((_, i) => i % 251);
   const whole = build({ ...shape, payload });
   const big = cut(whole, 1, 119);
