@@ -108,6 +108,7 @@ export class Link {
   #flightBytes = 0;
   /** The highest segment that an acknowledgement has told of. */
   #highestTold = -1;
+  #repairedNs = 0;
   #rttNs = 0;
   #backoff = 1;
   #timerNs = Number.POSITIVE_INFINITY;
@@ -354,6 +355,9 @@ export class Link {
   /** Marks what others have overtaken, once a round trip, to be sent again. */
   #repair(): void {
     const now = this.#time.nowNs;
+    // With a long flight each look costs; a few in a round trip find all.
+    if (this.#pace !== null && now - this.#repairedNs < this.#rttNs / 16) return;
+    this.#repairedNs = now;
     const highest = this.#highestTold;
     let bytes = 0;
     let newestNs = 0;

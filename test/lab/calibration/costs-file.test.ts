@@ -21,7 +21,7 @@ const FILE: CostsFile = {
   revision: '0.1.0+abc1234',
   machine: { cpu: 'some processor', cores: 2, kernel: '6.18', node: 'v20' },
   congestion: 'cubic',
-  costs: { ...HOST_COSTS, prepareNs: 40_000_000 },
+  costs: { ...HOST_COSTS, prepareNs: 90_000_000 },
   observed: [],
 };
 
@@ -65,7 +65,7 @@ test('a simulation takes the costs of a file, and its result names them', async 
     const costly = await simulateExperiment(experiment, { costs });
     assert.is(plain.costs!.source, 'built in');
     assert.match(costly.costs!.source, /costs\.json: measured 2026-11-30 12:00 at 0\.1\.0\+abc1234/);
-    assert.is(costly.costs!.values.prepareNs, 40_000_000);
+    assert.is(costly.costs!.values.prepareNs, 90_000_000);
     const setup = (r: typeof plain) => r.migrations[0]!.rounds[0]!.startNs - r.migrations[0]!.startNs;
     assert.ok(setup(costly) - setup(plain) > 30_000_000);
   } finally {
