@@ -63,7 +63,7 @@ interface Held {
 }
 
 /** Acks name at most so many segments behind the hole. */
-const HELD_TOLD_MAX = 64;
+const HELD_TOLD_MAX = 16;
 const BACKOFF_MAX = 16;
 /** Later segments that have come before one is taken for lost: fewer may be mere reordering (RFC 5681). */
 const DUPLICATE_THRESHOLD = 3;
