@@ -8,6 +8,7 @@ import { ConfigError, PAGE_SIZE, parseDuration, parseRate } from '../../core/ind
 import { ACCELERATORS, type Accelerator, QEMU_MODES, type QemuMigrationOptions } from '../../qemu/index.js';
 import type { Experiment } from '../config/experiment.js';
 import { type Override, parseExperiment } from '../config/experiment-file.js';
+import type { ExperimentInput } from '../config/experiment-keys.js';
 
 export type QemuPlanErrorCode = 'LAB_QEMU_OPTION' | 'LAB_QEMU_IMAGE' | 'LAB_QEMU_GUEST';
 
@@ -99,9 +100,14 @@ export function metalParameters({ guest, seed }: Pick<Experiment, 'guest' | 'see
 
 /**
  * @param overrides options that name keys of an experiment
+ * @param keys an experiment's own, for programs; options stand over them
  * @throws ConfigError with what is allowed
  */
-export function qemuPlan(overrides: readonly Override[], typed: QemuTyped): QemuPlan {
+export function qemuPlan(
+  overrides: readonly Override[],
+  typed: QemuTyped,
+  keys: ExperimentInput = {},
+): QemuPlan {
   const mode = oneOf(typed.mode ?? 'precopy', '--mode', QEMU_MODES);
   const channels = channelsOf(typed.channels, mode);
   const downtimeLimitNs = parseDuration(
@@ -120,11 +126,9 @@ export function qemuPlan(overrides: readonly Override[], typed: QemuTyped): Qemu
     });
   }
   // What the metal guest has and the workload's defaults have not.
-  const own: Override[] = [
-    { option: '--fill', path: ['guest', 'fill'], value: 'random' },
-    { option: '--attach', path: ['attach'], value: 'netns' },
-  ];
-  const shared = parseExperiment(null, [...own, ...overrides]);
+  const base: ExperimentInput = { attach: 'netns', ...keys, guest: { fill: 'random', ...keys.guest } };
+  // JSON is YAML: a program's keys take the way of a file's, so that options stand over them.
+  const shared = parseExperiment({ name: 'keys', text: JSON.stringify(base) }, overrides);
   const experiment: Experiment = {
     ...shared,
     guest: { ...shared.guest, kind: 'pc' },
