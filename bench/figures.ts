@@ -77,6 +77,11 @@ export class Figures {
     return figure;
   }
 
+  /** Those so far. */
+  get all(): readonly Figure[] {
+    return this.#figures;
+  }
+
   skip(name: string, why: string): void {
     this.#skipped.push({ name, why });
     say(`${name} skipped: ${why}`);

@@ -134,7 +134,7 @@ for (const { system, place, name } of cells) {
     figures.skip(name, messageOf(e));
     process.exitCode = 1;
   }
-  if (values.out !== undefined) figures.save(values.out);
+  figures.save(values.out);
 }
 for (const { name, value } of ratios(figures.all)) figures.add(name, 'ratio', [value]);
 figures.finish(values.out);
