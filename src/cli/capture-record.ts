@@ -6,10 +6,13 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeRecording, type RecordingReport } from '../capture/index.js';
 import { parseDuration } from '../core/index.js';
+import type { ControlClient } from '../lab/bridge/client.js';
 import { type RecordingTyped, recordingOf } from './capture-options.js';
 import { type CtlContext, connect } from './ctl.js';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.js';
 
+/** Between two looks whether it is recorded still. */
+const LOOK_MS = 1000;
 const DURATION = { min: 1e6, max: 86_400e9 * 30, text: '1ms..30 days' };
 
 export interface CaptureRecordTyped extends RecordingTyped {
@@ -42,16 +45,29 @@ export async function captureRecord(
   try {
     await client.ask({ do: 'record', recording });
     err(`recording into ${file}${durationNs === null ? '; Ctrl-C ends it' : ''}\n`);
-    if (durationNs !== null) await sleep(durationNs / 1e6, undefined, { signal }).catch(() => {});
-    else
-      await new Promise<void>((done) =>
-        signal.aborted ? done() : signal.addEventListener('abort', () => done()),
-      );
+    await untilOver(client, durationNs, signal);
     const report = (await client.ask({ do: 'stop-recording' })) as RecordingReport;
     if (typed.json) (file === '-' ? err : out)(`${JSON.stringify(report)}\n`);
     else err(`${describeRecording({ ...report, path: file })}\n`);
     return report.failure === null ? EXIT_OK : EXIT_FAILED;
   } finally {
     client.close();
+  }
+}
+
+/** Returns when it is time, at Ctrl-C, or when the recording has ended by itself: the disk is full, its reader has gone. */
+async function untilOver(
+  client: ControlClient,
+  durationNs: number | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const endMs = durationNs === null ? Number.POSITIVE_INFINITY : performance.now() + durationNs / 1e6;
+  for (;;) {
+    const leftMs = endMs - performance.now();
+    if (signal.aborted || leftMs <= 0) return;
+    await sleep(Math.min(leftMs, LOOK_MS), undefined, { signal }).catch(() => {});
+    if (signal.aborted || leftMs <= LOOK_MS) continue;
+    const { failure } = (await client.ask({ do: 'recording' })) as RecordingReport;
+    if (failure !== null) return;
   }
 }

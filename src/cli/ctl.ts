@@ -87,6 +87,12 @@ function wordsOf(call: ControlCall, result: unknown, colour: boolean): string[] 
     }
     case 'record':
       return [`recording into ${(result as { recording: string }).recording}`];
+    case 'recording': {
+      const { path, failure } = result as RecordingReport;
+      return [
+        failure === null ? `recording into ${path}` : `the recording into ${path} ended early: ${failure}`,
+      ];
+    }
     case 'stop-recording':
       return [describeRecording(result as RecordingReport)];
     case 'remove-port':

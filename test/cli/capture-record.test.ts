@@ -28,7 +28,8 @@ async function command(
     ask: async (call: { do: string }) => {
       asked.push(call);
       if (call.do === 'stop-recording') return report;
-      if (typed.duration === undefined) interrupt.abort();
+      if (call.do === 'recording') return { path: report.path, failure: report.failure };
+      if (typed.duration === undefined && report.failure === null) interrupt.abort();
       return {};
     },
     close: () => asked.push('closed'),
@@ -73,6 +74,16 @@ test('a recording that ended early is a failure', async () => {
   const { code, err } = await command('/x', {}, { ...REPORT, failure: 'disk full' });
   assert.is(code, 1);
   assert.match(err, 'the recording ended early: disk full');
+});
+
+test('a recording that had ended by itself was waited for until Ctrl-C', async () => {
+  const { code, err, asked } = await command('-', {}, { ...REPORT, failure: 'EPIPE: broken pipe' });
+  assert.is(code, 1);
+  assert.match(err, 'the recording ended early: EPIPE: broken pipe');
+  assert.equal(
+    asked.map((call) => (call as { do?: string }).do ?? call),
+    ['record', 'recording', 'stop-recording', 'closed'],
+  );
 });
 
 test.run();

@@ -11,23 +11,28 @@ import {
   type Greeting,
 } from './protocol.js';
 
-/** A bridge answers at once; one that does not within this is stuck, or none. */
-const LIMIT_MS = 5000;
+/** A bridge answers at once; one that does not within this is stuck, or none. Ending a recording takes it ten seconds at most. */
+const LIMIT_MS = 15_000;
 
 export class ControlClient {
   readonly greeting: Greeting;
   readonly #socket: Socket;
   readonly #lines: AsyncIterator<string>;
+  readonly #limitMs: number;
   #nextId = 1;
 
-  private constructor(greeting: Greeting, socket: Socket, lines: AsyncIterator<string>) {
+  private constructor(greeting: Greeting, socket: Socket, lines: AsyncIterator<string>, limitMs: number) {
     this.greeting = greeting;
     this.#socket = socket;
     this.#lines = lines;
+    this.#limitMs = limitMs;
   }
 
-  /** @throws the socket's error where nobody listens; LonghaulError LAB_CONTROL_PEER */
-  static async open(path: string): Promise<ControlClient> {
+  /**
+   * @param limitMs how long an answer is waited for
+   * @throws the socket's error where nobody listens; LonghaulError LAB_CONTROL_PEER
+   */
+  static async open(path: string, limitMs = LIMIT_MS): Promise<ControlClient> {
     const socket = connect(path);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -35,10 +40,11 @@ export class ControlClient {
         socket.once('error', reject);
       });
       socket.on('error', () => {}); // shows as the end of the lines
-      socket.setTimeout(LIMIT_MS, () => socket.destroy());
+      socket.setTimeout(limitMs, () => socket.destroy());
       const reader: Interface = createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
       const lines = reader[Symbol.asyncIterator]();
       const first = await nextObject(lines);
+      socket.setTimeout(0); // between two questions there may be hours
       const greeting = GREETING.safeParse(first);
       if (!greeting.success) {
         const answer = ANSWER.safeParse(first);
@@ -47,7 +53,7 @@ export class ControlClient {
       if (greeting.data?.protocol !== CONTROL_PROTOCOL) {
         throw strange(`${path} speaks ${greeting.data?.protocol ?? 'no control protocol of longhaul'}`);
       }
-      return new ControlClient(greeting.data, socket, lines);
+      return new ControlClient(greeting.data, socket, lines, limitMs);
     } catch (e) {
       socket.destroy();
       throw e;
@@ -61,8 +67,10 @@ export class ControlClient {
    */
   async ask(call: ControlCall): Promise<unknown> {
     const id = this.#nextId++;
+    this.#socket.setTimeout(this.#limitMs);
     this.#socket.write(`${JSON.stringify({ ...call, id })}\n`);
     const answer = ANSWER.safeParse(await nextObject(this.#lines));
+    this.#socket.setTimeout(0);
     if (!answer.success || answer.data.id !== id) throw strange('the answer is none to what was asked');
     if (!answer.data.ok) throw refusalOf(answer.data.error);
     return answer.data.result;

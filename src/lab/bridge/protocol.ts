@@ -73,6 +73,7 @@ export const REQUEST = z.discriminatedUnion('do', [
   z.strictObject({ id, do: z.literal('add-port'), port: keys }),
   z.strictObject({ id, do: z.literal('remove-port'), name: z.string() }),
   z.strictObject({ id, do: z.literal('record'), recording: RECORDING }),
+  z.strictObject({ id, do: z.literal('recording') }),
   z.strictObject({ id, do: z.literal('stop-recording') }),
 ]);
 export type ControlRequest = z.infer<typeof REQUEST>;

@@ -53,6 +53,8 @@ export class RunningBridge {
   readonly #ports = new Map<string, Port>();
   #control: ControlServer | null = null;
   #metrics: MetricsServer | null = null;
+  /** What is recorded now; with why it ended, where it did so by itself. */
+  #recording: { readonly path: string; readonly failure: string | null } | null = null;
 
   /** Use `startBridge`. */
   constructor(plan: BridgePlan, controlPath: string, onEvent: (event: BridgeEvent) => void) {
@@ -199,16 +201,19 @@ export class RunningBridge {
       ...describeFiber(fiber),
       JSON.stringify(this.plan),
     ];
-    await this.#fabric.record({ ...options, comments }, (text) =>
-      this.#onEvent({ type: 'warning', text: `the recording ended early: ${text}` }),
-    );
+    await this.#fabric.record({ ...options, comments }, (failure) => {
+      this.#recording = { path: options.path, failure };
+      this.#onEvent({ type: 'warning', text: `the recording ended early: ${failure}` });
+    });
+    this.#recording = { path: options.path, failure: null };
     this.#onEvent({ type: 'changed', text: `recording into ${options.path}` });
   }
 
   /** Ends the recording. @throws ConfigError LAB_CONTROL_ABSENT */
   async stopRecording(): Promise<RecordingReport> {
     const report = await this.#fabric.stopRecording();
-    if (report === null) throw absent('nothing is recorded', 'begin with longhaul capture record FILE');
+    if (report === null) throw nothingRecorded();
+    this.#recording = null;
     this.#onEvent({ type: 'changed', text: describeRecording(report) });
     return report;
   }
@@ -270,6 +275,9 @@ export class RunningBridge {
       case 'record':
         await this.record(request.recording as RecordingOptions);
         return { recording: request.recording.path };
+      case 'recording':
+        if (this.#recording === null) throw nothingRecorded();
+        return this.#recording;
       case 'stop-recording':
         return this.stopRecording();
       case 'remove-port':
@@ -305,6 +313,10 @@ export async function startBridge(
 
 function factsOf({ planned: { name, site, role }, open, state }: Port): PortFacts {
   return { name, site, role, attach: open.attach, state };
+}
+
+function nothingRecorded(): ConfigError {
+  return absent('nothing is recorded', 'begin with longhaul capture record FILE');
 }
 
 function absent(text: string, hint: string): LonghaulError {

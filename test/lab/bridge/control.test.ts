@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { ConfigError, isLonghaulError } from '../../../src/core/index.js';
@@ -122,7 +123,7 @@ test('mistakes are refused with a code, and the connection stays', () =>
       [
         '{"id":3}',
         'LAB_CONTROL_COMMAND',
-        /^do is missing: it is not one of show, ports, macs, set, add-port, remove-port, record, stop-recording$/,
+        /^do is missing: it is not one of show, ports, macs, set, add-port, remove-port, record, recording, stop-recording$/,
       ],
       ['{"do":"shwo"}', 'LAB_CONTROL_COMMAND', /^do "shwo" is not one of/],
       ['{"do":"constructor"}', 'LAB_CONTROL_COMMAND', /is not one of/],
@@ -222,6 +223,16 @@ test('only its owner may use the socket, and it is gone when the server closes',
   await s.close();
   assert.not.ok(existsSync(s.path));
 });
+
+test('a client that asked nothing for a while was cut off, and its recording went on without it', () =>
+  scene(async (s) => {
+    const client = await ControlClient.open(s.path, 50);
+    for (let n = 0; n < 2; n++) {
+      await sleep(200);
+      assert.is(await client.ask({ do: 'show' }), 'done');
+    }
+    client.close();
+  }));
 
 test('a client understands refusals, and who speaks something else', async () => {
   await scene(
