@@ -71,6 +71,14 @@ export function addCtlCommand(program: Command, ask: AskBridge): void {
     do: 'remove-port',
     name: name!,
   }));
+
+  // Begun by `longhaul capture record`; one whose command was killed goes on until it is ended here.
+  const recording = ctl
+    .command('recording')
+    .description('Shows what is recorded, or ends it.')
+    .helpCommand(false);
+  on(add('show', 'Says what is recorded, and whether it is still.', recording), () => ({ do: 'recording' }));
+  on(add('stop', 'Ends the recording.', recording), () => ({ do: 'stop-recording' }));
 }
 
 function withLanes(command: Command): Command {

@@ -115,7 +115,7 @@ export class Fabric {
   async record(options: RecordingOptions, onFailure: (text: string) => void): Promise<void> {
     if (this.#recording !== null) {
       throw new LonghaulError('FABRIC_RECORDING', `${this.#recording.options.path} is being recorded`, {
-        hint: 'end that recording first',
+        hint: 'end that recording first: Ctrl-C where it was begun, or longhaul ctl recording stop',
       });
     }
     const recording = await Recording.start(options, (text) => {

@@ -52,6 +52,20 @@ async function refusal(work: Promise<unknown>): Promise<string> {
   throw new Error('was not refused');
 }
 
+test('a recording whose command was killed could be ended by nobody', async () => {
+  const calls: ControlCall[] = [];
+  const program = new Command('longhaul');
+  addCtlCommand(program, async (call) => {
+    calls.push(call);
+  });
+  for (const word of ['show', 'stop'])
+    await program.parseAsync(['node', 'longhaul', 'ctl', 'recording', word]);
+  assert.equal(calls, [{ do: 'recording' }, { do: 'stop-recording' }]);
+  const s = scene(['one'], { path: '/x.pcapng', failure: null });
+  await ctl({ do: 'recording' }, {}, s.context);
+  assert.is(s.text(), 'recording into /x.pcapng\n');
+});
+
 test('the only bridge that runs is asked', async () => {
   const s = scene(['one'], sampleStatus());
   assert.is(await ctl({ do: 'show' }, {}, s.context), 0);
