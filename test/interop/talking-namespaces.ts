@@ -25,7 +25,7 @@ const HTTP =
   "require('http').createServer((_, r) => r.end(Buffer.alloc(400000, 'x'))).listen(8080, '10.9.0.2')";
 
 export const TALKS: readonly Talk[] = [
-  { name: 'iperf3', far: 'exec iperf3 -s', near: 'iperf3 -c 10.9.0.2 -n 6M -l 64K', offload: true },
+  { name: 'iperf3', far: 'exec iperf3 -s', near: 'iperf3 -c 10.9.0.2 -n 4M -l 64K', offload: true },
   {
     name: 'curl',
     far: `exec ${process.execPath} -e "${HTTP}"`,
@@ -45,7 +45,7 @@ export async function captureTalk(
     dir=${dir}
     mount -t tmpfs none /run
     unshare -n sleep 120 & peer=$!
-    trap 'kill $peer $served $listens 2>/dev/null' EXIT
+    trap 'kill $peer $served $listens 2>/dev/null || true' EXIT
     until [ "$(readlink /proc/$peer/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
     ip link add left type veth peer name right netns $peer
     far() { nsenter -t $peer -n sh -c "dir=$dir; $*"; }
@@ -53,7 +53,7 @@ export async function captureTalk(
     far 'ip addr add 10.9.0.2/24 dev right && ip link set right up && ip link set lo up'
     ${talk.offload ? '' : "ethtool -K left tso off gso off gro off tx off >/dev/null; far 'ethtool -K right tso off gso off gro off tx off >/dev/null'"}
     nsenter -t $peer -n sh -c 'dir=${dir}; ${talk.far.replaceAll("'", `'\\''`)}' & served=$!
-    tcpdump -Z root -q -i left -U --time-stamp-precision=nano -w ${file} 'tcp or arp' & listens=$!
+    tcpdump -Z root -q -i left -B 65536 --immediate-mode --time-stamp-precision=nano -w ${file} 'tcp or arp' & listens=$!
     sleep 1.5
     ${talk.near}
     sleep 0.5
