@@ -48,7 +48,7 @@ export async function captureRecord(
     await untilOver(client, durationNs, signal);
     const report = (await client.ask({ do: 'stop-recording' })) as RecordingReport;
     if (typed.json) (file === '-' ? err : out)(`${JSON.stringify(report)}\n`);
-    else err(`${describeRecording({ ...report, path: file })}\n`);
+    else err(`${describeRecording(file === '-' ? { ...report, path: file } : report)}\n`);
     return report.failure === null ? EXIT_OK : EXIT_FAILED;
   } finally {
     client.close();

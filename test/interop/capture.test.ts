@@ -249,6 +249,38 @@ test.when(
   },
 );
 
+test.when(
+  lack,
+  'recordings in every format, of wire packets and in a ring: tshark counts and stamps as we do',
+  async () => {
+    const file = join(CAPTURES, 'tcp-loss.pcapng');
+    for (const [name, options] of [
+      ['wire.pcapng', ['--capture-wire']],
+      ['ns.pcap', ['--capture-format', 'pcap-ns', '--capture-wire']],
+      ['us.pcap', ['--capture-format', 'pcap-us', '--capture-snap', '96B']],
+      ['ring.pcapng', ['--capture-file-size', '64KiB']],
+    ] as const) {
+      const words = ['replay', file, '--mtu', '9000', '--capture', join(dir, name), ...options];
+      const { status, stderr } = spawnSync(process.execPath, [MAIN, ...words], { encoding: 'utf8' });
+      assert.is(status, 0, stderr);
+      const paths =
+        name === 'ring.pcapng'
+          ? [join(dir, 'ring_00001.pcapng'), join(dir, 'ring_00002.pcapng')]
+          : [join(dir, name)];
+      for (const path of paths) {
+        const { packets, instants } = await read(path);
+        assert.ok(packets.length > 20, path);
+        const theirs = fields(path, 'frame.len', 'frame.cap_len', 'frame.time_epoch');
+        assert.equal(
+          theirs.map(([length, kept, time]) => [Number(length), Number(kept), instantOf(time!)]),
+          packets.map((p, n) => [p.originalBytes, p.bytes.length, instants[n]]),
+          path,
+        );
+      }
+    }
+  },
+);
+
 test.when(lack, 'a whole migration: its moments are events in the capture, its frames are decoded', () => {
   const path = join(dir, 'migration.pcapng');
   const run = [

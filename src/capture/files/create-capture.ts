@@ -27,6 +27,8 @@ const MIN_RING_BYTES = 2 ** 16;
 export class CaptureFile implements CaptureWriter {
   packets = 0;
   bytes = 0;
+  /** Where it is written; of a ring the pattern of its names. */
+  readonly place: string;
   readonly #path: string;
   readonly #options: CreateOptions;
   readonly #snapBytes: number;
@@ -52,6 +54,7 @@ export class CaptureFile implements CaptureWriter {
     this.#pcapng = format === 'pcapng' ? new PcapngEncoder(this.#out, epoch) : null;
     this.#classic =
       format === 'pcapng' ? null : new ClassicEncoder(this.#out, epoch, format === 'pcap-ns' ? 'ns' : 'us');
+    this.place = ring === undefined ? path : RingNames.pattern(path);
     this.#ring = ring === undefined ? null : new RingNames(path, ring.files ?? Number.POSITIVE_INFINITY);
     this.#file = new OutputFile(this.#ring?.next() ?? this.#path);
     this.#begin();

@@ -86,6 +86,12 @@ export class RingNames {
     this.#keep = keep;
   }
 
+  /** All names at once, for people: `NAME_*.pcapng`. */
+  static pattern(path: string): string {
+    const extension = extname(path);
+    return `${path.slice(0, path.length - extension.length)}_*${extension}`;
+  }
+
   /** The name of the next file; takes away the file that is one too many by then. */
   next(): string {
     const name = `${this.#stem}_${String(this.#next++).padStart(5, '0')}${this.#extension}`;

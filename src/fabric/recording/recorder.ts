@@ -38,7 +38,6 @@ interface Comment {
 }
 
 export class Recorder {
-  readonly #path: string;
   readonly #ring: RingReader;
   readonly #file: CaptureFile;
   readonly #filter: CaptureFilter | null;
@@ -59,7 +58,6 @@ export class Recorder {
    */
   constructor(memory: SharedArrayBuffer, options: RecordingOptions, epoch: CaptureEpoch, baseNs: number) {
     const { path, format = 'pcapng', wire = false, snapBytes, ring, comments = [] } = options;
-    this.#path = path;
     this.#ring = new RingReader(memory);
     this.#filter = filterOf(options);
     this.#wire = wire;
@@ -112,7 +110,7 @@ export class Recorder {
     });
     this.#file.close(statistics);
     return {
-      path: this.#path,
+      path: this.#file.place,
       packets: this.#file.packets,
       bytes: this.#file.bytes,
       filtered: this.#filtered.reduce((sum, n) => sum + n, 0),
