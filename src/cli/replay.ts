@@ -61,6 +61,8 @@ export interface ReplayContext {
 
 const PATIENCE = { min: 1e6, max: 60e9, text: '1ms..60s' };
 const DEFAULT_MTU = 1500;
+/** A pacing error (p99) that is worth a word on what would mend it. */
+const LATE_NS = 50_000;
 
 /** What was typed, checked. @throws ConfigError */
 export function replayOptions(
@@ -206,7 +208,13 @@ function remarks(r: ReplayResult): string[] {
     [r.starved, 'times the file was not read fast enough'],
     [r.arrivedNotKept, 'frames that arrived are not in the capture of them'],
   ];
-  return said.flatMap(([n, text]) => (n > 0 ? [`${n} ${text}`] : []));
+  const lines = said.flatMap(([n, text]) => (n > 0 ? [`${n} ${text}`] : []));
+  const { count, p99 } = r.pacingErrorNs;
+  if (count > 0 && p99 > LATE_NS && r.realTimeShare < 0.5)
+    lines.push(
+      'packets left late: the sender is not of the real-time class here, which takes root or CAP_SYS_NICE',
+    );
+  return lines;
 }
 
 function spread({ count, p50, p99, max }: Distribution): string {
