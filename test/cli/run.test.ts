@@ -1,12 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { coloured, run } from '../../src/cli/run.js';
 import { isLonghaulError } from '../../src/core/index.js';
+import { COSTS_VERSION } from '../../src/lab/calibration/costs-file.js';
 import type { Experiment } from '../../src/lab/config/experiment.js';
 import { parseResult } from '../../src/lab/result.js';
 import type { RunExperiment } from '../../src/lab/run-events.js';
+import { HOST_COSTS } from '../../src/sim/index.js';
 import { sampleMigration, sampleResult } from '../report/sample-result.js';
 import { suite } from '../suite.js';
 import { fakeStream } from './fake-stream.js';
@@ -70,6 +72,32 @@ test('a good run: summary on stdout, the file where stderr says, exit 0', async 
   const saved = JSON.parse(readFileSync(join(r.dir, 'result.json'), 'utf8'));
   assert.equal(parseResult(saved, 'it'), sampleResult(2));
   assert.equal(readdirSync(r.dir), ['result.json']);
+});
+
+test('--costs is for simulated hosts; the simulation is given what the file says', async () => {
+  const path = join(base, 'costs.json');
+  writeFileSync(
+    path,
+    JSON.stringify({
+      schema: COSTS_VERSION,
+      measuredAt: '2026-11-30T12:00:00.000Z',
+      revision: '0.1.0',
+      machine: { cpu: 'c', cores: 2, kernel: '6', node: 'v20' },
+      congestion: 'bbr',
+      costs: { ...HOST_COSTS, parkNs: 77 },
+      observed: [],
+    }),
+  );
+  let parkNs: number | undefined;
+  const body: RunExperiment = async (_, hooks) => {
+    parkNs = hooks.costs?.values.parkNs;
+    return sampleResult(1);
+  };
+  assert.is((await go({ attach: 'sim', costs: path }, body)).code, 0);
+  assert.is(parkNs, 77);
+  const real = await go({ attach: 'netns', costs: path }, body);
+  assert.is((real.error as { code: string }).code, 'CLI_COSTS_REAL');
+  assert.is(real.experiment, null, 'nothing was run');
 });
 
 test('--json: stdout is the result and nothing else', async () => {
