@@ -13,7 +13,6 @@
  * Opening takes a set number of round trips, in which both ends say a word that nobody else sees; with none, what is sent
  * before the other end was heard opens, as in TCP Fast Open (RFC 7413).
  */
-import { Ring } from '../core/index.js';
 import {
   type HeldSegment,
   type LinkContent,
@@ -22,7 +21,9 @@ import {
   SEGMENT_PACKETS_MAX,
   type Segment,
 } from './link-frames.js';
+import { LinkInbox } from './link-inbox.js';
 import { LinkPace, type SentStamp, type SimCongestion } from './link-pace.js';
+import { LinkQueue } from './link-queue.js';
 import { type VirtualTime, Waker } from './virtual-time.js';
 
 export interface LinkSettings {
@@ -55,15 +56,6 @@ interface InFlight {
   whole: boolean;
 }
 
-interface Held {
-  readonly segment: Segment;
-  /** By packet: 1 once it is here. */
-  readonly here: Uint8Array;
-  left: number;
-}
-
-/** Acks name at most so many segments behind the hole. */
-const HELD_TOLD_MAX = 16;
 const BACKOFF_MAX = 16;
 /** Later segments that have come before one is taken for lost: fewer may be mere reordering (RFC 5681). */
 const DUPLICATE_THRESHOLD = 3;
@@ -90,8 +82,7 @@ export class Link {
   readonly #transmit: (content: LinkContent) => void;
   readonly #forget: () => void;
   readonly #waker: Waker;
-  readonly #queue = new Ring<{ readonly bytes: number; readonly item: unknown }>();
-  #queuedBytes = 0;
+  readonly #queue = new LinkQueue();
   /** Items that wait for the link to open. */
   readonly #early: { readonly bytes: number; readonly item: unknown }[] = [];
   #earlyBytes = 0;
@@ -101,9 +92,6 @@ export class Link {
   readonly #again = new Set<InFlight>();
   /** The probe of this flight's end has been sent. */
   #probed = false;
-  /** Bytes of the queue's head that earlier segments have taken. */
-  #headTaken = 0;
-  #nextSeq = 0;
   readonly #flight = new Map<number, InFlight>();
   #flightBytes = 0;
   /** The highest segment that an acknowledgement has told of. */
@@ -113,9 +101,7 @@ export class Link {
   #backoff = 1;
   #timerNs = Number.POSITIVE_INFINITY;
   #armedNs = 0;
-  #expected = 0;
-  readonly #held = new Map<number, Held>();
-  #highest = -1;
+  readonly #inbox = new LinkInbox((segment) => this.#deliver(segment));
   #heardNs: number;
   #saidNs: number;
   #established = false;
@@ -152,7 +138,7 @@ export class Link {
 
   /** Bytes that wait for the window. */
   get backlogBytes(): number {
-    return this.#queuedBytes + this.#earlyBytes;
+    return this.#queue.bytes + this.#earlyBytes;
   }
 
   /** Nothing waits and nothing is in flight. */
@@ -168,7 +154,7 @@ export class Link {
       this.#earlyBytes += bytes;
       return;
     }
-    this.#enqueue(bytes, item);
+    this.#queue.push(bytes, item);
     this.#fill();
     this.#mind();
   }
@@ -208,7 +194,7 @@ export class Link {
   // ── opening ─────────────────────────────────────────────────────────────────────────────────────
 
   #greet(): void {
-    this.#enqueue(GREETING_BYTES, GREETING);
+    this.#queue.push(GREETING_BYTES, GREETING);
     this.#fill();
   }
 
@@ -216,17 +202,12 @@ export class Link {
   #greeted(): void {
     if (this.#turnsLeft === 0) return this.#greet();
     if (--this.#turnsLeft > 0) return this.#greet();
-    for (const { bytes, item } of this.#early.splice(0)) this.#enqueue(bytes, item);
+    for (const { bytes, item } of this.#early.splice(0)) this.#queue.push(bytes, item);
     this.#earlyBytes = 0;
     this.#fill();
   }
 
   // ── sending ─────────────────────────────────────────────────────────────────────────────────────
-
-  #enqueue(bytes: number, item: unknown): void {
-    this.#queue.push({ bytes, item });
-    this.#queuedBytes += bytes;
-  }
 
   #mayGo(): boolean {
     const pace = this.#pace;
@@ -241,32 +222,15 @@ export class Link {
       this.#again.delete(f);
       if (!f.whole) this.#sendAgain(f);
     }
-    while (this.#queuedBytes > 0 && this.#mayGo()) this.#sendSegment();
-    if (this.#queuedBytes < LOW_WATER_BYTES && this.#turnsLeft === 0) this.onRoom();
-    if (this.#queuedBytes === 0) this.#pace?.ranDry(this.#flightBytes);
+    while (this.#queue.bytes > 0 && this.#mayGo()) this.#sendSegment();
+    if (this.#queue.bytes < LOW_WATER_BYTES && this.#turnsLeft === 0) this.onRoom();
+    if (this.#queue.bytes === 0) this.#pace?.ranDry(this.#flightBytes);
   }
 
   #sendSegment(): void {
     const most = this.#settings.segmentPackets * PACKET_PAYLOAD_BYTES;
-    const ends: unknown[] = [];
-    let bytes = 0;
-    while (bytes < most && this.#queuedBytes > 0) {
-      const head = this.#queue.peek()!;
-      const take = Math.min(head.bytes - this.#headTaken, most - bytes);
-      bytes += take;
-      this.#headTaken += take;
-      this.#queuedBytes -= take;
-      if (this.#headTaken < head.bytes) break;
-      ends.push(head.item);
-      this.#queue.shift();
-      this.#headTaken = 0;
-    }
-    const segment: Segment = {
-      seq: this.#nextSeq++,
-      bytes,
-      packets: Math.ceil(bytes / PACKET_PAYLOAD_BYTES),
-      ends,
-    };
+    const segment = this.#queue.cut(most);
+    const { bytes } = segment;
     const now = this.#time.nowNs;
     if (this.#flight.size === 0) this.#armTimer(now);
     const stamp = this.#pace?.sent(now, bytes, this.#flightBytes) ?? null;
@@ -393,39 +357,11 @@ export class Link {
   // ── receiving ───────────────────────────────────────────────────────────────────────────────────
 
   #dataCame(segment: Segment, part: readonly number[] | null, missing: readonly number[] | null): void {
-    const { seq } = segment;
-    if (seq > this.#highest) this.#highest = seq;
-    if (seq < this.#expected) return this.#sendAck(null);
-    if (seq === this.#expected && part === null && missing === null) this.#deliver(segment);
-    else this.#hold(segment, part, missing);
-    for (let held = this.#held.get(this.#expected); held?.left === 0; held = this.#held.get(this.#expected))
-      this.#deliver(held.segment);
-    this.#sendAck(seq);
-  }
-
-  #hold(segment: Segment, part: readonly number[] | null, missing: readonly number[] | null): void {
-    let held = this.#held.get(segment.seq);
-    if (held === undefined) {
-      held = { segment, here: new Uint8Array(segment.packets), left: segment.packets };
-      this.#held.set(segment.seq, held);
-    }
-    const count = part?.length ?? segment.packets;
-    let nextMissing = 0;
-    for (let i = 0; i < count; i++) {
-      if (missing?.[nextMissing] === i) {
-        nextMissing++;
-        continue;
-      }
-      const packet = part?.[i] ?? i;
-      if (held.here[packet] === 1) continue;
-      held.here[packet] = 1;
-      held.left--;
-    }
+    const isNew = this.#inbox.take(segment, part, missing);
+    this.#sendAck(isNew ? segment.seq : null);
   }
 
   #deliver(segment: Segment): void {
-    this.#held.delete(segment.seq);
-    this.#expected++;
     for (const item of segment.ends) {
       if (!this.#open) return;
       if (item === GREETING) this.#greeted();
@@ -433,21 +369,12 @@ export class Link {
     }
   }
 
-  /** @param newest the segment that it answers: told even where others fill the list (RFC 2018, section 4) */
+  /** @param newest the segment that it answers; null for none */
   #sendAck(newest: number | null): void {
     if (!this.#open) return;
     this.#saidNs = this.#time.nowNs;
-    const held: HeldSegment[] = [];
-    if (this.#held.size > 0) {
-      for (let seq = this.#expected; seq <= this.#highest && held.length < HELD_TOLD_MAX; seq++) {
-        const h = this.#held.get(seq);
-        if (h !== undefined) held.push({ seq, missing: h.left === 0 ? null : missingOf(h) });
-      }
-      const h = newest === null ? undefined : this.#held.get(newest);
-      if (h !== undefined && held[held.length - 1]!.seq < newest!)
-        held.push({ seq: newest!, missing: h.left === 0 ? null : missingOf(h) });
-    }
-    this.#transmit({ type: 'ack', connection: this.id, next: this.#expected, held });
+    const { expected: next } = this.#inbox;
+    this.#transmit({ type: 'ack', connection: this.id, next, held: this.#inbox.told(newest) });
   }
 
   // ── time ────────────────────────────────────────────────────────────────────────────────────────
@@ -465,7 +392,7 @@ export class Link {
   /** When the pace lets the next segment go that waits for nothing else. */
   get #paceNs(): number {
     const pace = this.#pace;
-    if (pace === null || (this.#queuedBytes === 0 && this.#again.size === 0)) return Number.POSITIVE_INFINITY;
+    if (pace === null || (this.#queue.bytes === 0 && this.#again.size === 0)) return Number.POSITIVE_INFINITY;
     const now = this.#time.nowNs;
     return pace.nextNs > now && this.#flightBytes < pace.windowBytes ? pace.nextNs : Number.POSITIVE_INFINITY;
   }
@@ -511,12 +438,6 @@ export class Link {
     this.#forget();
     this.onLost(text);
   }
-}
-
-function missingOf(h: Held): number[] {
-  const missing: number[] = [];
-  for (let i = 0; i < h.here.length; i++) if (h.here[i] === 0) missing.push(i);
-  return missing;
 }
 
 /** Bytes of a segment that have not come, as far as that is known. */
