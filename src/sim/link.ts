@@ -13,6 +13,8 @@
  * Opening takes a set number of round trips, in which both ends say a word that nobody else sees; with none, what is sent
  * before the other end was heard opens, as in TCP Fast Open (RFC 7413).
  */
+
+import { type InFlight, LinkFlight } from './link-flight.js';
 import {
   type HeldSegment,
   type LinkContent,
@@ -22,7 +24,7 @@ import {
   type Segment,
 } from './link-frames.js';
 import { LinkInbox } from './link-inbox.js';
-import { LinkPace, type SentStamp, type SimCongestion } from './link-pace.js';
+import { LinkPace, type SimCongestion } from './link-pace.js';
 import { LinkQueue } from './link-queue.js';
 import { type VirtualTime, Waker } from './virtual-time.js';
 
@@ -43,22 +45,7 @@ export interface LinkSettings {
   readonly pageLinkBps?: number;
 }
 
-interface InFlight {
-  readonly segment: Segment;
-  sentNs: number;
-  again: boolean;
-  /** Of the segment, what counts as under way. */
-  outBytes: number;
-  /** Since it left last; null without congestion control. */
-  stamp: SentStamp | null;
-  /** What is known to be missing; null for all of it. */
-  missing: readonly number[] | null;
-  whole: boolean;
-}
-
 const BACKOFF_MAX = 16;
-/** Later segments that have come before one is taken for lost: fewer may be mere reordering (RFC 5681). */
-const DUPLICATE_THRESHOLD = 3;
 /** Below this a producer is asked for more. */
 const LOW_WATER_BYTES = 64 * 1024;
 /** What both ends say while a link opens. */
@@ -88,16 +75,9 @@ export class Link {
   #earlyBytes = 0;
   #turnsLeft: number;
   readonly #pace: LinkPace | null;
-  /** Segments that are to go again, in order. */
-  readonly #again = new Set<InFlight>();
   /** The probe of this flight's end has been sent. */
   #probed = false;
-  readonly #flight = new Map<number, InFlight>();
-  #flightBytes = 0;
-  /** The highest segment that an acknowledgement has told of. */
-  #highestTold = -1;
-  #repairedNs = 0;
-  #rttNs = 0;
+  readonly #flight: LinkFlight;
   #backoff = 1;
   #timerNs = Number.POSITIVE_INFINITY;
   #armedNs = 0;
@@ -127,6 +107,7 @@ export class Link {
     this.#turnsLeft = opens ? (settings.openingTurns?.[kind] ?? 0) : 0;
     const mostBps = kind === 'pages' ? settings.pageLinkBps : undefined;
     this.#pace = settings.congestion === undefined ? null : new LinkPace(settings.congestion, mostBps);
+    this.#flight = new LinkFlight(this.#pace);
     this.#waker = new Waker(time, () => this.#woke());
     if (this.#turnsLeft > 0) this.#greet();
     this.#mind();
@@ -143,7 +124,7 @@ export class Link {
 
   /** Nothing waits and nothing is in flight. */
   get isIdle(): boolean {
-    return this.backlogBytes === 0 && this.#flight.size === 0;
+    return this.backlogBytes === 0 && this.#flight.isEmpty;
   }
 
   /** @param bytes what the item takes on the stream, at least 1 */
@@ -211,39 +192,27 @@ export class Link {
 
   #mayGo(): boolean {
     const pace = this.#pace;
-    if (pace === null) return this.#flightBytes < this.#settings.windowBytes;
+    if (pace === null) return this.#flight.bytes < this.#settings.windowBytes;
     const window = Math.min(pace.windowBytes, this.#settings.windowBytes);
-    return this.#flightBytes < window && this.#time.nowNs >= pace.nextNs;
+    return this.#flight.bytes < window && this.#time.nowNs >= pace.nextNs;
   }
 
   #fill(): void {
-    for (const f of this.#again) {
+    for (let f = this.#flight.nextLost(); f !== undefined; f = this.#flight.nextLost()) {
       if (!this.#mayGo()) return;
-      this.#again.delete(f);
-      if (!f.whole) this.#sendAgain(f);
+      this.#sendAgain(f);
     }
     while (this.#queue.bytes > 0 && this.#mayGo()) this.#sendSegment();
     if (this.#queue.bytes < LOW_WATER_BYTES && this.#turnsLeft === 0) this.onRoom();
-    if (this.#queue.bytes === 0) this.#pace?.ranDry(this.#flightBytes);
+    if (this.#queue.bytes === 0) this.#pace?.ranDry(this.#flight.bytes);
   }
 
   #sendSegment(): void {
     const most = this.#settings.segmentPackets * PACKET_PAYLOAD_BYTES;
     const segment = this.#queue.cut(most);
-    const { bytes } = segment;
     const now = this.#time.nowNs;
-    if (this.#flight.size === 0) this.#armTimer(now);
-    const stamp = this.#pace?.sent(now, bytes, this.#flightBytes) ?? null;
-    this.#flight.set(segment.seq, {
-      segment,
-      sentNs: now,
-      again: false,
-      outBytes: bytes,
-      stamp,
-      missing: null,
-      whole: false,
-    });
-    this.#flightBytes += bytes;
+    if (this.#flight.isEmpty) this.#armTimer(now);
+    this.#flight.leave(now, segment);
     this.#probed = false;
     this.#sendData(segment, null);
   }
@@ -255,54 +224,13 @@ export class Link {
   }
 
   #sendAgain(f: InFlight): void {
-    const now = this.#time.nowNs;
-    this.#leaves(f);
-    f.again = true;
-    f.sentNs = now;
-    const bytes = missingBytes(f);
-    f.stamp = this.#pace?.sent(now, bytes, this.#flightBytes) ?? null;
-    f.outBytes = bytes;
-    this.#flightBytes += bytes;
+    this.#flight.leaveAgain(this.#time.nowNs, f);
     this.#sendData(f.segment, f.missing);
-  }
-
-  /** It is under way no more. */
-  #leaves(f: InFlight): void {
-    this.#flightBytes -= f.outBytes;
-    f.outBytes = 0;
   }
 
   #ackCame(next: number, held: readonly HeldSegment[]): void {
     const now = this.#time.nowNs;
-    let bytes = 0;
-    let newest: InFlight | null = null;
-    let progress = false;
-    const came = (f: InFlight): void => {
-      progress = true;
-      bytes += f.segment.bytes;
-      if (newest === null || f.sentNs >= newest.sentNs) newest = f;
-      this.#leaves(f);
-    };
-    for (const [seq, f] of this.#flight) {
-      if (seq >= next) break;
-      if (!f.again && !f.whole) this.#measured(now - f.sentNs);
-      if (!f.whole) came(f);
-      this.#flight.delete(seq);
-      this.#again.delete(f);
-      progress = true;
-    }
-    for (const { seq, missing } of held) {
-      const f = this.#flight.get(seq);
-      if (f === undefined || f.whole) continue;
-      f.missing = missing;
-      if (missing !== null) continue;
-      f.whole = true;
-      came(f);
-    }
-    if (newest !== null) this.#acknowledged(now, bytes, newest);
-    for (const { seq } of held) this.#highestTold = Math.max(this.#highestTold, seq);
-    if (held.length > 0) this.#repair();
-    if (progress) {
+    if (this.#flight.acknowledged(now, next, held)) {
       this.#backoff = 1;
       this.#probed = false;
       this.#armTimer(now);
@@ -311,40 +239,10 @@ export class Link {
     this.#mayFinish();
   }
 
-  #acknowledged(now: number, bytes: number, { stamp, again, sentNs }: InFlight): void {
-    if (this.#pace === null || stamp === null) return;
-    this.#pace.acknowledged(now, bytes, stamp, again ? 0 : now - sentNs, this.#flightBytes);
-  }
-
-  /** Marks what others have overtaken, once a round trip, to be sent again. */
-  #repair(): void {
-    const now = this.#time.nowNs;
-    // With a long flight each look costs; a few in a round trip find all.
-    if (this.#pace !== null && now - this.#repairedNs < this.#rttNs / 16) return;
-    this.#repairedNs = now;
-    const highest = this.#highestTold;
-    let bytes = 0;
-    let newestNs = 0;
-    for (const [seq, f] of this.#flight) {
-      if (seq > highest) break;
-      if (f.whole || (f.missing === null && seq > highest - DUPLICATE_THRESHOLD)) continue;
-      if (now - f.sentNs <= this.#rttNs || this.#again.has(f)) continue;
-      bytes += missingBytes(f);
-      newestNs = Math.max(newestNs, f.sentNs);
-      this.#leaves(f);
-      this.#again.add(f);
-    }
-    if (bytes > 0) this.#pace?.lost(now, bytes, newestNs, this.#flightBytes);
-  }
-
-  #measured(rttNs: number): void {
-    this.#rttNs = this.#rttNs === 0 ? rttNs : Math.round((7 * this.#rttNs + rttNs) / 8);
-  }
-
   #armTimer(now: number): void {
     const { retransmitNs } = this.#settings;
     this.#armedNs = now;
-    this.#timerNs = now + Math.max(retransmitNs, 3 * this.#rttNs) * this.#backoff;
+    this.#timerNs = now + Math.max(retransmitNs, 3 * this.#flight.rttNs) * this.#backoff;
   }
 
   #mayFinish(): void {
@@ -384,7 +282,7 @@ export class Link {
   }
 
   #mind(): void {
-    const timer = this.#flight.size > 0 ? Math.min(this.#timerNs, this.#probeNs) : Number.POSITIVE_INFINITY;
+    const timer = !this.#flight.isEmpty ? Math.min(this.#timerNs, this.#probeNs) : Number.POSITIVE_INFINITY;
     const silent = this.#heardNs + this.#settings.silenceNs;
     this.#waker.mind(Math.min(timer, silent, this.#saidNs + this.#heartbeatNs, this.#paceNs));
   }
@@ -392,23 +290,25 @@ export class Link {
   /** When the pace lets the next segment go that waits for nothing else. */
   get #paceNs(): number {
     const pace = this.#pace;
-    if (pace === null || (this.#queue.bytes === 0 && this.#again.size === 0)) return Number.POSITIVE_INFINITY;
+    if (pace === null || (this.#queue.bytes === 0 && !this.#flight.hasLost)) return Number.POSITIVE_INFINITY;
     const now = this.#time.nowNs;
-    return pace.nextNs > now && this.#flightBytes < pace.windowBytes ? pace.nextNs : Number.POSITIVE_INFINITY;
+    return pace.nextNs > now && this.#flight.bytes < pace.windowBytes
+      ? pace.nextNs
+      : Number.POSITIVE_INFINITY;
   }
 
   /** When the end of the flight is probed for. */
   get #probeNs(): number {
-    if (this.#pace === null || this.#probed || this.#rttNs === 0) return Number.POSITIVE_INFINITY;
-    return this.#armedNs + 2 * this.#rttNs + PROBE_SPARE_NS;
+    if (this.#pace === null || this.#probed || this.#flight.rttNs === 0) return Number.POSITIVE_INFINITY;
+    return this.#armedNs + 2 * this.#flight.rttNs + PROBE_SPARE_NS;
   }
 
   #woke(): void {
     if (!this.#open) return;
     const now = this.#time.nowNs;
     if (now >= this.#heardNs + this.#settings.silenceNs) return this.#lose('nothing was heard of the peer');
-    if (this.#flight.size > 0 && now >= this.#timerNs) this.#timedOut(now);
-    else if (this.#flight.size > 0 && now >= this.#probeNs) this.#probe();
+    if (!this.#flight.isEmpty && now >= this.#timerNs) this.#timedOut(now);
+    else if (!this.#flight.isEmpty && now >= this.#probeNs) this.#probe();
     if (this.#pace !== null) this.#fill();
     if (now >= this.#saidNs + this.#heartbeatNs) this.#sendAck(null);
     this.#mind();
@@ -418,19 +318,15 @@ export class Link {
     this.#backoff = Math.min(BACKOFF_MAX, this.#backoff * 2);
     this.#armTimer(now);
     this.#pace?.timedOut(now);
-    for (const f of this.#flight.values()) {
-      if (f.whole) continue;
-      this.#sendAgain(f);
-      break;
-    }
+    const oldest = this.#flight.oldest();
+    if (oldest !== undefined) this.#sendAgain(oldest);
   }
 
   /** The newest segment that is not whole, once more: what comes back shows what else is missing. */
   #probe(): void {
     this.#probed = true;
-    let last: InFlight | null = null;
-    for (const f of this.#flight.values()) if (!f.whole) last = f;
-    if (last !== null) this.#sendAgain(last);
+    const newest = this.#flight.newest();
+    if (newest !== undefined) this.#sendAgain(newest);
   }
 
   #lose(text: string): void {
@@ -438,9 +334,4 @@ export class Link {
     this.#forget();
     this.onLost(text);
   }
-}
-
-/** Bytes of a segment that have not come, as far as that is known. */
-function missingBytes({ segment, missing }: InFlight): number {
-  return missing === null ? segment.bytes : Math.min(segment.bytes, missing.length * PACKET_PAYLOAD_BYTES);
 }
