@@ -13,6 +13,7 @@ export {
 } from './classic-format.js';
 export { encodeEvent } from './event-record.js';
 export { whatItIs } from './foreign.js';
+export { hasPrefix, type IpPrefix, maskOf, parseIpPrefix } from './ip-prefix.js';
 export type { ResolvedName } from './name-records.js';
 export { PcapngDecoder } from './pcapng-decoder.js';
 export { type PacketNotes, PcapngEncoder, type SectionWords } from './pcapng-encoder.js';

@@ -9,6 +9,7 @@
  * (no checksum) stays 0, and a sum that becomes 0 is written as ffff (RFC 768); a later fragment has no transport
  * header. Left out: addresses inside payloads, ICMP errors and neighbour discovery.
  */
+import { hasPrefix, type IpPrefix, maskOf, parseIpPrefix } from '../capture/index.js';
 import { ConfigError } from '../core/index.js';
 import {
   ETHERTYPE_ARP,
@@ -36,7 +37,6 @@ import {
 } from '../l2/index.js';
 import { ARP_SENDER_MAC, ARP_TARGET_MAC, Endpoints, isGroupIpAt } from './endpoints.js';
 import type { ReplayErrorCode } from './errors.js';
-import { type IpPrefix, maskOf, parsePrefix, prefixHas } from './ip-prefix.js';
 
 /** Replaces what lies in `from` by the same place in `to`. */
 export interface IpRule {
@@ -75,9 +75,9 @@ export function parseMacRule(text: string): readonly [number, number] {
 /** Reads `OLD=NEW` of two addresses or prefixes of one length. @throws ConfigError REPLAY_REWRITE */
 export function parseIpRule(text: string): IpRule {
   const [left, right] = halves(text, '--rewrite-ip', IP_RULE_HINT);
-  const from = parsePrefix(left);
-  const to = parsePrefix(right);
-  if (from === null || to === null || from.family !== to.family || from.bits !== to.bits) {
+  const from = parseIpPrefix(left);
+  const to = parseIpPrefix(right);
+  if (from === null || to === null || from.bytes.length !== to.bytes.length || from.bits !== to.bits) {
     throw refuse(
       `--rewrite-ip ${JSON.stringify(text)} does not name two prefixes of one length`,
       IP_RULE_HINT,
@@ -197,7 +197,7 @@ export class Rewriter {
     if (isGroupIpAt(b, at, family)) return;
     const length = family === 4 ? 4 : 16;
     const after = b.slice(at, at + length);
-    const rule = this.#rules.ips.find(({ from }) => prefixHas(from, b, at, family));
+    const rule = this.#rules.ips.find(({ from }) => hasPrefix(from, b, at, length));
     if (rule !== undefined) {
       for (let i = 0; i < length; i++) {
         const mask = maskOf(i, rule.to.bits);

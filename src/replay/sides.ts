@@ -11,11 +11,11 @@
  * Bounded: at most 65,536 addresses and 262,144 conversations are kept; what comes after is put opposite to its
  * peer. Left out: names of interfaces, since nobody but ourselves gives them sites.
  */
+import { hasPrefix, type IpPrefix, parseIpPrefix } from '../capture/index.js';
 import { ConfigError } from '../core/index.js';
 import { BROADCAST_MAC, formatIpv4, formatMac, isGroupMac, parseMac } from '../l2/index.js';
 import { Endpoints, ipKeyAt, isGroupIpAt } from './endpoints.js';
 import type { ReplayErrorCode } from './errors.js';
-import { type IpPrefix, parsePrefix, prefixHas } from './ip-prefix.js';
 
 export type Side = 'a' | 'b';
 
@@ -263,12 +263,12 @@ export class GivenSides implements SideMap {
   #isA(frame: Uint8Array, ends: Endpoints, mac: number, ipAt: number): boolean {
     if (this.#macs.has(mac)) return true;
     const { family } = ends;
-    return family !== 0 && this.#prefixes.some((p) => prefixHas(p, frame, ipAt, family));
+    return family !== 0 && this.#prefixes.some((p) => hasPrefix(p, frame, ipAt, family === 4 ? 4 : 16));
   }
 }
 
 function sidePrefix(text: string): IpPrefix {
-  const prefix = parsePrefix(text);
+  const prefix = parseIpPrefix(text);
   if (prefix !== null) return prefix;
   throw new ConfigError<ReplayErrorCode>(
     'REPLAY_SIDE',

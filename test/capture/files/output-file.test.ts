@@ -54,7 +54,10 @@ test('the thread that wrote into a pipe which nobody read could not be ended', a
   const worker = writerOf(path, 300_000);
   await once(worker, 'message');
   await sleep(100);
-  const ended = await Promise.race([worker.terminate().then(() => true), sleep(5_000, false, { ref: false })]);
+  const ended = await Promise.race([
+    worker.terminate().then(() => true),
+    sleep(5_000, false, { ref: false }),
+  ]);
   closeSync(fd);
   assert.is(ended, true);
 });
