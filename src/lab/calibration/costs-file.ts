@@ -26,20 +26,20 @@ const COST_VALUES_SCHEMA = z.object(
   ) as Record<CostName, z.ZodNumber>,
 );
 
-const COSTS_FILE_SCHEMA = z.object({
-  schema: z.literal(COSTS_VERSION),
-  measuredAt: z.iso.datetime(),
-  revision: z.string(),
+export const COSTS_FILE_SCHEMA = z.object({
+  schema: z.literal(COSTS_VERSION).describe('Name and version of this format'),
+  measuredAt: z.iso.datetime().describe('Wall-clock time of the first run, UTC'),
+  revision: z.string().describe('Version of longhaul whose hosts were measured'),
   machine: z.object({ cpu: z.string(), cores: z.number(), kernel: z.string(), node: z.string() }),
   congestion: z.enum(['bbr', 'cubic']).describe('What the kernel governs TCP with'),
   costs: COST_VALUES_SCHEMA,
   observed: z
     .array(
       z.object({
-        name: z.string(),
+        name: z.string().describe('RUN.FIGURE'),
         unit: z.string(),
-        measured: z.number(),
-        n: z.number(),
+        measured: z.number().describe('Median'),
+        n: z.number().describe('Observations'),
         p5: z.number(),
         p95: z.number(),
         simulated: z.number().describe('The same figure of the simulation with these costs'),

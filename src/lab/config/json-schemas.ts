@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { BRIDGE_KEYS } from '../bridge/keys.js';
+import { COSTS_FILE_SCHEMA, COSTS_VERSION } from '../calibration/costs-file.js';
 import { RESULT_SCHEMA, RESULT_VERSION } from '../result.js';
 import { EXPERIMENT_KEYS } from './experiment-keys.js';
 import { PROFILE_KEYS } from './fiber-schema.js';
@@ -20,6 +21,7 @@ export function jsonSchemas(): Readonly<Record<string, object>> {
       title: 'longhaul fiber profile',
       ...z.toJSONSchema(PROFILE_KEYS, { io: 'input' }),
     },
+    'costs.schema.json': { title: COSTS_VERSION, ...z.toJSONSchema(COSTS_FILE_SCHEMA, { io: 'input' }) },
     // The input side: readers ignore fields that a later minor change adds.
     'result.schema.json': { title: RESULT_VERSION, ...z.toJSONSchema(RESULT_SCHEMA, { io: 'input' }) },
   };
