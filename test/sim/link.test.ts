@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { Rng } from '../../src/core/index.js';
 import { type LaneSettings, resolveFiber } from '../../src/fiber/index.js';
-import type { Link } from '../../src/sim/link.js';
+import type { Link, LinkSettings } from '../../src/sim/link.js';
 import { Stack } from '../../src/sim/stack.js';
 import { StretchedSegment } from '../../src/sim/stretched-segment.js';
 import { TraceHash } from '../../src/sim/trace-hash.js';
@@ -20,9 +20,15 @@ interface Pair {
   readonly b: Stack;
 }
 
-function pair(lane: Partial<LaneSettings>, seed = 'link'): Pair {
+function pair(
+  lane: Partial<LaneSettings>,
+  seed = 'link',
+  over: Partial<LinkSettings> = {},
+  profile = 'metro-80km',
+): Pair {
   const time = new VirtualTime();
-  const metro = resolveFiber({ profile: 'metro-80km' });
+  const metro = resolveFiber({ profile });
+  const link = { ...LINK, ...over };
   const spans = metro.spans.map(({ aToB, bToA }) => ({
     aToB: { ...aToB, ...lane },
     bToA: { ...bToA, ...lane },
@@ -33,8 +39,8 @@ function pair(lane: Partial<LaneSettings>, seed = 'link'): Pair {
   return {
     time,
     segment,
-    a: new Stack(time, segment, 'a', 0x020000000001, 0x020000000002, LINK, numbers),
-    b: new Stack(time, segment, 'b', 0x020000000002, 0x020000000001, LINK, numbers),
+    a: new Stack(time, segment, 'a', 0x020000000001, 0x020000000002, link, numbers),
+    b: new Stack(time, segment, 'b', 0x020000000002, 0x020000000001, link, numbers),
   };
 }
 
@@ -82,6 +88,42 @@ test('a bulk transfer goes at the rate of the fiber', () => {
   // 25 MB at 10 Gbit/s with 1538 wire bytes for 1448 of payload, and one way beyond.
   const idealNs = ((items * 62_500 * 1538) / 1448) * 0.8 + 400_000;
   assert.ok(p.time.nowNs > idealNs && p.time.nowNs < idealNs * 1.1, `${p.time.nowNs} against ${idealNs}`);
+});
+
+test('a link that opens in two round trips carries its first item in the half after them', () => {
+  const p = pair({}, 'link', { openingTurns: { control: 2, pages: 2, demand: 2 } });
+  carry(p, [100]);
+  // The time of the acknowledgement is in it: three round trips, and what short packets take on the wire.
+  const beyondNs = p.time.nowNs - 6 * 400_000;
+  assert.ok(beyondNs > 0 && beyondNs < 10_000, `${p.time.nowNs}`);
+});
+
+test('a start that overflowed the queue took a minute and a half to mend', () => {
+  const items = 400;
+  const congestions = ['bbr', 'cubic'] as const;
+  for (const congestion of congestions) {
+    const over = { congestion, windowBytes: 256 * 2 ** 20, segmentPackets: 4 };
+    const p = pair({}, 'link', over, 'metro-vmotion-10ms');
+    carry(p, new Array(items).fill(62_500));
+    const lost = p.segment.fiber.counters().aToB.dropped['queue-full'].packets;
+    assert.ok(lost > 100, `${congestion}: the queue has overflowed, ${lost} packets`);
+    const idealNs = (items * 62_500 * 8 * 1538) / 1448;
+    assert.ok(
+      p.time.nowNs < idealNs * (congestion === 'bbr' ? 1.6 : 3),
+      `${congestion}: ${p.time.nowNs} against ${idealNs}`,
+    );
+    assert.ok(p.segment.closes());
+  }
+});
+
+test('a page link keeps to the most that it may put on the wire', () => {
+  const p = pair({}, 'link', { congestion: 'bbr', windowBytes: 256 * 2 ** 20, pageLinkBps: 100e6 });
+  carry(p, new Array(40).fill(62_500));
+  const idealNs = (40 * 62_500 * 8 * 10 * 1538) / 1448;
+  assert.ok(
+    p.time.nowNs > idealNs * 0.95 && p.time.nowNs < idealNs * 1.1,
+    `${p.time.nowNs} against ${idealNs}`,
+  );
 });
 
 test('a line that is cut is lost to both ends after their silence, and not before', () => {
