@@ -6,6 +6,7 @@ export * from './metrics.js';
 export type { Plot } from './plots/frame.js';
 export { type Spread, spreadPlot } from './plots/run-plots.js';
 export { frontOf, type ScatterPoint, scatterPlot } from './plots/scatter-plot.js';
+export { escapeXml } from './plots/svg.js';
 export { type Trend, type TrendAxes, trendPlot } from './plots/trend-plot.js';
 export * from './quantile.js';
 export * from './statistics.js';

@@ -4,6 +4,7 @@ import { formatBytes, formatNs } from '../core/index.js';
 import type { Experiment } from '../lab/config/experiment.js';
 import type { ExperimentInput } from '../lab/config/experiment-keys.js';
 import {
+  escapeXml,
   figure,
   htmlTable,
   median,
@@ -117,9 +118,9 @@ export function tuneHtml(story: TuneStory): { readonly html: string; readonly pl
   const of = `longhaul ${revision}, ${machine}, seed ${base.seed}`;
   const title = `Tuned for ${objective} on ${base.fiber.profile}`;
   const body = [
-    `<h1>${escaped(title)}</h1>`,
-    `<p class="quiet">${escaped(`${of} · ${formatBytes(base.guest.memoryBytes)} of ${base.guest.fill} memory · costs of simulated hosts: ${costs}`)}</p>`,
-    `<p><code>${escaped(command)}</code></p>`,
+    `<h1>${escapeXml(title)}</h1>`,
+    `<p class="quiet">${escapeXml(`${of} · ${formatBytes(base.guest.memoryBytes)} of ${base.guest.fill} memory · costs of simulated hosts: ${costs}`)}</p>`,
+    `<p><code>${escapeXml(command)}</code></p>`,
     tiles([
       [
         'verdict',
@@ -131,7 +132,7 @@ export function tuneHtml(story: TuneStory): { readonly html: string; readonly pl
       ['rank correlation', rho === null ? '–' : rho.toFixed(2)],
       ['time used', formatNs(end.spentMs * 1e6)],
     ]),
-    `<p>${escaped(end.verdict.text)}.</p>`,
+    `<p>${escapeXml(end.verdict.text)}.</p>`,
     '<h2>Verified on real hosts, in turn</h2>',
     draw(
       spreadPlot(
@@ -209,8 +210,4 @@ function paretoPlot({ end, evaluations }: TuneStory, of: string): Plot | null {
     'Pause against total time, and the front that none beats in both',
     `${of}. Simulated: two moves each; measured: three after two to warm up. Medians.`,
   );
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -10,6 +10,7 @@
  * Successive halving (Jamieson and Talwalkar 2016): what looks poor when it is cheap to look at is dropped before it
  * is looked at closely. Only what real hosts did, in turn with the default, decides.
  */
+import { LonghaulError } from '../core/index.js';
 import type { Costs } from '../lab/calibration/costs-file.js';
 import type { Experiment } from '../lab/config/experiment.js';
 import { median } from '../report/index.js';
@@ -27,7 +28,7 @@ import {
   verdictOf,
   verify,
 } from './judge.js';
-import { type Figures, joined, type Objective, scoresOf } from './objective.js';
+import { type Figures, joined, type Objective, scoresOf, type TuneErrorCode } from './objective.js';
 import {
   type Candidate,
   candidateName,
@@ -104,6 +105,7 @@ export async function tune(options: TuneOptions): Promise<TuneEnd> {
       drawCandidates(parameters, base.migration, PROBES, base.seed),
       coarseWith,
     );
+    refuseFailing(first[0]!);
     const perCandidateMs = Math.max(50, median(first.map((e) => e.tookMs)));
     const affordable = Math.floor((SIMULATED_SHARE * budgetMs) / 2 / perCandidateMs);
     const count = Math.min(CANDIDATES.max, Math.max(CANDIDATES.min, affordable));
@@ -146,6 +148,7 @@ export async function tune(options: TuneOptions): Promise<TuneEnd> {
         continue;
       screens.push(...(await evaluator.evaluate([candidate], screenWith)));
     }
+    refuseFailing(screens[0]!);
     const screened = ranked(screens, objective);
     const prediction = predictionOf(
       spread.flatMap(({ candidate }) => {
@@ -156,7 +159,9 @@ export async function tune(options: TuneOptions): Promise<TuneEnd> {
       }),
     );
 
-    const finalists = screened.filter((s) => candidateName(s.candidate) !== 'default').slice(0, FINALISTS);
+    const finalists = screened
+      .filter((s) => Number.isFinite(s.score) && candidateName(s.candidate) !== 'default')
+      .slice(0, FINALISTS);
     const field = [{}, ...finalists.map((s) => s.candidate)];
     const turns: Evaluation[][] = [];
     for (let turn = 0; turn < MAX_TURNS; turn++) {
@@ -183,6 +188,14 @@ export async function tune(options: TuneOptions): Promise<TuneEnd> {
   } finally {
     evaluator.end();
   }
+}
+
+/** Everything is a ratio to the default. @throws LonghaulError `TUNE_NONE` when that has no figures */
+function refuseFailing({ failure }: Evaluation): void {
+  if (failure === undefined) return;
+  throw new LonghaulError<TuneErrorCode>('TUNE_NONE', `the default itself fails on this fiber: ${failure}`, {
+    hint: 'raise migration.limit, or choose a smaller --memory or a calmer --dirty; longhaul run shows what happens',
+  });
 }
 
 /** How long a turn has taken so far. */
