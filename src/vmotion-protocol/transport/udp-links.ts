@@ -35,7 +35,7 @@ const ACCEPTED_MAX = 16;
 /** Ids of ended connections that are remembered: a datagram that was long under way must not open one again. */
 const ENDED_KEPT = 64;
 /** Bursts one connection sends before the others and the receiving side have their turn. */
-const BURSTS_A_TURN = 1;
+const BURSTS_A_TURN = 4;
 /** A peer that was killed says nothing: it is asked after half a second and given up after this long. */
 const KEEPALIVE_NS = 500_000_000;
 

@@ -1,10 +1,12 @@
 /**
- * Receives pages from a UDP link: the face of `PageReceiver`. Records are put together beside guest memory and placed
- * whole, so that fragments of two versions never meet there and a page may be missing while its parts come.
+ * Receives pages from a UDP link: the face of `PageReceiver`.
  *
- *   fragment ─► slot ─whole─► guest memory, hashed by reading it back
- *                       └──► behind `stageFrom`: hashed in the slot, compared where a hash came along (post-copy),
- *                            placed by the stage (UFFDIO_COPY)
+ *   rounds of pre-copy   fragments go straight into guest memory; a page that is whole is hashed by reading it back
+ *   behind `stageFrom`   into a slot; hashed there, compared where a hash came along (post-copy), placed whole by the
+ *                        stage (UFFDIO_COPY), since the page may be missing while its parts come
+ *
+ * In pre-copy a page is torn while the parts of a newer version come. Its round is not applied before they are all here,
+ * and when the link breaks first the page counts as one that has not come.
  */
 import { PAGE_SIZE, PageSet } from '../../core/index.js';
 import { ENCODING_HASHED, ENCODING_RAW, PageInbox, type PageSink, RECORD_BYTES_MAX } from '../index.js';
@@ -82,6 +84,7 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
   }
 
   takeUp(round: number, hold: boolean): void {
+    this.#tearOut();
     this.#inbox = new PageInbox(this.#pages, this, round - 1);
     if (this.#stage !== null) {
       this.#stageFrom = round;
@@ -95,6 +98,7 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
   }
 
   notCome(): PageSet {
+    this.#tearOut();
     const pages = PageSet.full(this.#pages);
     pages.subtract(this.#came);
     return pages;
@@ -114,7 +118,20 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
   close(): void {} // the link is the control channel's
 
   /** PageSink. */
-  collect(slot: number, offset: number, bytes: Uint8Array, at: number, length: number): void {
+  collect(
+    slot: number,
+    round: number,
+    pfn: number,
+    encoding: number,
+    offset: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+  ): void {
+    if (encoding === ENCODING_RAW && round < this.#stageFrom) {
+      this.#memory.bytes.set(bytes.subarray(at, at + length), pfn * PAGE_SIZE + offset);
+      return;
+    }
     const chunk = Math.floor(slot / CHUNK_SLOTS);
     while (chunk >= this.#chunks.length) {
       const region = newRegion(CHUNK_SLOTS * RECORD_BYTES_MAX);
@@ -132,15 +149,14 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
       this.#violation = `page ${pfn} came in encoding ${encoding}, which was not agreed on`;
       return false;
     }
-    const at = (slot % CHUNK_SLOTS) * RECORD_BYTES_MAX;
-    const index = Math.floor(slot / CHUNK_SLOTS);
-    const chunk = this.#chunks[index]!;
     if (!staged) {
-      this.#memory.bytes.set(chunk.bytes.subarray(at, at + PAGE_SIZE), pfn * PAGE_SIZE);
       this.#content.hash(pfn);
       this.#note(round, pfn);
       return true;
     }
+    const at = (slot % CHUNK_SLOTS) * RECORD_BYTES_MAX;
+    const index = Math.floor(slot / CHUNK_SLOTS);
+    const chunk = this.#chunks[index]!;
     const announced = hashed ? this.#views[index]! : null;
     if (!this.#content.hashStaged(pfn, chunk.bytes, at, announced, at + PAGE_SIZE)) {
       this.#stage!.damaged(pfn);
@@ -166,6 +182,13 @@ export class UdpPageReceiver implements PageSink, RoundReceiver {
 
   roundApplied(round: number, pages: number): void {
     this.#applied.push({ round, pages });
+  }
+
+  /** Pages in parts are neither what they were nor what they should become. */
+  #tearOut(): void {
+    const torn = new PageSet(this.#pages);
+    this.#inbox.addInParts(torn);
+    this.#came.subtract(torn);
   }
 
   #note(round: number, pfn: number): void {

@@ -1,6 +1,6 @@
 /**
- * Pages coming in: which bytes of which version have arrived. Bytes themselves go from the driver's buffer to a slot
- * of the sink, so that no page is ever seen half; here is one bit for every 16 of them.
+ * Pages coming in: which bytes of which version have arrived. Bytes themselves go from the driver's buffer to where the
+ * sink puts them together; here is one bit for every 16 of them.
  *
  *   fragment ─► round applied, or version not above the one complete ─► stale, ignored
  *            ─► version above the one in parts ─► what came of that one counts for nothing
@@ -12,12 +12,25 @@
  * A page that came damaged does not count; its next version does.
  * Memory is bounded: a page takes 10 bytes, and at most `PARTIAL_MAX` are in parts at a time.
  */
+import type { PageSet } from '../../core/index.js';
 import { FRAGMENT_UNIT, type PacketReader, RECORD_BYTES_MAX, recordFits } from './packet-codec.js';
 
-/** Where the bytes go: the driver. A record is put together in a slot of RECORD_BYTES_MAX bytes and placed when whole. */
+/**
+ * Where the bytes go: the driver. A record is put together in a slot of RECORD_BYTES_MAX bytes and placed when whole, or
+ * where the page is, if nobody looks at it before its round is applied (`addInParts`).
+ */
 export interface PageSink {
-  /** bytes[at … at+length) belong at `offset` in slot `slot`; valid during the call only. */
-  collect(slot: number, offset: number, bytes: Uint8Array, at: number, length: number): void;
+  /** bytes[at … at+length) belong at `offset` of the record of page `pfn`, in slot `slot`; valid during the call only. */
+  collect(
+    slot: number,
+    round: number,
+    pfn: number,
+    encoding: number,
+    offset: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+  ): void;
   /**
    * The record in `slot` is whole: what it says of the page holds now. The slot is free after the call.
    * @returns false when it is damaged: the page still lacks, and comes again under another version
@@ -110,7 +123,7 @@ export class PageInbox {
       this.stale++;
       return true;
     }
-    this.#sink.collect(slot, offset, bytes, reader.bytesAt, length);
+    this.#sink.collect(slot, round, pfn, encoding, offset, bytes, reader.bytesAt, length);
     const missing = this.#missing[slot]! - fresh;
     this.#missing[slot] = Math.max(0, missing);
     if (missing > 0) return true;
@@ -141,6 +154,12 @@ export class PageInbox {
     this.#expected = pages;
     this.#mayApply();
     return true;
+  }
+
+  /** Adds the pages that are here in parts, of a version that may not come whole any more. O(pages) if there are any. */
+  addInParts(into: PageSet): void {
+    if (this.#open === 0) return;
+    for (let pfn = 0; pfn < this.#pages; pfn++) if (this.#slotOf[pfn] !== 0) into.add(pfn);
   }
 
   #wanted(round: number, pfn: number, count: number): boolean {

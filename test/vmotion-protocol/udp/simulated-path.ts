@@ -100,7 +100,16 @@ export class Copy implements PageSink {
     this.words = new Uint32Array(this.bytes.buffer);
   }
 
-  collect(slot: number, offset: number, bytes: Uint8Array, at: number, length: number): void {
+  collect(
+    slot: number,
+    _round: number,
+    _pfn: number,
+    _encoding: number,
+    offset: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+  ): void {
     const end = (slot + 1) * RECORD_BYTES_MAX;
     if (end > this.#slots.length) {
       const grown = new Uint8Array(2 * end);
