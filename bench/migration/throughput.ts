@@ -1,5 +1,5 @@
 /**
- * `npm run bench:throughput -- [--quick] [--out FILE]`
+ * `npm run bench:throughput -- [--quick] [--turns N] [--out FILE]`
  *
  * How fast incompressible memory moves over a clean link, and what the link would carry:
  *
@@ -10,12 +10,12 @@
  * Goodput is page bytes over the duration of the first round, which ends when the destination has said that it
  * has applied all of it. The guest is idle, with one slow session. Payload capacity is rate × payload ÷ wire bytes of a full packet.
  */
+import { parseArgs } from 'node:util';
 import { messageOf, PAGE_SIZE } from '../../src/core/index.js';
 import { fabricTestbed } from '../fabric/testbeds/longhaul.js';
 import { tcp } from '../fabric/traffic/iperf.js';
 import { using } from '../fabric/using.js';
 import { Figures, say } from '../figures.js';
-import { quickOrFull } from '../quick-or-full.js';
 import { makeMoves } from './moves.js';
 import { PAYLOAD_SHARE, TRANSPORTS, type Transport } from './payload.js';
 
@@ -24,8 +24,19 @@ const LIMITED_BPS = 4e9;
 /** A session is held, so that a wrong answer ends the bench, and takes next to nothing of what is measured. */
 const QUIET_CLIENT = { site: 'a', icmp: '100ms', service: '20ms' } as const;
 
-const values = quickOrFull('npm run bench:throughput');
-const turns = values.quick ? 2 : 5;
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    turns: { type: 'string' },
+    out: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const turns = Number(values.turns ?? (values.quick ? 2 : 5));
+if (values.help || !Number.isInteger(turns) || turns < 1) {
+  console.log('npm run bench:throughput -- [--quick] [--turns N] [--out FILE]');
+  process.exit(values.help ? 0 : 2);
+}
 const memory = values.quick ? '512MiB' : '1GiB';
 const iperfSeconds = values.quick ? 3 : 8;
 

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:wan -- [--quick] [--only RTT|LOSS,…] [--out FILE]`
+ * `npm run bench:wan -- [--quick] [--only RTT|LOSS,…] [--peers udp,cubic,bbr] [--out FILE]`
  *
  * UDP against kernel CUBIC and BBR through the same fiber in the same run, 1 Gbit/s, loss in both directions:
  *
@@ -39,6 +39,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
+    peers: { type: 'string', default: 'udp,cubic,bbr' },
     out: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -49,11 +50,12 @@ const matches = (c: Cell, word: string): boolean =>
 const unknown = only.filter((word) => !ALL.some((c) => matches(c, word)));
 if (values.help || unknown.length > 0) {
   if (unknown.length > 0) console.error(`--only ${unknown.join(',')}: there is no such cell`);
-  console.log('npm run bench:wan -- [--quick] [--only CELL|RTT|LOSS,…] [--out FILE]');
+  console.log('npm run bench:wan -- [--quick] [--only CELL|RTT|LOSS,…] [--peers udp,cubic,bbr] [--out FILE]');
   console.log(`cells: ${ALL.map(nameOf).join(' ')}`);
   process.exit(values.help ? 0 : 2);
 }
 
+const wanted = values.peers.split(',');
 const figures = new Figures('wan');
 for (const t of ['udp', 'tcp'] as const)
   say(`payload capacity at 1 Gbit/s over ${t}: ${((RATE_BPS * PAYLOAD_SHARE[t]) / 1e6).toFixed(1)} Mbit/s`);
@@ -66,6 +68,7 @@ for (const [i, cell] of cells.entries()) {
     ['bbr', 'tcp', () => kernelBps(cell, 'bbr')],
   ];
   for (const [peer, transport, measure] of peers) {
+    if (!wanted.includes(peer)) continue;
     try {
       const bps = await measure();
       const share = bps / (RATE_BPS * PAYLOAD_SHARE[transport] * (1 - cell.loss));
