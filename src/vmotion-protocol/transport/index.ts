@@ -4,12 +4,8 @@ export { DEMAND_AGAIN, DEMAND_BYTES } from './demand-requests.js';
 export type { Link, LinkFigures, LinkPoller } from './link.js';
 export { LinkBuffers } from './link-buffers.js';
 export { PageEncoder, type PageHashes } from './page-encoder.js';
-export {
-  PageReceiver,
-  type PageReceiverEvents,
-  type PageStage,
-  type StagedContent,
-} from './page-receiver.js';
+export type { PageStage, StagedContent } from './page-landing.js';
+export { PageReceiver, type PageReceiverEvents } from './page-receiver.js';
 export { type PageContent, PageSender } from './page-sender.js';
 export { type HashedContent, PageServer } from './page-server.js';
 export type { MissingServer, RoundReceiver, RoundSender } from './page-ways.js';

@@ -13,7 +13,7 @@
 import type { PageSet } from '../../core/index.js';
 import type { PageApplier } from '../index.js';
 import type { Link } from './link.js';
-import type { PageStage } from './page-receiver.js';
+import type { PageStage } from './page-landing.js';
 
 /** Sends the pages of one round after the other. */
 export interface RoundSender {

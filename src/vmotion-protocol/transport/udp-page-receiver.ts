@@ -12,7 +12,8 @@ import { PAGE_SIZE, PageSet } from '../../core/index.js';
 import { ENCODING_HASHED, ENCODING_RAW, PageInbox, type PageSink, RECORD_BYTES_MAX } from '../index.js';
 import { newRegion, type Region } from './chain.js';
 import type { Link } from './link.js';
-import type { PageReceiverEvents, PageStage, StagedContent } from './page-receiver.js';
+import type { PageStage, StagedContent } from './page-landing.js';
+import type { PageReceiverEvents } from './page-receiver.js';
 import type { RoundReceiver } from './page-ways.js';
 import { type UdpLink, udpLinkOf } from './udp-links.js';
 

@@ -1,16 +1,16 @@
 /** Where a UDP receiver puts pages, without a socket: datagrams are written and read here. */
 import * as assert from 'uvu/assert';
 import { PAGE_SIZE } from '../../../src/core/index.js';
+import type { PageInbox } from '../../../src/vmotion-protocol/index.js';
+import { newRegion, type UdpLink, UdpPageReceiver } from '../../../src/vmotion-protocol/transport/index.js';
 import {
   ENCODING_RAW,
   PACKET_HEADER_BYTES,
   PAGE_FRAME_BYTES,
   PacketReader,
-  type PageInbox,
   writePacketHeader,
   writePageFrame,
-} from '../../../src/vmotion-protocol/index.js';
-import { newRegion, type UdpLink, UdpPageReceiver } from '../../../src/vmotion-protocol/transport/index.js';
+} from '../../../src/vmotion-protocol/udp/packet-codec.js';
 import { suite } from '../../suite.js';
 
 const test = suite('vmotion-protocol/transport/udp-page-receiver');
