@@ -28,7 +28,7 @@ import {
 } from '../l2/ports/index.js';
 import { Doorbell, nowNs, POLLERR, POLLHUP, POLLIN, POLLNVAL, PollSet, sharpenTimers } from '../sys/index.js';
 import { Beat } from './beat.js';
-import { FramePath, STRETCH } from './frame-path.js';
+import { FramePath } from './frame-path.js';
 import type {
   FabricReply,
   FabricRequest,
@@ -40,6 +40,7 @@ import type {
   SiteName,
 } from './messages.js';
 import { FrameTap } from './recording/frame-tap.js';
+import { STRETCH } from './segment-machines.js';
 
 /** How long before a release the thread stops sleeping: a timed wake-up is 40 µs late here, at times 90. */
 const SPIN_BEFORE_NS = 100_000;

@@ -8,13 +8,12 @@
  * reference of this file's; ports take their own (l2/ports/port.ts).
  * Longer than 400 lines: each machine's actions are carried out into the next one, on the hottest path there is.
  */
-import { type Frame, frameOf, type Rng, WOKE } from '../core/index.js';
+import { frameOf, type Rng, WOKE } from '../core/index.js';
 import {
   bottleneckBps,
   type Deliver,
-  type Drop,
   describeFiber,
-  Fiber,
+  type Fiber,
   type FiberAction,
   type FiberChanged,
   type FiberFrameOffered,
@@ -22,10 +21,9 @@ import {
   wireBytesOf,
 } from '../fiber/index.js';
 import {
-  Bridge,
+  type Bridge,
   type BridgeAction,
   type BridgeFrameReceived,
-  cut,
   cutInto,
   headerLength,
   type PortOptions,
@@ -41,13 +39,11 @@ import { arrivalsOf } from './arrivals.js';
 import { LatenessRecorder } from './lateness.js';
 import type { FabricSettings, PathCounters, PortRole, SiteName } from './messages.js';
 import type { FrameTap } from './recording/frame-tap.js';
-import type { RecordedReason } from './recording/reasons.js';
+import { bridgeVerdict, entryVerdict, isRefusal, tapMissing } from './recording/verdicts.js';
+import { SegmentMachines, STRETCH } from './segment-machines.js';
 
 /** A super-frame whose serialisation takes longer than this is cut at the fiber's entry. */
 const MAX_SERIALISATION_NS = 50_000;
-/** The bridge port that leads to the fiber. */
-export const STRETCH = 0;
-
 /** What a frame can be sent by. */
 export interface Egress {
   /** Takes a reference of its own. */
@@ -107,28 +103,11 @@ export class FramePath {
     this.#vmotionLast = settings.qos === 'guest-first';
     this.#onDuplicateMac = onDuplicateMac;
     this.#latestNs = nowNs();
-    const timeline = settings.timeline === undefined ? {} : { timeline: settings.timeline };
-    this.fiber = new Fiber(settings.fiber, rng, { epochNs: this.#latestNs, ...timeline });
-    this.bridges = { a: new Bridge(settings.bridge), b: new Bridge(settings.bridge) };
-    for (const site of ['a', 'b'] as const) {
-      this.bridges[site].step(
-        this.#latestNs,
-        { type: 'port-added', port: STRETCH, name: 'stretch', role: 'stretch' },
-        [],
-      );
-    }
-    const none = frameOf(new Uint8Array(0));
-    this.#received = { type: 'frame-received', port: 0, frame: none };
-    this.#offered = {
-      type: 'frame-offered',
-      direction: 'a-b',
-      frame: none,
-      trafficClass: 0,
-      packets: 1,
-      wireBytes: 0,
-      packetBytes: 0,
-      enteredNs: 0,
-    };
+    const machines = new SegmentMachines(settings, rng, this.#latestNs);
+    this.fiber = machines.fiber;
+    this.bridges = machines.bridges;
+    this.#received = machines.received;
+    this.#offered = machines.offered;
     this.#learnRate();
     this.#wakeNs = this.fiber.nextWakeNs();
   }
@@ -317,7 +296,10 @@ export class FramePath {
     this.#io.pool.retain(frame);
     this.fiber.step(this.#latestNs, e, this.#fiberActions);
     this.#wakeNs = this.fiber.nextWakeNs();
-    if (this.#tap !== null) this.#tapEntry(this.#tap, site, frame, enteredNs);
+    if (this.#tap !== null) {
+      const reason = entryVerdict(this.#fiberActions, frame, this.#spans);
+      this.#tap.entered(site, enteredNs, frame, frame.packetId, reason);
+    }
     if (this.#fiberActions.length > 0) this.#carryOut(frame);
   }
 
@@ -327,7 +309,7 @@ export class FramePath {
     for (let i = 0; i < actions.length; i++) {
       const action = actions[i]!;
       if (action.type === 'deliver') this.#deliver(action);
-      else if (this.#tap !== null && !(action.frame === offered && this.#isRefusal(action))) {
+      else if (this.#tap !== null && !(action.frame === offered && isRefusal(action, this.#spans))) {
         const frame = action.frame as PooledFrame;
         this.#tap.left(farSiteOf(action), this.#latestNs, frame, frame.packetId, action.reason);
       }
@@ -362,7 +344,7 @@ export class FramePath {
     if (action.lost !== null) this.#cutAroundLoss++;
     this.#damaged += damaged;
     this.#refusedByFcs += refusedByFcs.length;
-    if (this.#tap !== null) this.#tapMissing(this.#tap, site, action, refusedByFcs);
+    if (this.#tap !== null) tapMissing(this.#tap, site, action, frame.packetId, refusedByFcs);
     for (const piece of frames) {
       let pooled = piece as PooledFrame;
       if (!(piece instanceof PooledFrame)) {
@@ -395,36 +377,13 @@ export class FramePath {
     first: number,
     enteredNs: number,
   ): void {
-    let reason: RecordedReason | null = null;
-    for (let i = first; i < this.#bridgeActions.length; i++) {
-      const action = this.#bridgeActions[i]!;
-      if (action.type === 'drop') reason = action.reason;
-    }
+    const reason = bridgeVerdict(this.#bridgeActions, first);
     if (port === STRETCH) tap.left(site, this.#dueNs, frame, frame.packetId, reason);
     else tap.arrived(port, enteredNs, frame, frame.packetId, reason);
   }
 
-  /** A frame was offered to the fiber, and its actions say whether it was refused there. */
-  #tapEntry(tap: FrameTap, site: SiteName, frame: PooledFrame, enteredNs: number): void {
-    let reason: RecordedReason | null = null;
-    for (const action of this.#fiberActions) {
-      if (action.type === 'drop' && action.frame === frame && this.#isRefusal(action)) reason = action.reason;
-    }
-    tap.entered(site, enteredNs, frame, frame.packetId, reason);
-  }
-
-  /** Whether the entry of the fiber refused it; what is lost later may be told of in the same step, when we are late. */
-  #isRefusal({ reason, direction, span }: Drop): boolean {
-    return reason !== 'loss' && span === (direction === 'a-b' ? 0 : this.fiber.settings.spans.length - 1);
-  }
-
-  /** Packets of a frame that arrived in part: those that did not. */
-  #tapMissing(tap: FrameTap, site: SiteName, action: Deliver, refusedByFcs: readonly Frame[]): void {
-    const frame = action.frame as PooledFrame;
-    for (const packet of action.lost ?? []) {
-      tap.left(site, action.dueNs, cut(frame, packet, 1), frame.packetId, 'packet-lost');
-    }
-    for (const packet of refusedByFcs) tap.left(site, action.dueNs, packet, frame.packetId, 'fcs');
+  get #spans(): number {
+    return this.fiber.settings.spans.length;
   }
 
   #tellChange(): void {

@@ -8,12 +8,13 @@
  * damaged: an ordinary frame then arrives in what pieces a receiver would get, and a `BulkFrame` tells which of its
  * packets did not come.
  */
-import { type Frame, frameOf, type Rng, WOKE } from '../core/index.js';
+import { type Frame, type Rng, WOKE } from '../core/index.js';
 import { arrivalsOf } from '../fabric/arrivals.js';
+import { SegmentMachines, STRETCH } from '../fabric/segment-machines.js';
 import {
   accountingCloses,
   type Deliver,
-  Fiber,
+  type Fiber,
   type FiberAction,
   type FiberChanged,
   type FiberCounters,
@@ -24,20 +25,11 @@ import {
   type Timeline,
   wireBytesOf,
 } from '../fiber/index.js';
-import {
-  Bridge,
-  type BridgeAction,
-  type BridgeCounters,
-  type BridgeFrameReceived,
-  type PortRole,
-} from '../l2/index.js';
+import type { Bridge, BridgeAction, BridgeCounters, BridgeFrameReceived, PortRole } from '../l2/index.js';
 import type { TraceHash } from './trace-hash.js';
 import { type VirtualTime, Waker } from './virtual-time.js';
 
 export type SiteName = 'a' | 'b';
-
-/** The bridge port that leads to the fiber. */
-const STRETCH = 0;
 
 /** A frame that stands for several wire packets, and whose receiver wants to know which of them came. */
 export interface BulkFrame extends Frame {
@@ -90,22 +82,11 @@ export class StretchedSegment {
     this.#time = time;
     this.#guestFirst = settings.guestFirst;
     this.#portNs = settings.portNs;
-    const timeline = settings.timeline === undefined ? {} : { timeline: settings.timeline };
-    this.fiber = new Fiber(settings.fiber, rng, { epochNs: 0, ...timeline });
-    this.bridges = { a: new Bridge(), b: new Bridge() };
-    for (const site of ['a', 'b'] as const)
-      this.bridges[site].step(0, { type: 'port-added', port: STRETCH, name: 'stretch', role: 'stretch' }, []);
-    const none = frameOf(new Uint8Array(0));
-    this.#received = { type: 'frame-received', port: 0, frame: none };
-    this.#offered = {
-      type: 'frame-offered',
-      direction: 'a-b',
-      frame: none,
-      trafficClass: 0,
-      packets: 1,
-      wireBytes: 0,
-      packetBytes: 0,
-    };
+    const machines = new SegmentMachines(settings, rng, 0);
+    this.fiber = machines.fiber;
+    this.bridges = machines.bridges;
+    this.#received = machines.received;
+    this.#offered = machines.offered;
     this.#waker = new Waker(time, () => this.#release());
     this.#waker.mind(this.fiber.nextWakeNs());
   }

@@ -1,11 +1,12 @@
 /** `longhaul bridge` with namespaces, real programs in them, and interfaces that vanish. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
+import { METAL_IMAGE } from '../../src/lab/qemu/plan.js';
 import { suite } from '../suite.js';
 import { lackOf } from './sites.js';
 
@@ -194,5 +195,61 @@ test.when(vxlanLack ?? taken, 'examples/vxlan-peer.yaml does what its comment sa
     sh('ip link del lh-under; ip netns del vtep');
   }
 });
+
+/** A machine with the metal image, on the NIO-UDP port of the example that sends to `port`. */
+function qemuGuest(port: number, ip: string, mac: string): ChildProcess {
+  const local = `local.type=inet,local.host=127.0.0.1,local.port=${port}`;
+  const remote = `remote.type=inet,remote.host=127.0.0.1,remote.port=${port + 1}`;
+  const words = ['-M', 'pc', '-m', '32', '-display', 'none', '-no-reboot', '-serial', 'stdio'];
+  const machine = ['-kernel', METAL_IMAGE, '-append', `ip=${ip}`];
+  const card = [
+    '-netdev',
+    `dgram,id=n0,${local},${remote}`,
+    '-device',
+    `virtio-net-pci,netdev=n0,mac=${mac}`,
+  ];
+  return spawn('qemu-system-i386', [...words, ...machine, ...card], { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** Once it says so on its serial port, it answers. */
+function ready(guest: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    guest.stdout!.on('data', (text) => {
+      said += text;
+      if (said.includes('metal: ready')) resolve();
+    });
+    guest.once('close', (code) => reject(new Error(`QEMU ended with ${code}: ${said}`)));
+  });
+}
+
+test.when(
+  lack ?? lackOf('qemu-system-i386'),
+  'two QEMU guests on the bridge of the example answer a ping, one here and one 200 km away',
+  async () => {
+    const config = join(dir, 'guests.yaml');
+    const example = readFileSync(join(EXAMPLES, 'two-qemu-guests.yaml'), 'utf8');
+    const probe = `  - {name: probe, site: a, tap: ${left}, netns: ${left}, address: 10.0.0.1/24}`;
+    writeFileSync(config, `${example}\n${probe}\n`);
+    const bridge = await start(config);
+    const guests = [
+      qemuGuest(5000, '10.0.0.11', '02:4c:48:00:01:01'),
+      qemuGuest(5010, '10.0.0.12', '02:4c:48:00:01:02'),
+    ];
+    try {
+      await Promise.all(guests.map(ready));
+      const rtts = (ip: string): number[] => {
+        const { out } = sh(`ip netns exec ${left} ping -c 20 -i 0.05 ${ip}`);
+        assert.match(out, / 20 received/, `${out}${bridge.text()}`);
+        return [...out.matchAll(/time=([\d.]+) ms/g)].map((m) => Number(m[1]));
+      };
+      assert.is(rtts('10.0.0.11').length, 20);
+      assert.ok(Math.min(...rtts('10.0.0.12')) >= 2, '200 km there and back');
+    } finally {
+      for (const guest of guests) guest.kill('SIGKILL');
+      await bridge.end('SIGTERM');
+    }
+  },
+);
 
 test.run();
