@@ -15,7 +15,7 @@ import {
   VNET_HDR_SIZE,
 } from '../../sys/index.js';
 import type { FrameIo } from './frame-io.js';
-import type { PooledFrame } from './frame-pool.js';
+import { MAX_FRAME_BYTES, type PooledFrame } from './frame-pool.js';
 import { Appetite } from './intake.js';
 import {
   countSent,
@@ -28,6 +28,8 @@ import {
 import { withVlanTag } from './vlan-restore.js';
 
 const NO_DROPS: PortDrops = Object.freeze({});
+/** All that a read takes: a frame that fills it is one of which there is more. */
+const LONGEST = VNET_HDR_SIZE + MAX_FRAME_BYTES;
 
 export class VnetPort implements FramePort {
   readonly name: string;
@@ -36,6 +38,7 @@ export class VnetPort implements FramePort {
   readonly #tally: SendTally;
   readonly #packetSocket: boolean;
   readonly #appetite = new Appetite();
+  #tooLong = 0;
 
   /**
    * @param fd a descriptor from `openTap` or `openPacket`; the port owns it from here on
@@ -57,7 +60,12 @@ export class VnetPort implements FramePort {
     const { error } = intake;
     let taken = 0;
     for (let k = 0; k < n; k++) {
-      if (intake.bytes(k) < VNET_HDR_SIZE) continue;
+      const bytes = intake.bytes(k);
+      if (bytes < VNET_HDR_SIZE) continue;
+      if (bytes === LONGEST) {
+        this.#tooLong++; // what was behind is gone
+        continue;
+      }
       taken++;
       let frame = intake.take(k);
       frame.readHeader();
@@ -86,7 +94,7 @@ export class VnetPort implements FramePort {
   }
 
   drops(): PortDrops {
-    return NO_DROPS;
+    return this.#tooLong === 0 ? NO_DROPS : { 'too-long': this.#tooLong };
   }
 
   close(): void {

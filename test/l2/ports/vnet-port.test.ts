@@ -17,11 +17,15 @@ import {
   createNetns,
   createVeth,
   inNetns,
+  NativeStruct,
+  openDatagramPair,
   openPacket,
   openTap,
   POLLIN,
   PollSet,
   removeInterface,
+  sendBytes,
+  VNET_HDR_SIZE,
 } from '../../../src/sys/index.js';
 import { suite } from '../../suite.js';
 import { compliance, type PortUnderTest } from './compliance.js';
@@ -133,6 +137,33 @@ for (const length of [60, 2030, 2031, 9000]) {
     }
   });
 }
+
+test('a super-frame of 200 KiB comes whole, and one that is longer than any slot is dropped and counted', () => {
+  const pool = new FramePool();
+  const io = new FrameIo(pool);
+  const [near, far] = openDatagramPair(4 * 2 ** 20);
+  const port = new VnetPort('p', 'tap', near, io, newTally());
+  const message = new NativeStruct(400_000);
+  for (let i = VNET_HDR_SIZE; i < 400_000; i++) message.bytes[i] = i % 251;
+  try {
+    const lengths: number[] = [];
+    for (const length of [200 * 1024, MAX_FRAME_BYTES - 1, MAX_FRAME_BYTES + 1, 60]) {
+      const bytes = VNET_HDR_SIZE + length;
+      assert.is(sendBytes(far, message.address, bytes), bytes);
+      port.receive(8, (frame) => {
+        lengths.push(frame.length);
+        assert.ok(Buffer.compare(bytesOf(frame), message.bytes.subarray(10, 10 + frame.length)) === 0);
+        pool.release(frame);
+      });
+    }
+    assert.equal(lengths, [200 * 1024, MAX_FRAME_BYTES - 1, 60]);
+    assert.equal(port.drops(), { 'too-long': 1 });
+  } finally {
+    port.close();
+    closeFd(far);
+    io.close();
+  }
+});
 
 test('a restored tag moves what the virtio header counts from the frame’s first byte', () => {
   const pool = new FramePool();
