@@ -5,7 +5,7 @@
  *
  * The loop: wait (ppoll) for frames or for the next release ─ release what is due ─ take frames in ─ write. It
  * sleeps to the nanosecond, spins only in the last 100 µs before a deadline, and is asleep when nothing is in
- * flight. When much passes and cores are few it works by the beat instead (beat.ts). Releases come before intake at every step, so that a burst at one port delays no frame in the fiber
+ * flight. One that is not to spin works by the beat when much passes (beat.ts). Releases come before intake at every step, so that a burst at one port delays no frame in the fiber
  * by more than a few reads.
  *
  * A frame enters the fiber when it reached this machine's kernel, not when this thread has got round to it:

@@ -1,4 +1,7 @@
-/** One and four TCP streams: the veth pair, this fabric and VDE's wirefilter in turn. */
+/**
+ * One and four TCP streams: the veth pair, this fabric and VDE's wirefilter in turn. `big` is the fabric, and the veth
+ * pair, between stations whose super-frames may be four times as long (Linux 6.3, "BIG TCP"); MTU 1500 all the same.
+ */
 import type { Figures } from '../../figures.js';
 import type { Scale } from '../scale.js';
 import type { Testbed } from '../testbed.js';
@@ -8,6 +11,9 @@ import { vethTestbed } from '../testbeds/veth.js';
 import { tcp } from '../traffic/iperf.js';
 import { using } from '../using.js';
 
+const BIG_BYTES = 262_144;
+const UNLIMITED = { oneWayNs: 400_000, rateBps: Number.POSITIVE_INFINITY };
+
 /** The smallest delay that wirefilter does not truncate to nothing. */
 const WIREFILTER_SMALLEST_MS = 1;
 
@@ -15,10 +21,9 @@ export async function measureThroughput(figures: Figures, scale: Scale): Promise
   const lack = vdeLack();
   const peers: { name: string; open: () => Promise<Testbed> }[] = [
     { name: 'veth', open: async () => vethTestbed() },
-    {
-      name: 'longhaul',
-      open: () => fabricTestbed({ fiber: { oneWayNs: 400_000, rateBps: Number.POSITIVE_INFINITY } }),
-    },
+    { name: 'longhaul', open: () => fabricTestbed({ fiber: UNLIMITED }) },
+    { name: 'big', open: () => fabricTestbed({ fiber: UNLIMITED, superFrameBytes: BIG_BYTES }) },
+    { name: 'vethBig', open: async () => vethTestbed(BIG_BYTES) },
     ...(lack === null ? [{ name: 'wirefilter', open: () => vdeTestbed(WIREFILTER_SMALLEST_MS) }] : []),
   ];
   for (const streams of [1, 4]) {
@@ -34,12 +39,17 @@ export async function measureThroughput(figures: Figures, scale: Scale): Promise
         retransmits.push(run.retransmits);
       }
     }
-    const over = (peer: string): number[] => gbps.longhaul!.map((v, i) => v / gbps[peer]![i]!);
+    const over = (peer: string, what = 'longhaul'): number[] =>
+      gbps[what]!.map((v, i) => v / gbps[peer]![i]!);
     figures.add(`tcp${streams}.gbps`, 'Gbit/s', gbps.longhaul!);
     figures.add(`tcp${streams}.cpu`, 'cores', cpu);
     figures.add(`tcp${streams}.retransmits`, 'segments', retransmits);
     figures.add(`tcp${streams}.veth.gbps`, 'Gbit/s', gbps.veth!);
     figures.add(`tcp${streams}.over_veth`, 'ratio', over('veth'));
+    figures.add(`tcp${streams}.big.gbps`, 'Gbit/s', gbps.big!);
+    figures.add(`tcp${streams}.big.over_veth`, 'ratio', over('veth', 'big'));
+    figures.add(`tcp${streams}.veth_big.gbps`, 'Gbit/s', gbps.vethBig!);
+    figures.add(`tcp${streams}.big.over_veth_big`, 'ratio', over('vethBig', 'big'));
     if (gbps.wirefilter) {
       figures.add(`tcp${streams}.wirefilter.gbps`, 'Gbit/s', gbps.wirefilter);
       figures.add(`tcp${streams}.over_wirefilter`, 'ratio', over('wirefilter'));
