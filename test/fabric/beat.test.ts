@@ -46,3 +46,5 @@ test('beats follow each other at their distance, and a missed one is not made up
 test('where cores are many it never beats', () => {
   assert.is(run(new Beat(false), 1e9, 65_226, 10_000), 0);
 });
+
+test.run();
