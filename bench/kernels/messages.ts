@@ -22,6 +22,7 @@ const BY_TYPE: OfType = {
     storeId: id,
     stateBytesMax: 65_536,
     codecs: 'lz4,zstd',
+    shape: '',
   },
   accept: { type: 'accept', version, storeId: id, mode: 'hybrid', codec: 'lz4' },
   refuse: { type: 'refuse', code: 'VMOTION_VERSION', text: 'major 2 is not spoken here' },

@@ -1,7 +1,10 @@
 /*
- * Content that no compressor makes smaller: each write gives a page 1024 words of a xorshift generator (Marsaglia,
- * "Xorshift RNGs", 2003) started anew. The first word is remembered and the last is its complement, so that a page
- * which is not what was last written to it is seen by the machine itself, at its next turn.
+ * Content that no compressor makes smaller: each write gives a page 1024 words of a linear congruential generator
+ * started anew (a = 5, c odd, m = 2^32: full period, Knuth, TAOCP 3.2.1.2; no test of randomness, but no byte of it
+ * repeats another). It is one instruction a word, since the writing should cost memory and not the processor. Pages
+ * are chosen, and generators started, by xorshift (Marsaglia, "Xorshift RNGs", 2003).
+ * The first word is remembered and the last is its complement, so that a page which is not what was last written to it
+ * is seen by the machine itself, at its next turn.
  */
 #include "memory.h"
 
@@ -30,10 +33,14 @@ static u32 draw(void)
 
 static void fill(u32 *page, u32 x)
 {
-    if (x == 0) x = 1;
-    page[0] = x;
-    for (u32 i = 1; i < PAGE_WORDS - 1; i++) page[i] = x = xorshift(x);
-    page[PAGE_WORDS - 1] = ~page[0];
+    u32 first = x;
+#define NEXT(i) (page[i] = x, x = x * 5 + 0x3C6EF35F)
+    for (u32 *end = page + PAGE_WORDS; page < end; page += 16) {
+        NEXT(0), NEXT(1), NEXT(2), NEXT(3), NEXT(4), NEXT(5), NEXT(6), NEXT(7);
+        NEXT(8), NEXT(9), NEXT(10), NEXT(11), NEXT(12), NEXT(13), NEXT(14), NEXT(15);
+    }
+#undef NEXT
+    page[-1] = ~first;
 }
 
 static void write_page(u32 index)

@@ -34,7 +34,22 @@ const KEY_OPTIONS: readonly KeyOption[] = [
     path: ['attach'],
     text: 'auto, netns, loopback or sim: virtual time (default: auto)',
   },
-  { flags: '--memory <size>', path: ['guest', 'memory'], text: 'memory of the guest (default: 256MiB)' },
+  {
+    flags: '--guest <kind>',
+    path: ['guest', 'kind'],
+    text: 'workload, a model, or pc, an x86 machine with TCP of its own (default: workload)',
+  },
+  {
+    flags: '--image <file>',
+    path: ['guest', 'image'],
+    text: 'what a pc boots, a multiboot image (default: metal)',
+  },
+  { flags: '--cmdline <words>', path: ['guest', 'cmdline'], text: 'more for a pc’s command line' },
+  {
+    flags: '--memory <size>',
+    path: ['guest', 'memory'],
+    text: 'memory of the guest (default: 256MiB, of a pc 64MiB)',
+  },
   { flags: '--fill <content>', path: ['guest', 'fill'], text: 'zero, text, random or mix (default: mix)' },
   {
     flags: '--dirty <model[:rate]>',

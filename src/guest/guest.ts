@@ -19,11 +19,9 @@ export interface GuestMemory {
   readonly address: number;
   /** madvise(2) advice that gives its pages back to the kernel: they read as zeros afterwards. */
   readonly dropAdvice: number;
-  /** What another thread is given to see the same bytes. */
-  readonly buffer: SharedArrayBuffer;
   /**
-   * The shared WebAssembly.Memory that `buffer` is of, in the thread that made it, from address 0 on: pages are hashed
-   * where they lie. Absent: each is copied first.
+   * The shared WebAssembly.Memory that these bytes are of, in the thread that made it, from address 0 on: pages are
+   * hashed where they lie. Absent: each is copied first.
    */
   readonly shared?: { readonly buffer: SharedArrayBuffer };
 }

@@ -18,7 +18,9 @@ export interface SessionSnapshot {
   readonly late: number;
   /** Answers whose content cannot be right. */
   readonly wrong: number;
-  /** Times the guest had forgotten the session altogether; each is also wrong. */
+  /** Bytes of a stream that are not those which had to come there; 0 for sessions of datagrams. */
+  readonly bytesWrong: number;
+  /** Times the guest had forgotten the session altogether, or its connection broke. */
   readonly resets: number;
   /** What was wrong with the first wrong answer. */
   readonly firstWrong: string | null;
@@ -64,6 +66,7 @@ export abstract class SessionBook {
   #duplicated = 0;
   #late = 0;
   #wrong = 0;
+  #bytesWrong = 0;
   #resets = 0;
   #firstWrong: string | null = null;
   #longestGapNs = 0;
@@ -86,6 +89,7 @@ export abstract class SessionBook {
       duplicated: this.#duplicated,
       late: this.#late,
       wrong: this.#wrong,
+      bytesWrong: this.#bytesWrong,
       resets: this.#resets,
       firstWrong: this.#firstWrong,
       longestGapNs: this.#longestGapNs,
@@ -103,6 +107,7 @@ export abstract class SessionBook {
     this.#duplicated = 0;
     this.#late = 0;
     this.#wrong = 0;
+    this.#bytesWrong = 0;
     this.#resets = 0;
     this.#firstWrong = null;
     this.#longestGapNs = 0;
@@ -112,6 +117,15 @@ export abstract class SessionBook {
     this.#rttNs.before.clear();
     this.#rttNs.after.clear();
     this.#course.clear();
+  }
+
+  #heard(nowNs: number): void {
+    const gapNs = nowNs - this.#lastAnswerNs;
+    if (gapNs > this.#longestGapNs) {
+      this.#longestGapNs = gapNs;
+      this.#longestGapStartNs = this.#lastAnswerNs;
+    }
+    this.#lastAnswerNs = nowNs;
   }
 
   protected countSent(): void {
@@ -126,12 +140,18 @@ export abstract class SessionBook {
       this.#rttNs[this.#phase].push(rttNs);
       this.#course.add(nowNs - rttNs, rttNs);
     }
-    const gapNs = nowNs - this.#lastAnswerNs;
-    if (gapNs > this.#longestGapNs) {
-      this.#longestGapNs = gapNs;
-      this.#longestGapStartNs = this.#lastAnswerNs;
-    }
-    this.#lastAnswerNs = nowNs;
+    this.#heard(nowNs);
+  }
+
+  /** Something has come that nobody asks for one by one: it counts as sent and answered, and has no round trip. */
+  protected countArrival(nowNs: number): void {
+    this.#sent++;
+    this.#answered++;
+    this.#heard(nowNs);
+  }
+
+  protected countBytesWrong(bytes: number): void {
+    this.#bytesWrong += bytes;
   }
 
   protected countDuplicate(): void {
@@ -140,6 +160,11 @@ export abstract class SessionBook {
 
   protected countWrong(text: string): void {
     this.#wrong++;
+    this.#firstWrong ??= text;
+  }
+
+  /** Says of something wrong what it was, if it is the first. */
+  protected noteWrong(text: string): void {
     this.#firstWrong ??= text;
   }
 

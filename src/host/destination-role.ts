@@ -127,6 +127,7 @@ export class DestinationRole {
     this.#machine = new Destination({
       guest: parts.guestName,
       pages: guest.memory.pages,
+      shape: guest.shape,
       storeId: Buffer.from(parts.records.storeId).toString('hex'),
       catchesFaults: parts.catchesFaults,
       codecs: parts.codecs.names(Number.POSITIVE_INFINITY),

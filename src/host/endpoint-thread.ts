@@ -2,11 +2,8 @@
  * The endpoint's thread: builds guest, dirty log, records and links, then runs the loop and returns to libuv only
  * for TLS handshakes. The guest's own thread is started before this one enters the vmk interface's namespace.
  */
-import { randomBytes } from 'node:crypto';
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { messageOf, PAGE_SIZE } from '../core/index.js';
-import { dirtyRange, fillMemory, GuestHeader, layoutOf } from '../guest/index.js';
-import { createFileMemory, createGuestMemory, WorkloadGuest } from '../guest/memory/index.js';
+import { messageOf } from '../core/index.js';
 import { connectUdp, Doorbell, nowNs, PollSet } from '../sys/index.js';
 import { type LinkPoller, type RunKey, SecureLinks } from '../vmotion-protocol/transport/index.js';
 import { collectGarbage } from './collect-garbage.js';
@@ -19,6 +16,7 @@ import { openLinks } from './open-links.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
 import { rehearse } from './rehearsal.js';
+import { startGuest } from './start-guest.js';
 
 const LOOPBACK = 0x7f000001;
 /** Descriptors waited for: those of two migrations with 16 streams each, and of as many strangers as may wait. */
@@ -42,10 +40,6 @@ function takeRequests(): HostRequest[] {
   for (let m = receiveMessageOnPort(port); m !== undefined; m = receiveMessageOnPort(port))
     requests.push(m.message);
   return requests;
-}
-
-function macBytes(mac: number): Uint8Array {
-  return Uint8Array.from({ length: 6 }, (_, i) => Math.floor(mac / 256 ** (5 - i)) & 0xff);
 }
 
 /** What `host resolve` needs when this process is gone. A host that was started again knows its peers already. */
@@ -77,33 +71,14 @@ function secureLinks(bare: LinkPoller, runKey: RunKey): SecureLinks {
 }
 
 try {
-  const { guest: g } = orders;
-  const pages = g.memoryBytes / PAGE_SIZE;
-  const memory =
-    orders.memoryFile === null
-      ? createGuestMemory(pages)
-      : createFileMemory(pages, orders.memoryFile, orders.again);
-  const layout = layoutOf(memory.pages);
-  if (orders.boots) {
-    fillMemory(g.fill, g.seed, memory.bytes, layout.freeFirstPage, memory.pages);
-    new GuestHeader(memory.bytes).format(layout, g.seed, randomBytes(16));
-  }
   connectUdp(orders.nicFd, { ip: LOOPBACK, port: orders.nicFabricPort });
-  const guest = await WorkloadGuest.start({
-    memory,
-    entry: new URL('./guest-thread.js', import.meta.url),
-    nicFd: orders.nicFd,
-    mac: macBytes(g.mac),
-    ip: g.ip,
-    dirty: { ...g.dirty, ...dirtyRange(layout, g.dirty.pages) },
-    dirtyLog: 'auto',
-  });
+  const guest = await startGuest(orders);
   rehearse(orders.recordsPath, orders.transport, orders.runKey !== null);
   collectGarbage();
-  const table = new PageTable(memory);
+  const table = new PageTable(guest.memory);
   const records = new RecordStore(orders.recordsPath, orders.durable);
   keepKeys();
-  const commit = records.committed(g.name);
+  const commit = records.committed(orders.guest.name);
   const kept = commit === null ? null : keptFor(commit.migrationId);
   const polls = new PollSet(POLLED_MAX);
   const bare = openLinks(orders, polls);

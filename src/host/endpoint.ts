@@ -10,7 +10,7 @@
  */
 
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
-import { RUNNING, type WorkloadGuest } from '../guest/memory/index.js';
+import { RUNNING } from '../guest/memory/index.js';
 import { type Doorbell, dropPages, nowNs, POLLIN, type PollSet, sharpenTimers } from '../sys/index.js';
 import type { RefusalCounts } from '../vmotion-protocol/index.js';
 import {
@@ -30,6 +30,7 @@ import type { HostOrders, HostReport, HostRequest } from './ipc.js';
 import type { GuestKeeper, KeptGuest } from './kept-guest.js';
 import { notePeerStore } from './key-file.js';
 import { canCatchFaults } from './missing-memory.js';
+import type { HostedGuest } from './moving-guest.js';
 import { type Passing, signalAt } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
@@ -51,7 +52,7 @@ interface Stranger {
 
 export interface EndpointParts {
   readonly orders: HostOrders;
-  readonly guest: WorkloadGuest;
+  readonly guest: HostedGuest;
   readonly table: PageTable;
   readonly records: RecordStore;
   readonly polls: PollSet;

@@ -10,6 +10,7 @@ export {
 export { hostFilesOf } from './host-files.js';
 export type { HostStatus } from './host-status.js';
 export type {
+  GuestOrders,
   HostOrders,
   HostReport,
   HostRequest,
@@ -34,6 +35,7 @@ export {
 export { type Resolution, type ResolveHow, resolveDoubt } from './resolve-doubt.js';
 export { CIPHER_NAME, INSECURE_WARNING, newRunKey } from './run-key.js';
 export { bareSourceReport } from './source-report.js';
+export { readImage } from './start-guest.js';
 
 /** The file to fork for a host. */
 export const HOST_PROCESS = new URL('./host-process.js', import.meta.url);

@@ -46,15 +46,29 @@ export type TransportOrders =
     }
   | { readonly kind: 'udp'; readonly congestion: 'fixed'; readonly rateBps: number; readonly fec: boolean };
 
-export interface GuestOrders {
+interface AnyGuestOrders {
   readonly name: string;
   readonly memoryBytes: number;
   readonly mac: number;
   readonly ip: number;
+}
+/** A model: a thread that writes memory as told and answers from it. */
+export interface WorkloadOrders extends AnyGuestOrders {
+  readonly kind: 'workload';
   readonly fill: FillKind;
   readonly seed: number;
   readonly dirty: DirtyOptions;
 }
+/** A real machine. What it does with its memory is its image's business. */
+export interface PcOrders extends AnyGuestOrders {
+  readonly kind: 'pc';
+  /** The multiboot image's file. */
+  readonly image: string;
+  readonly commandLine: string;
+  /** File to which both hosts append what the machine prints; null for none. */
+  readonly consolePath: string | null;
+}
+export type GuestOrders = WorkloadOrders | PcOrders;
 
 export interface HostOrders {
   readonly site: 'a' | 'b';

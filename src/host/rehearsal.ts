@@ -121,6 +121,7 @@ class ScratchGuest implements MovingGuest {
   readonly memory: GuestMemory = createGuestMemory(PAGES);
   readonly control: GuestControl;
   readonly dirtyLog: DirtyLog;
+  readonly shape = '';
   readonly table = new PageTable(this.memory);
   #turn = 1;
 

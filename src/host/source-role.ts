@@ -125,6 +125,7 @@ export class SourceRole {
       guest: parts.guestName,
       epoch: orders.epoch,
       pages: parts.guest.memory.pages,
+      shape: parts.guest.shape,
       streams: orders.streams,
       storeId: Buffer.from(parts.records.storeId).toString('hex'),
       mode: orders.mode,

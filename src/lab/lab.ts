@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeRecording } from '../capture/index.js';
-import { LonghaulError, PAGE_SIZE, Rng } from '../core/index.js';
+import { LonghaulError, Rng } from '../core/index.js';
 import type { Fabric, FabricSnapshot } from '../fabric/index.js';
 import {
   bareSourceReport,
@@ -29,7 +29,6 @@ import {
   type SourceReport,
   type TransportOrders,
 } from '../host/index.js';
-import { parseIpv4, parseMac } from '../l2/index.js';
 import { openNioUdpPair } from '../l2/ports/index.js';
 import { closeFd, nowNs } from '../sys/index.js';
 import {
@@ -45,6 +44,7 @@ import type { ProbeResult } from './client/protocol.js';
 import type { Experiment, Site } from './config/experiment.js';
 import { eventLine } from './event-words.js';
 import { FiberCut } from './fiber-cut.js';
+import { GUEST_NAME, guestOrders } from './guest-orders.js';
 import { MemoryBacking } from './memory-backing.js';
 import { endByDeath, type MoveEvidence } from './move-end.js';
 import { openFabric, recordRun } from './open-fabric.js';
@@ -56,8 +56,9 @@ import { Sessions } from './sessions.js';
 import type { Staged } from './staged.js';
 import { hostStation, VMOTION_PORT } from './stations.js';
 
-const GUEST_NAME = 'guest';
 const NIC_BUFFER_BYTES = 4 * 2 ** 20;
+/** What a host may take beside its guest's memory; an emulator brings its own code and what it compiles. */
+const HOST_BYTES = { workload: 160 * 2 ** 20, pc: 320 * 2 ** 20 };
 /** Longest wait for a migration's end past its own limits: then a host hangs, and the run says so. */
 const PATIENCE_MS = 30_000;
 const ROUND_TRIP_SLACK_MS = 100;
@@ -158,6 +159,7 @@ export class Lab implements Staged {
   /** Lets the guest run and the clients talk to it. The segment was quiet until now, for the probe's sake. */
   async startClients(): Promise<void> {
     this.#hosts.a!.send({ type: 'start-guest' });
+    if (this.#experiment.guest.kind === 'pc') await this.#sessions!.awaitGuest();
     await this.#sessions!.mark('before');
     this.#mark('lab', 'client sessions started');
   }
@@ -339,6 +341,10 @@ export class Lab implements Staged {
     return runs.includes(undefined) ? null : runs.filter(Boolean).length;
   }
 
+  get #consolePath(): string {
+    return join(this.#dir, 'guest.console');
+  }
+
   #recordsPath(site: Site): string {
     return join(this.#dir, `host-${site}.records`);
   }
@@ -388,7 +394,8 @@ export class Lab implements Staged {
   }
 
   async memoryPeaks(): Promise<RunResult['memoryPeaks']> {
-    const limit = this.#experiment.guest.memoryBytes + 160 * 2 ** 20;
+    const { kind, memoryBytes } = this.#experiment.guest;
+    const limit = memoryBytes + HOST_BYTES[kind];
     const peaks: RunResult['memoryPeaks'] = [];
     for (const site of ['a', 'b'] as const) {
       const host = this.#hosts[site];
@@ -474,21 +481,7 @@ export class Lab implements Staged {
           runKey: this.#runKey,
           durable: migration.durable,
           boots: site === 'a' && !again,
-          guest: {
-            name: GUEST_NAME,
-            memoryBytes: guest.memoryBytes,
-            mac: parseMac(guest.mac),
-            ip: parseIpv4(guest.ip),
-            fill: guest.fill,
-            seed: this.#rng.fork('guest').u32(),
-            dirty: {
-              model: guest.dirty.model,
-              pagesPerS: guest.dirty.pagesPerS,
-              firstPage: 0,
-              pages: Math.max(1, Math.floor(guest.dirty.hotSetBytes / PAGE_SIZE)),
-              ...(guest.dirty.model === 'zipf' ? { alpha: guest.dirty.skew } : {}),
-            },
-          },
+          guest: guestOrders(guest, this.#rng.fork('guest').u32(), this.#consolePath),
         },
       },
       'ready',

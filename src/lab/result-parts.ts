@@ -14,6 +14,7 @@ import type {
   LaneAccount,
   MigrationResult,
   RttResult,
+  SessionKind,
 } from './result.js';
 
 /** The 2009 experiment asked for a round trip just under 1 ms. */
@@ -42,7 +43,7 @@ export function rttResult(probe: ProbeResult): RttResult | null {
 /** @param epochNs instants of the result count from here */
 export function clientResult(
   site: Site,
-  kind: 'icmp' | 'service',
+  kind: SessionKind,
   s: SessionSnapshot,
   epochNs: number,
 ): ClientResult {
@@ -56,6 +57,7 @@ export function clientResult(
     lost: s.lost,
     duplicated: s.duplicated,
     wrong: s.wrong,
+    bytesWrong: s.bytesWrong,
     resets: s.resets,
     longestGapNs: s.longestGapNs,
     longestGapStartNs: Math.max(0, s.longestGapStartNs - epochNs),

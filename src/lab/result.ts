@@ -120,15 +120,22 @@ const RTT_COURSE_SCHEMA = z
   })
   .describe('Round trips over time, by the instant at which the request was sent');
 
+/** What a client holds with the guest: see `client/client-process.ts`. */
+export const SESSION_KINDS = ['icmp', 'service', 'tcp-echo', 'tcp-counter', 'udp-echo'] as const;
+export type SessionKind = (typeof SESSION_KINDS)[number];
+
 const CLIENT_SCHEMA = z.object({
   site: site('Where the client stands'),
-  kind: z.enum(['icmp', 'service']).describe('Echo requests, or requests to the service in guest memory'),
+  kind: z
+    .enum(SESSION_KINDS)
+    .describe('Echo requests, requests to a model’s service, or a machine’s echo and counter by TCP or UDP'),
   sent: count('Requests sent from the offer until half a second after the announcement'),
   answered: count('Requests answered, each counted once'),
   lost: count('Requests never answered'),
   duplicated: count('Answers that came again'),
   wrong: count('Answers whose content was not the right one: a lost or stale page shows here'),
-  resets: count('Times the guest had forgotten the session'),
+  bytesWrong: count('Bytes of a TCP stream that were not those which had to come there').default(0),
+  resets: count('Times the guest had forgotten the session, or its TCP connection broke'),
   longestGapNs: ns('Longest time between consecutive answers'),
   longestGapStartNs: ns('Instant of the answer before that gap'),
   rttBeforeP50Ns: ns('Median round trip before the move').nullable(),

@@ -5,9 +5,11 @@
  *                                                            │
  *        result ◄─ accounts ◄─ verify ◄─ move, A→B, B→A … ◄──┘
  */
+import { readImage } from '../host/index.js';
 import { chooseAttach } from './attach.js';
 import { conduct } from './conduct.js';
 import type { Experiment } from './config/experiment.js';
+import { imageOf } from './guest-orders.js';
 import { Lab } from './lab.js';
 import { checkMode } from './mode-choice.js';
 import type { RunResult } from './result.js';
@@ -21,6 +23,8 @@ import { transportOrders } from './transport-choice.js';
  */
 export async function runExperiment(experiment: Experiment, hooks: RunHooks): Promise<RunResult> {
   if (experiment.attach === 'sim') return simulateExperiment(experiment, hooks);
+  if (experiment.guest.kind === 'pc')
+    await readImage(imageOf(experiment.guest), experiment.guest.memoryBytes);
   const chosen = chooseAttach(experiment.attach);
   const modeNote = checkMode(experiment.migration.mode);
   const transport = transportOrders(experiment.migration, chosen.kind);

@@ -6,7 +6,7 @@ import { PAGE_SIZE } from '../core/index.js';
 import type { Fabric } from '../fabric/index.js';
 import { parseIpv4 } from '../l2/index.js';
 import { openNioUdpPair } from '../l2/ports/index.js';
-import { closeFd } from '../sys/index.js';
+import { closeFd, nowNs } from '../sys/index.js';
 import { type AttachedStation, attachStation, type ChosenAttach } from './attach.js';
 import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
@@ -18,6 +18,9 @@ import { clientStation, echoStation } from './stations.js';
 
 const CLIENT_PROCESS = new URL('./client/client-process.js', import.meta.url);
 const ECHO_BUFFER_BYTES = 4 * 2 ** 20;
+/** A machine that boots longer is talked to while it does. */
+const BOOT_LIMIT_NS = 20_000_000_000;
+const BOOT_PROBE_NS = 10_000_000;
 /** Requests before the probe that count for nothing: ARP, bridge tables, code that has not run yet. */
 const WARM_UP_PROBES = 20;
 
@@ -58,6 +61,8 @@ export class Sessions {
 
   /** Attaches the experiment's clients, silent so far, and somebody who answers echoes at a site that has none. */
   async attach(): Promise<void> {
+    if (this.#experiment.guest.kind === 'pc' && this.#chosen.kind !== 'netns')
+      this.#note('clients talk ICMP and UDP to the machine: TCP needs the kernel network of attach netns');
     for (const { site } of this.#experiment.clients) await this.#add(site, false);
     for (const site of SITES) if (!this.#clients.some((c) => c.site === site)) await this.#add(site, true);
   }
@@ -72,6 +77,20 @@ export class Sessions {
     return (await ask(count)).result;
   }
 
+  /** Waits until the guest answers an echo: a machine boots first, and what is sent meanwhile would count as lost. */
+  async awaitGuest(): Promise<void> {
+    const ip = parseIpv4(this.#experiment.guest.ip);
+    const untilNs = nowNs() + BOOT_LIMIT_NS;
+    while (nowNs() < untilNs) {
+      const { result } = await this.#clients[0]!.child.ask(
+        { type: 'probe', ip, count: 1, intervalNs: BOOT_PROBE_NS },
+        'probed',
+      );
+      if (result.lost === 0) return;
+    }
+    this.#note('the machine does not answer echo requests; its sessions begin all the same');
+  }
+
   /** Begins a new account of every session: what follows is charged to the next move. The first one starts them. */
   async mark(what: 'before' | 'after'): Promise<void> {
     await Promise.all(this.#talking().map(({ child }) => child.ask({ type: 'mark', what }, 'marked')));
@@ -81,11 +100,11 @@ export class Sessions {
   async accounts(): Promise<ClientResult[]> {
     const results: ClientResult[] = [];
     for (const { site, child } of this.#talking()) {
-      const { icmp, service } = await child.ask({ type: 'account' }, 'accounted');
-      if (icmp !== null) results.push(clientResult(site, 'icmp', icmp, this.#epochNs));
-      if (service !== null) {
-        results.push(clientResult(site, 'service', service, this.#epochNs));
-        if (service.firstWrong !== null) this.#note(`client at ${site.toUpperCase()}: ${service.firstWrong}`);
+      const { sessions } = await child.ask({ type: 'account' }, 'accounted');
+      for (const { kind, seen } of sessions) {
+        results.push(clientResult(site, kind, seen, this.#epochNs));
+        if (seen.firstWrong !== null)
+          this.#note(`client at ${site.toUpperCase()}: ${kind}: ${seen.firstWrong}`);
       }
     }
     return results;
@@ -134,6 +153,7 @@ export class Sessions {
               : { kind: 'port', fd: inheritedFd(0), fabricUdpPort: fabricUdpPort!, mac, ip },
           guestIp: parseIpv4(this.#experiment.guest.ip),
           guestPages: this.#experiment.guest.memoryBytes / PAGE_SIZE,
+          guestKind: this.#experiment.guest.kind,
           icmpIntervalNs: spec?.icmpIntervalNs ?? null,
           serviceIntervalNs: spec?.serviceIntervalNs ?? null,
         },

@@ -56,10 +56,15 @@ function header(r: RunResult, p: Paint): string[] {
   const title = [e.name || r.profile, r.attach, `seed ${r.seed}`, r.label, `longhaul ${r.revision}`];
   return [
     p.bold(title.join(' · ')),
-    `  guest  ${formatBytes(e.guest.memoryBytes)}, filled ${e.guest.fill}, ${dirty}`,
+    `  guest  ${guestWords(e.guest)}, ${dirty}`,
     `  fiber  ${lane(r, 'aToB', 'a→b')}`,
     `         ${lane(r, 'bToA', 'b→a')}`,
   ];
+}
+
+function guestWords({ kind, memoryBytes, fill }: RunResult['experiment']['guest']): string {
+  if (kind === 'workload') return `${formatBytes(memoryBytes)}, filled ${fill}`;
+  return `x86 machine of ${formatBytes(memoryBytes)}, filled ${fill === 'zero' ? fill : 'random'}`;
 }
 
 function lane(r: RunResult, direction: 'aToB' | 'bToA', name: string): string {

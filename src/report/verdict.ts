@@ -7,7 +7,7 @@
  *          accounting that does not close; `longhaul run` exits with 1
  */
 import { formatNs } from '../core/index.js';
-import type { RunResult } from '../lab/result.js';
+import type { ClientResult, RunResult } from '../lab/result.js';
 import { median } from './quantile.js';
 
 export interface Verdict {
@@ -87,27 +87,38 @@ function pauseVerdict({ migrations, experiment }: RunResult): Verdict[] {
 function clientVerdicts({ migrations }: RunResult): Verdict[] {
   const clients = migrations.flatMap((m) => m.clients);
   if (clients.length === 0) return [];
-  const sum = (key: 'lost' | 'duplicated' | 'wrong' | 'resets'): number =>
+  const sum = (key: 'lost' | 'duplicated' | 'wrong' | 'bytesWrong' | 'resets'): number =>
     clients.reduce((n, c) => n + c[key], 0);
   const wrong = sum('wrong');
   const resets = sum('resets');
+  const bytesWrong = sum('bytesWrong');
   const lost = sum('lost');
   const duplicated = sum('duplicated');
   const gap = formatNs(Math.max(...clients.map((c) => c.longestGapNs)));
   const verdicts: Verdict[] = [];
   if (wrong > 0)
     verdicts.push({ level: 'fail', text: `${answers(wrong)} wrong: the guest's memory was not intact` });
-  if (resets > 0) verdicts.push({ level: 'fail', text: `${resets} sessions were forgotten by the guest` });
+  if (bytesWrong > 0)
+    verdicts.push({ level: 'fail', text: `${bytesWrong} bytes of TCP streams were lost, repeated or wrong` });
+  if (resets > 0)
+    verdicts.push({ level: 'fail', text: `${resets} sessions were forgotten by the guest, or broke` });
   if (lost + duplicated > 0) {
     const text = `${answers(lost)} lost, ${duplicated} repeated; longest gap ${gap}`;
     verdicts.push({ level: 'miss', text });
-  } else if (wrong + resets === 0) {
+  } else if (wrong + resets + bytesWrong === 0) {
     verdicts.push({
       level: 'pass',
-      text: `sessions kept: no answer lost, repeated or wrong; longest gap ${gap}`,
+      text: `${keptSessions(clients)}; longest gap ${gap}`,
     });
   }
   return verdicts;
+}
+
+function keptSessions(clients: readonly ClientResult[]): string {
+  const streams = new Set(clients.filter((c) => c.kind.startsWith('tcp-')).map((c) => `${c.site} ${c.kind}`))
+    .size;
+  const kept = 'sessions kept: no answer lost, repeated or wrong';
+  return streams === 0 ? kept : `${kept}; ${streams} TCP connections without a reset or a wrong byte`;
 }
 
 function accountVerdict({ fabric }: RunResult): Verdict[] {

@@ -29,7 +29,7 @@ export {
 } from './fd.js';
 export { dropPages, MADV_REMOVE, mapFileOver, tmpfsBytesFree } from './file-memory.js';
 export { type IoBatch, openIoBatch } from './io-batch.js';
-export { addressOf, check, errno, koffiVersion, libc, MADV_DONTNEED } from './libc.js';
+export { addressOf, check, errno, koffiVersion, libc, MADV_DONTNEED, memoryAt } from './libc.js';
 export { libcrypto } from './libcrypto.js';
 export { Lz4 } from './lz4.js';
 export { MessageArray } from './message-array.js';

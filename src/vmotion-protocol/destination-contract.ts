@@ -48,6 +48,8 @@ export interface DestinationOptions {
   readonly catchesFaults?: boolean;
   /** Codecs for pages that this host can undo. Default none. */
   readonly codecs?: readonly string[];
+  /** Shape of the machine in that place. Default empty: a model that takes any state of as much memory. */
+  readonly shape?: string;
   /** Default 16. */
   readonly streamsMax?: number;
   /** Default the protocol's limit. */

@@ -40,6 +40,10 @@ function objection(s: DestinationState, o: Offer): Reason | null {
   if (o.pages !== pages) {
     return { code: 'VMOTION_LIMIT', text: `the place has ${pages} pages, the guest ${o.pages}` };
   }
+  if (o.shape !== (s.options.shape ?? '')) {
+    const [theirs, ours] = [o.shape, s.options.shape].map((shape) => shape || 'a model');
+    return { code: 'VMOTION_SHAPE', text: `the guest is ${theirs}, the place here is for ${ours}` };
+  }
   if (o.streams > s.streamsMax) {
     return { code: 'VMOTION_LIMIT', text: `${o.streams} streams; at most ${s.streamsMax} are taken` };
   }

@@ -29,6 +29,7 @@ export type VmotionErrorCode =
   // an offer refused
   | 'VMOTION_VERSION'
   | 'VMOTION_MODE'
+  | 'VMOTION_SHAPE'
   | 'VMOTION_CODEC'
   | 'VMOTION_LIMIT'
   | 'VMOTION_EPOCH_STALE'

@@ -31,6 +31,7 @@ import {
   PAGES_MAX,
   type ProtocolVersion,
   ROUND_MAX,
+  SHAPE_MAX,
   STATE_BYTES_MAX,
   STREAMS_MAX,
   type StartedTimes,
@@ -92,6 +93,7 @@ const SCHEMAS: { readonly [T in MessageType]: Schema<Extract<Message, { type: T 
     storeId: id,
     stateBytesMax: whole(0, STATE_BYTES_MAX),
     codecs: later(name(CODECS_MAX, 0), ''),
+    shape: later(name(SHAPE_MAX, 0), ''),
   },
   accept: {
     version,

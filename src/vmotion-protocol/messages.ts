@@ -22,8 +22,11 @@ export interface ProtocolVersion {
   readonly minor: number;
 }
 
-/** Minor 1: pages that travel encoded (`pipeline/encoding.ts`), and the fields that go with them. */
-export const PROTOCOL_VERSION: ProtocolVersion = Object.freeze({ major: 1, minor: 1 });
+/**
+ * Minor 1: pages that travel encoded (`pipeline/encoding.ts`), and the fields that go with them.
+ * Minor 2: an offer says of which shape the machine is whose state will come.
+ */
+export const PROTOCOL_VERSION: ProtocolVersion = Object.freeze({ major: 1, minor: 2 });
 /** The minor version that ENCODED records came with. */
 export const ENCODED_MINOR = 1;
 
@@ -45,6 +48,8 @@ export const PAGE_SET_BYTES_MAX = 1 + PAGES_MAX / 8;
 export const STATE_BYTES_MAX = MESSAGE_BYTES_MAX - PAGE_SET_BYTES_MAX - 1024;
 /** A late frame: a jumbo payload and its Ethernet header. */
 export const FRAME_BYTES_MAX = 9216 + 14;
+/** Longest name of a machine's shape. */
+export const SHAPE_MAX = 128;
 /** Page hashes of one HASHES message: 8192 pages. */
 export const HASHES_BYTES_MAX = 64 << 10;
 export const ROUND_MAX = 0xffff;
@@ -96,6 +101,8 @@ export interface Offer {
   readonly stateBytesMax: number;
   /** Codecs for pages, the one wanted most first (`codecList`). Since minor 1; empty before. */
   readonly codecs: string;
+  /** Which machines the guest's state goes to; empty: any of as much memory. Since minor 2; empty before. */
+  readonly shape: string;
 }
 export interface Accept {
   readonly type: 'accept';

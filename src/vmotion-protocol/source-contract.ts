@@ -62,6 +62,8 @@ export interface SourceOptions {
   readonly mode?: MigrationMode;
   /** Codecs for pages as an offer lists them (`codecList`). Default none. */
   readonly codecs?: string;
+  /** Which machines the guest's state goes to. Default empty: any of as much memory. */
+  readonly shape?: string;
   /** When to pause; default `predictivePolicy` with the three options below. */
   readonly policy?: ConvergencePolicy;
   readonly pauseTargetNs?: number;

@@ -26,6 +26,7 @@ export function offer(s: SourceState): void {
     storeId,
     stateBytesMax: s.options.stateBytesMax,
     codecs: s.options.codecs,
+    shape: s.options.shape ?? '',
   });
 }
 

@@ -98,6 +98,7 @@ export const MESSAGES: readonly Message[] = [
     storeId: STORE,
     stateBytesMax: 100,
     codecs: '',
+    shape: '',
   },
   { type: 'accept', version, storeId: STORE, mode: 'hybrid', codec: '' },
   { type: 'refuse', code: 'VMOTION_LIMIT', text: 'no place' },

@@ -55,6 +55,7 @@ const OFFER: Message = {
   storeId: 'cd'.repeat(16),
   stateBytesMax: 4096,
   codecs: '',
+  shape: '',
 };
 const NACK: Message = { type: 'nack', migrationId: ID, code: 'VMOTION_FINAL_MISMATCH', text: 'never' };
 const TIMES = { finalReceivedNs: 1, appliedNs: 2, verifiedNs: 3, recordedNs: 4, startedNs: 5 };

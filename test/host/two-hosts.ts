@@ -194,6 +194,7 @@ export class TwoHosts {
       durable: 'process',
       boots: site === 'a',
       guest: {
+        kind: 'workload',
         name: 'guest',
         memoryBytes: MEMORY_BYTES,
         mac: 0x024c48000010,

@@ -11,6 +11,7 @@ export function sampleClient(change: Partial<ClientResult> = {}): ClientResult {
     lost: 0,
     duplicated: 0,
     wrong: 0,
+    bytesWrong: 0,
     resets: 0,
     longestGapNs: 3_200_000,
     longestGapStartNs: 1_000_000_000,

@@ -30,6 +30,7 @@ const offer = (over: Partial<Offer> = {}): DestinationEvent =>
   got({
     type: 'offer',
     codecs: '',
+    shape: '',
     version: { major: 1, minor: 0 },
     migrationId: ID,
     guest: 'web-1',
@@ -199,7 +200,7 @@ test('of two minor versions the lower one is spoken', () => {
   const s = make()
     .give(offer({ version: { major: 1, minor: 7 } }))
     .give({ type: 'prepared' });
-  assert.equal(s.sent('accept').version, { major: 1, minor: 1 });
+  assert.equal(s.sent('accept').version, { major: 1, minor: 2 });
   const older = make().give(offer()).give({ type: 'prepared' });
   assert.equal(older.sent('accept').version, { major: 1, minor: 0 });
 });
@@ -664,7 +665,21 @@ test('of the codecs offered the first that is here is accepted; none of them, an
     .give(offer({ codecs: 'lz4', version: { major: 1, minor: 9 } }))
     .actions()
     .find((a) => a.type === 'prepare');
-  assert.ok(prepare?.type === 'prepare' && prepare.codec === 'lz4' && prepare.minor === 1);
+  assert.ok(prepare?.type === 'prepare' && prepare.codec === 'lz4' && prepare.minor === 2);
+});
+
+test('a machine of another shape is refused before a page has moved, and so is a model where a machine belongs', () => {
+  const refusal = (shape: string, here?: string): string => {
+    const s = make(here === undefined ? {} : { shape: here }).give(offer({ shape }));
+    return s.actions().some((a) => a.type === 'prepare') ? 'taken' : s.sent('refuse').text;
+  };
+  assert.is(refusal('v86-1 64KiB', 'v86-1 64KiB'), 'taken');
+  assert.is(
+    refusal('v86-1 64KiB', 'v86-2 64KiB'),
+    'the guest is v86-1 64KiB, the place here is for v86-2 64KiB',
+  );
+  assert.is(refusal('v86-1 64KiB'), 'the guest is v86-1 64KiB, the place here is for a model');
+  assert.is(refusal('', 'v86-1 64KiB'), 'the guest is a model, the place here is for v86-1 64KiB');
 });
 
 test('what was missed in a round is named in its ROUND_DONE', () => {

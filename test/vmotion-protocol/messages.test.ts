@@ -46,6 +46,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     storeId: id,
     stateBytesMax: fc.nat(STATE_BYTES_MAX),
     codecs: fc.constantFrom('', 'lz4', 'zstd,lz4,sparse'),
+    shape: fc.constantFrom('', 'v86-1 4096KiB'),
   }),
   rec({
     type: fc.constant('accept' as const),

@@ -287,7 +287,7 @@ test('an offer refused, unanswered or accepted in a version that was not offered
     .expect('send abort VMOTION_ACCEPT_TIMEOUT', 'finished aborted VMOTION_ACCEPT_TIMEOUT');
   for (const version of [
     { major: 2, minor: 0 },
-    { major: 1, minor: 2 },
+    { major: 1, minor: 3 },
   ]) {
     start()
       .give(got({ type: 'accept', version, storeId: STORE_B, mode: 'pre-copy', codec: '' }))

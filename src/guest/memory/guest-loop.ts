@@ -40,8 +40,6 @@ import {
   wordsOf,
 } from '../index.js';
 import {
-  ARMED,
-  ATTENDING,
   COMMAND,
   ControlBlock,
   FIRST_INSTRUCTION_NS,
@@ -51,28 +49,21 @@ import {
   FRAMES_SENT,
   PARKED,
   PARKED_AT_NS,
-  PAUSE,
   RAN_NS,
   RUN,
   RUNNING,
   SEND_DROPS,
-  SLOWED,
   STARTING,
-  STATE,
   STOP,
   STOPPED,
 } from './guest-control.js';
 import { MAX_FRAME } from './inject-ring.js';
+import { StartLine } from './start-line.js';
 
 const TICK_NS = 500_000;
 /** Page writes between two looks at the command: a pause waits for a few microseconds of them at most. */
 const WRITES_PER_LOOK = 16;
-/** A slowed guest runs for a share of each such slice and stands for the rest. */
-const SLICE_NS = 10_000_000;
 const FRAMES_PER_TURN = 64;
-/** Longest that this thread spins, at the start line or attentive before a pause. */
-const SPIN_NS = 50_000_000;
-
 export interface GuestLoopOptions {
   readonly control: SharedArrayBuffer;
   /** Formatted guest memory by the time of the first RUN. */
@@ -105,6 +96,7 @@ interface ReusedFrame extends Frame {
 class GuestLoop {
   readonly #options: GuestLoopOptions;
   readonly #control: ControlBlock;
+  readonly #line: StartLine;
   readonly #words: Int32Array;
   readonly #figures: Float64Array;
   readonly #memory: Uint32Array;
@@ -118,13 +110,12 @@ class GuestLoop {
   readonly #transmit = new NativeStruct(MAX_FRAME);
   readonly #frame: ReusedFrame;
   #lastTickNs = 0;
-  #attendUntilNs = 0;
-  #sliceStartNs = 0;
 
   constructor(options: GuestLoopOptions) {
     const { memory } = options;
     this.#options = options;
     this.#control = new ControlBlock(options.control);
+    this.#line = new StartLine(this.#control);
     this.#words = this.#control.words;
     this.#figures = this.#control.figures;
     this.#memory = wordsOf(memory.bytes);
@@ -149,83 +140,41 @@ class GuestLoop {
         continue;
       }
       this.#header.instructions++;
-      if (Atomics.load(this.#words, SLOWED) > 0) this.#stand();
+      if (this.#line.standIfSlowed(this.#onStand)) this.#lastTickNs = nowNs();
       const waitNs = this.#tick();
       const busy = this.#takeFrames();
       if (Atomics.load(this.#words, COMMAND) !== RUN) continue;
-      this.#poll.wait(busy || this.#isAttending() ? 0 : waitNs);
+      this.#poll.wait(busy || this.#line.isAttending() ? 0 : waitNs);
       if (this.#poll.ready(this.#doorbellSlot) !== 0) this.#doorbell.quiet();
     }
   }
 
   end(): void {
-    this.#enter(STOPPED);
+    this.#line.enter(STOPPED);
   }
 
-  /** Stands for the slowed share of a slice once the other share was run; a command ends it at once. */
-  #stand(): void {
-    const standNs = (SLICE_NS * Atomics.load(this.#words, SLOWED)) / 1000;
-    const now = nowNs();
-    if (now - this.#sliceStartNs < SLICE_NS - standNs) return;
+  readonly #onStand = (now: number): void => {
     this.#account(now);
-    Atomics.wait(this.#words, COMMAND, RUN, standNs / 1e6);
-    this.#lastTickNs = this.#sliceStartNs = nowNs();
-  }
-
-  #isAttending(): boolean {
-    if (Atomics.load(this.#words, ATTENDING) === 0) {
-      this.#attendUntilNs = 0;
-      return false;
-    }
-    const now = nowNs();
-    if (this.#attendUntilNs === 0) this.#attendUntilNs = now + SPIN_NS;
-    if (now > this.#attendUntilNs) Atomics.store(this.#words, ATTENDING, 0);
-    return true;
-  }
+  };
 
   /** Stands still until the command says otherwise. */
   #park(): void {
-    Atomics.store(this.#words, ATTENDING, 0);
-    this.#attendUntilNs = 0;
-    if (Atomics.load(this.#words, STATE) === RUNNING) {
+    this.#line.attendNoMore();
+    if (this.#line.state === RUNNING) {
       const now = nowNs();
       this.#account(now);
       this.#figures[PARKED_AT_NS] = now;
     }
-    this.#enter(PARKED);
-    if (this.#awaitCommand() !== RUN) return;
-    Atomics.store(this.#words, STATE, STARTING);
+    this.#line.enter(PARKED);
+    if (this.#line.awaitCommand() !== RUN) return;
+    this.#line.pass(STARTING);
     if (Atomics.load(this.#words, COMMAND) !== RUN) return;
     // The guest is said to run when a write of its has been made: a page that had to be fetched first counts.
     this.#header.instructions++;
     const startedNs = nowNs();
     this.#figures[FIRST_INSTRUCTION_NS] = startedNs;
     this.#lastTickNs = startedNs;
-    this.#enter(RUNNING);
-  }
-
-  #awaitCommand(): number {
-    const words = this.#words;
-    for (;;) {
-      const command = Atomics.load(words, COMMAND);
-      if (command === PAUSE) Atomics.wait(words, COMMAND, PAUSE);
-      else if (command !== ARMED) return command;
-      else if (!this.#spin()) Atomics.compareExchange(words, COMMAND, ARMED, PAUSE);
-    }
-  }
-
-  /** Spins at the start line. @returns false when it waited too long and should sleep */
-  #spin(): boolean {
-    const untilNs = nowNs() + SPIN_NS;
-    do {
-      for (let i = 0; i < 256; i++) if (Atomics.load(this.#words, COMMAND) !== ARMED) return true;
-    } while (nowNs() < untilNs);
-    return false;
-  }
-
-  #enter(state: number): void {
-    Atomics.store(this.#words, STATE, state);
-    Atomics.notify(this.#words, STATE);
+    this.#line.enter(RUNNING);
   }
 
   /** Adds the time since the last tick to what the guest ran, and to what the model owes. */

@@ -7,11 +7,17 @@ import { addressOf, MADV_DONTNEED, MADV_REMOVE, mapFileOver, preferLargePages } 
 import { type GuestMemory, layoutOf } from '../index.js';
 import { createSharedMemory } from './shared-memory.js';
 
+/** Guest memory that other threads can be given. */
+export interface SharedGuestMemory extends GuestMemory {
+  /** What another thread is given to see the same bytes. */
+  readonly buffer: SharedArrayBuffer;
+}
+
 /**
  * Makes zeroed guest memory of `pages` pages.
  * @throws ConfigError `GUEST_MEMORY_RANGE`
  */
-export function createGuestMemory(pages: number): GuestMemory {
+export function createGuestMemory(pages: number): SharedGuestMemory {
   layoutOf(pages);
   const shared = createSharedMemory(pages * PAGE_SIZE);
   const memory = { ...attachGuestMemory(shared.buffer, pages), shared };
@@ -20,7 +26,7 @@ export function createGuestMemory(pages: number): GuestMemory {
 }
 
 /** The same memory in another thread. @param buffer of a memory that `createGuestMemory` made */
-export function attachGuestMemory(buffer: SharedArrayBuffer, pages: number): GuestMemory {
+export function attachGuestMemory(buffer: SharedArrayBuffer, pages: number): SharedGuestMemory {
   const bytes = new Uint8Array(buffer, 0, pages * PAGE_SIZE);
   return { pages, bytes, address: addressOf(bytes), dropAdvice: MADV_DONTNEED, buffer };
 }
@@ -30,7 +36,7 @@ export function attachGuestMemory(buffer: SharedArrayBuffer, pages: number): Gue
  * @param found the file is there, left by a process before; else it is made and must not be there
  * @throws ConfigError `GUEST_MEMORY_RANGE`; EnvironmentError, LonghaulError `SYS_…`
  */
-export function createFileMemory(pages: number, path: string, found: boolean): GuestMemory {
+export function createFileMemory(pages: number, path: string, found: boolean): SharedGuestMemory {
   const memory = createGuestMemory(pages);
   mapFileOver(path, memory.address, memory.bytes.length, found);
   return { ...memory, dropAdvice: MADV_REMOVE };

@@ -59,7 +59,7 @@ export class PageHasher {
 
   constructor(memory: GuestMemory) {
     this.words = new Uint32Array(memory.pages * 2);
-    this.#bytes = Buffer.from(memory.buffer, 0, memory.pages * PAGE_SIZE);
+    this.#bytes = Buffer.from(memory.bytes.buffer, memory.bytes.byteOffset, memory.pages * PAGE_SIZE);
     this.#code = memory.shared === undefined ? null : hashOver(memory.shared);
   }
 

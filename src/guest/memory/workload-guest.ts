@@ -19,13 +19,13 @@ import {
 } from '../index.js';
 import { ControlBlock, GuestControl } from './guest-control.js';
 import type { GuestLoopOptions } from './guest-loop.js';
-import { attachGuestMemory } from './guest-memory.js';
+import { attachGuestMemory, type SharedGuestMemory } from './guest-memory.js';
 import { type DirtyLogChoice, openDirtyLog } from './open-dirty-log.js';
 
 /** The guest's thread allocates little, and what it does is short-lived. */
 const YOUNG_MB = 4;
 export interface WorkloadGuestOptions {
-  readonly memory: GuestMemory;
+  readonly memory: SharedGuestMemory;
   /** The worker's file. */
   readonly entry: URL;
   /** A connected, non-blocking UDP socket; the guest does not close it. */
@@ -62,6 +62,8 @@ export class WorkloadGuest {
   readonly header: GuestHeader;
   readonly control: GuestControl;
   readonly dirtyLog: DirtyLog;
+  /** Its state goes to any workload guest of as much memory. */
+  readonly shape = '';
   /** Which dirty log it has and why, one line. */
   readonly dirtyLogWhy: string;
   readonly #doorbell = new Doorbell();

@@ -1,20 +1,37 @@
 /**
  * A client: a process of its own that holds sessions with the guest and keeps an exact ledger of each.
  *
- *   service  a request every millisecond (UDP), answered from guest memory: a stale page shows as a wrong answer
- *   icmp     an echo request every ten milliseconds
+ *   icmp         an echo request every ten milliseconds
+ *   service      a request every millisecond (UDP), answered from a model's memory: a stale page shows as a wrong answer
+ *   tcp-echo     a machine: a numbered record every millisecond over the kernel's TCP, each byte of the echo compared
+ *   tcp-counter  a machine: lines that count, over another connection
+ *   udp-echo     a machine, where there is no kernel network: a numbered datagram every millisecond
  *
  * It also measures the round trip between the sites before the first move (`probe`).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../core/index.js';
-import { EchoLedger, SERVICE_PORT, ServiceLedger, slotPagesOf } from '../../guest/index.js';
+import {
+  CounterLedger,
+  EchoLedger,
+  SERVICE_PORT,
+  ServiceLedger,
+  type SessionBook,
+  StreamEchoLedger,
+  slotPagesOf,
+} from '../../guest/index.js';
+import { formatIpv4 } from '../../l2/index.js';
 import { actPromptly, dieWithParent, nowNs } from '../../sys/index.js';
+import type { SessionKind } from '../result.js';
 import type { ClientOrders, ClientReply, ClientRequest, ProbeResult } from './protocol.js';
+import { TcpSession } from './tcp-session.js';
 import { openKernelWire, openPortWire, type Wire } from './wires.js';
 
 /** Payload of a probe, as long as ping's. */
 const PROBE_PAYLOAD = new Uint8Array(56);
+/** Services of a machine: RFC 862, and where others have chargen (RFC 864). */
+const ECHO_PORT = 7;
+const COUNTER_PORT = 19;
 const SESSION_ECHO_ID = 0x4c01;
 const PROBE_ECHO_ID = 0x4c02;
 /** How long an answer to the last probe may take. */
@@ -28,7 +45,9 @@ actPromptly();
 let wire: Wire | null = null;
 let orders: ClientOrders | null = null;
 let icmp: EchoLedger | null = null;
-let service: ServiceLedger | null = null;
+/** Takes the datagrams that come back. */
+let onDatagram: (atNs: number, payload: Uint8Array) => void = () => {};
+const sessions: { readonly kind: SessionKind; readonly book: SessionBook }[] = [];
 const stops: (() => void)[] = [];
 /** While an account is taken. */
 let quiet = false;
@@ -61,9 +80,7 @@ function every(intervalNs: number, send: (nowNs: number) => void): () => void {
 async function begin(o: ClientOrders): Promise<void> {
   orders = o;
   const handlers = {
-    onDatagram: (atNs: number, payload: Uint8Array): void => {
-      service?.answer(atNs, payload);
-    },
+    onDatagram: (atNs: number, payload: Uint8Array): void => onDatagram(atNs, payload),
     onEcho: (atNs: number, id: number, seq: number, payload: Uint8Array): void => {
       if (id === PROBE_ECHO_ID) onProbeEcho?.(atNs, seq);
       else if (id === echoIdOf(o)) icmp?.answer(atNs, seq, payload, 0, payload.length);
@@ -82,19 +99,57 @@ function startSessions(): void {
   if (o.icmpIntervalNs !== null && w.icmp !== null) {
     const ledger = new EchoLedger();
     icmp = ledger;
+    sessions.push({ kind: 'icmp', book: ledger });
     stops.push(
       every(o.icmpIntervalNs, (now) => {
         w.sendEcho(o.guestIp, echoIdOf(o), ledger.next(now), ledger.payload);
       }),
     );
   }
-  if (o.serviceIntervalNs !== null) {
-    const ledger = new ServiceLedger(o.clientId, slotPagesOf(o.guestPages));
-    service = ledger;
-    stops.push(
-      every(o.serviceIntervalNs, (now) => w.sendDatagram(o.guestIp, SERVICE_PORT, ledger.next(now))),
-    );
-  }
+  if (o.serviceIntervalNs === null) return;
+  if (o.guestKind === 'workload') startService(o, w, o.serviceIntervalNs);
+  else if (o.attach.kind === 'kernel') startStreams(o, o.serviceIntervalNs);
+  else startDatagrams(o, w, o.serviceIntervalNs);
+}
+
+function startService(o: ClientOrders, w: Wire, intervalNs: number): void {
+  const ledger = new ServiceLedger(o.clientId, slotPagesOf(o.guestPages));
+  sessions.push({ kind: 'service', book: ledger });
+  onDatagram = (atNs, payload) => ledger.answer(atNs, payload);
+  stops.push(every(intervalNs, (now) => w.sendDatagram(o.guestIp, SERVICE_PORT, ledger.next(now))));
+}
+
+function startDatagrams(o: ClientOrders, w: Wire, intervalNs: number): void {
+  const ledger = new EchoLedger();
+  sessions.push({ kind: 'udp-echo', book: ledger });
+  onDatagram = (atNs, payload) => ledger.answer(atNs, sequenceIn(payload), payload, 0, payload.length);
+  stops.push(
+    every(intervalNs, (now) => {
+      ledger.next(now);
+      w.sendDatagram(o.guestIp, ECHO_PORT, ledger.payload);
+    }),
+  );
+}
+
+/** A UDP echo has no header with a sequence: the payload's own number says it. */
+function sequenceIn(payload: Uint8Array): number {
+  return payload.length < 12 ? -1 : (payload[10]! << 8) | payload[11]!;
+}
+
+function startStreams(o: ClientOrders, intervalNs: number): void {
+  const echo = new StreamEchoLedger();
+  const counter = new CounterLedger();
+  const host = formatIpv4(o.guestIp);
+  const talk = new TcpSession(host, ECHO_PORT, echo);
+  const listen = new TcpSession(host, COUNTER_PORT, counter);
+  sessions.push({ kind: 'tcp-echo', book: echo }, { kind: 'tcp-counter', book: counter });
+  stops.push(
+    every(intervalNs, (now) => {
+      if (talk.isOpen) talk.send(echo.next(now));
+    }),
+    () => talk.close(),
+    () => listen.close(),
+  );
 }
 
 /**
@@ -151,7 +206,7 @@ function probe(ip: number, count: number, intervalNs: number): Promise<ProbeResu
 async function quiesce(): Promise<void> {
   quiet = true;
   const deadlineNs = nowNs() + OVERDUE_NS;
-  const outstanding = (): number => (icmp?.stats().lost ?? 0) + (service?.stats().lost ?? 0);
+  const outstanding = (): number => sessions.reduce((n, { book }) => n + book.stats().lost, 0);
   for (let before = outstanding(); before > 0 && nowNs() < deadlineNs; before = outstanding()) await sleep(2);
 }
 
@@ -162,15 +217,16 @@ async function handle(request: ClientRequest): Promise<void> {
     case 'probe':
       return reply({ type: 'probed', result: await probe(request.ip, request.count, request.intervalNs) });
     case 'mark':
-      if (service === null && icmp === null) startSessions();
-      service?.mark(request.what);
-      icmp?.mark(request.what);
+      if (sessions.length === 0) startSessions();
+      for (const { book } of sessions) book.mark(request.what);
       return reply({ type: 'marked' });
     case 'account':
       await quiesce();
-      reply({ type: 'accounted', icmp: icmp?.stats() ?? null, service: service?.stats() ?? null });
-      icmp?.reset();
-      service?.reset();
+      reply({
+        type: 'accounted',
+        sessions: sessions.map(({ kind, book }) => ({ kind, seen: book.stats() })),
+      });
+      for (const { book } of sessions) book.reset();
       quiet = false;
       return;
     case 'end':

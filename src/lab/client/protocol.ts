@@ -1,5 +1,6 @@
 /** What the lab and a client's process say to each other over the IPC channel of node:child_process. */
 import type { SessionSnapshot } from '../../guest/index.js';
+import type { SessionKind } from '../result.js';
 
 /** A NIO-UDP port of the bridge and the end station behind it. */
 export interface PortAttach {
@@ -20,6 +21,8 @@ export interface ClientOrders {
   readonly attach: ClientAttach;
   readonly guestIp: number;
   readonly guestPages: number;
+  /** Whom it talks to: the service of a model, or the echo and counter services of a machine. */
+  readonly guestKind: 'workload' | 'pc';
   readonly icmpIntervalNs: number | null;
   readonly serviceIntervalNs: number | null;
 }
@@ -48,7 +51,6 @@ export type ClientReply =
   | { readonly type: 'marked' }
   | {
       readonly type: 'accounted';
-      readonly icmp: SessionSnapshot | null;
-      readonly service: SessionSnapshot | null;
+      readonly sessions: readonly { readonly kind: SessionKind; readonly seen: SessionSnapshot }[];
     }
   | { readonly type: 'failed'; readonly text: string };

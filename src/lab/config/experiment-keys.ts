@@ -16,6 +16,7 @@ import {
   DIRECTIONS,
   DURABLES,
   FILLS,
+  GUEST_KINDS,
   MODES,
   NAMED_POINTS,
   QOS,
@@ -51,7 +52,22 @@ export const EXPERIMENT_KEYS = z
     fiber: FIBER_KEYS.prefault({}),
     guest: z
       .strictObject({
-        memory: quantity(parseSize, '1MiB', '4GiB', 'Memory of the guest').prefault('256MiB'),
+        kind: z
+          .enum(GUEST_KINDS)
+          .default('workload')
+          .describe('workload: a model that writes memory; pc: an x86 machine with a TCP stack of its own'),
+        image: z
+          .string()
+          .min(1)
+          .max(1024)
+          .optional()
+          .describe('Multiboot image that a machine boots; metal, which comes with longhaul, by default'),
+        cmdline: z
+          .string()
+          .max(1024)
+          .default('')
+          .describe('More for the machine’s command line; what is said last counts'),
+        memory: quantity(parseSize, '1MiB', '4GiB', 'Memory of the guest; 64MiB for a machine').optional(),
         fill: z.enum(FILLS).default('mix').describe('What the memory holds at first'),
         dirty: read(parseDirty, 'What the guest writes: MODEL[:RATE]').prefault(
           `uniform:${DEFAULT_DIRTY_RATE}`,

@@ -33,7 +33,7 @@ export function resolveExperiment(
     seed: keys.seed,
     attach: keys.attach,
     fiber: fiberOf(keys.fiber, refuse, folderOf),
-    guest: guestOf(keys.guest, refuse),
+    guest: guestOf(keys, refuse),
     clients: keys.clients.map((c) => ({
       site: c.site,
       icmpIntervalNs: c.icmp,
@@ -87,27 +87,80 @@ function fiberOf(keys: FiberKeys, refuse: Refuse, folderOf: (path: Path) => stri
   };
 }
 
-function guestOf(keys: ExperimentKeys['guest'], refuse: Refuse): Experiment['guest'] {
-  if (keys.memory % PAGE_SIZE !== 0) {
+function memoryOf(guest: ExperimentKeys['guest']): number {
+  return guest.memory ?? DEFAULT_MEMORY[guest.kind];
+}
+
+const DEFAULT_MEMORY = { workload: 256 * 2 ** 20, pc: 64 * 2 ** 20 };
+/** A machine's memory comes in such pieces, and has room for more than its image. */
+const PC_MEMORY_STEP = 2 ** 20;
+const PC_MEMORY_MIN = 4 * 2 ** 20;
+const PC_MEMORY_MAX = 2 ** 30;
+
+/** What a machine cannot be asked for. */
+function checkPc({ guest, attach, migration }: ExperimentKeys, memoryBytes: number, refuse: Refuse): void {
+  if (guest.kind === 'workload') {
+    for (const name of ['image', 'cmdline'] as const)
+      if (guest[name])
+        refuse(['guest', name], 'LAB_CONFLICT', 'is for guests of kind pc', 'set guest.kind to pc');
+    return;
+  }
+  if (memoryBytes % PC_MEMORY_STEP !== 0 || memoryBytes < PC_MEMORY_MIN || memoryBytes > PC_MEMORY_MAX)
     refuse(
       ['guest', 'memory'],
       'LAB_MEMORY',
-      `${keys.memory} bytes are not whole pages of ${PAGE_SIZE}`,
+      `a machine has 4MiB..1GiB in whole MiB, not ${memoryBytes} bytes`,
+      'write 64MiB',
+    );
+  if (guest.dirty.model === 'zipf')
+    refuse(
+      ['guest', 'dirty'],
+      'LAB_CONFLICT',
+      'a machine knows idle, sweep and uniform',
+      'choose one of them',
+    );
+  if (attach === 'sim')
+    refuse(
+      ['guest', 'kind'],
+      'LAB_CONFLICT',
+      'virtual time has no machines',
+      'choose workload, or another attach',
+    );
+  if (migration['memory-backing'] !== undefined)
+    refuse(
+      ['migration', 'memory-backing'],
+      'LAB_CONFLICT',
+      'a machine’s memory is its emulator’s and cannot be a file',
+      'leave it out, or choose guest.kind workload',
+    );
+}
+
+function guestOf(all: ExperimentKeys, refuse: Refuse): Experiment['guest'] {
+  const keys = all.guest;
+  const memoryBytes = memoryOf(keys);
+  checkPc(all, memoryBytes, refuse);
+  if (memoryBytes % PAGE_SIZE !== 0) {
+    refuse(
+      ['guest', 'memory'],
+      'LAB_MEMORY',
+      `${memoryBytes} bytes are not whole pages of ${PAGE_SIZE}`,
       'write it in KiB, MiB or GiB, a multiple of 4KiB',
     );
   }
-  const hotSetBytes = keys['hot-set'] ?? keys.memory;
-  if (hotSetBytes > keys.memory) {
+  const hotSetBytes = keys['hot-set'] ?? memoryBytes;
+  if (hotSetBytes > memoryBytes) {
     refuse(
       ['guest', 'hot-set'],
       'LAB_CONFLICT',
-      `is larger than the guest's memory of ${keys.memory / 2 ** 20}MiB`,
+      `is larger than the guest's memory of ${memoryBytes / 2 ** 20}MiB`,
       'choose one in 4KiB..guest.memory',
     );
   }
   return {
-    kind: 'workload',
-    memoryBytes: keys.memory,
+    kind: keys.kind,
+    image: keys.image ?? null,
+    cmdline: keys.cmdline,
+    memoryBytes,
     fill: keys.fill,
     dirty: {
       model: keys.dirty.model,
@@ -154,7 +207,7 @@ function transportOf(
 function testHooksOf(keys: ExperimentKeys, refuse: Refuse): NonNullable<Experiment['testHooks']> | null {
   const hooks = keys['test-hooks'];
   if (hooks === undefined) return null;
-  const pages = keys.guest.memory / PAGE_SIZE;
+  const pages = memoryOf(keys.guest) / PAGE_SIZE;
   for (const name of ['corrupt-page', 'hide-page'] as const) {
     const pfn = hooks[name];
     if (pfn === undefined || pfn < pages) continue;

@@ -6,7 +6,6 @@ import {
   type DirtyOptions,
   dirtyRange,
   GuestHeader,
-  type GuestMemory,
   layoutOf,
   SERVICE_PORT,
   ServiceLedger,
@@ -17,6 +16,7 @@ import {
   MAX_FRAME,
   PARKED,
   RUNNING,
+  type SharedGuestMemory,
   STOPPED,
   WorkloadGuest,
 } from '../../../src/guest/memory/index.js';
@@ -55,7 +55,7 @@ class Bench {
   }
 
   /** @param memory a formatted guest's; omitted, a new one is made and formatted */
-  static async start(dirty: Partial<DirtyOptions>, memory?: GuestMemory): Promise<Bench> {
+  static async start(dirty: Partial<DirtyOptions>, memory?: SharedGuestMemory): Promise<Bench> {
     const wire = openUdp({ ip: LOOPBACK, port: 0 });
     const nic = openUdp({ ip: LOOPBACK, port: 0 });
     connectUdp(nic, localEndpoint(wire));
@@ -153,7 +153,7 @@ test('page writes follow the time the guest ran, and the time it stood is not ma
     assert.ok(made <= owed + 1, `${made} of ${owed}`);
     assert.ok(made > 0);
     // A sweep writes each page in turn, one word by one: the words' sum is the number of writes.
-    const words = new Uint32Array(guest.memory.buffer, LAYOUT.freeFirstPage * 4096);
+    const words = new Uint32Array(guest.memory.bytes.buffer, LAYOUT.freeFirstPage * 4096);
     assert.is(
       words.reduce((a, n) => a + n, 0),
       guest.header.pagesWritten,

@@ -1,0 +1,98 @@
+/**
+ * The guest's thread at the start line: how it waits for commands, and how it says where it stands. Shared by every
+ * virtual CPU; what the states mean is in `guest-control.ts`.
+ */
+import { nowNs } from '../../sys/index.js';
+import { ARMED, ATTENDING, COMMAND, type ControlBlock, PAUSE, RUN, SLOWED, STATE } from './guest-control.js';
+
+/** Longest that this thread spins, at the start line or attentive before a pause. */
+const SPIN_NS = 50_000_000;
+/** A slowed guest runs for a share of each such slice and stands for the rest. */
+const SLICE_NS = 10_000_000;
+
+export class StartLine {
+  readonly #words: Int32Array;
+  #attendUntilNs = 0;
+  #sliceStartNs = 0;
+
+  constructor(block: ControlBlock) {
+    this.#words = block.words;
+  }
+
+  get command(): number {
+    return Atomics.load(this.#words, COMMAND);
+  }
+
+  get state(): number {
+    return Atomics.load(this.#words, STATE);
+  }
+
+  enter(state: number): void {
+    Atomics.store(this.#words, STATE, state);
+    Atomics.notify(this.#words, STATE);
+  }
+
+  /** Says so without waking anybody: nobody waits for this state. */
+  pass(state: number): void {
+    Atomics.store(this.#words, STATE, state);
+  }
+
+  /** Waits, asleep or spinning as the command says, until it is neither PAUSE nor ARMED. @returns it */
+  awaitCommand(): number {
+    const words = this.#words;
+    for (;;) {
+      const command = Atomics.load(words, COMMAND);
+      if (command === PAUSE) Atomics.wait(words, COMMAND, PAUSE);
+      else if (command !== ARMED) return command;
+      else if (!this.#spin()) Atomics.compareExchange(words, COMMAND, ARMED, PAUSE);
+    }
+  }
+
+  /** Waits, asleep, for the command to change: of a guest that will never run again. */
+  awaitChange(): void {
+    Atomics.wait(this.#words, COMMAND, Atomics.load(this.#words, COMMAND), 1000);
+  }
+
+  /** Whether a running guest should look for work instead of sleeping; for 50 ms at most. */
+  isAttending(): boolean {
+    if (Atomics.load(this.#words, ATTENDING) === 0) {
+      this.#attendUntilNs = 0;
+      return false;
+    }
+    const now = nowNs();
+    if (this.#attendUntilNs === 0) this.#attendUntilNs = now + SPIN_NS;
+    if (now > this.#attendUntilNs) Atomics.store(this.#words, ATTENDING, 0);
+    return true;
+  }
+
+  attendNoMore(): void {
+    Atomics.store(this.#words, ATTENDING, 0);
+    this.#attendUntilNs = 0;
+  }
+
+  /**
+   * Stands for the slowed share of a slice once the other share was run; a command ends it at once.
+   * @param onStand told when it stands, before it does
+   * @returns whether it stood
+   */
+  standIfSlowed(onStand: (nowNs: number) => void): boolean {
+    const slowed = Atomics.load(this.#words, SLOWED);
+    if (slowed === 0) return false;
+    const standNs = (SLICE_NS * slowed) / 1000;
+    const now = nowNs();
+    if (now - this.#sliceStartNs < SLICE_NS - standNs) return false;
+    onStand(now);
+    Atomics.wait(this.#words, COMMAND, RUN, standNs / 1e6);
+    this.#sliceStartNs = nowNs();
+    return true;
+  }
+
+  /** Spins at the start line. @returns false when it waited too long and should sleep */
+  #spin(): boolean {
+    const untilNs = nowNs() + SPIN_NS;
+    do {
+      for (let i = 0; i < 256; i++) if (Atomics.load(this.#words, COMMAND) !== ARMED) return true;
+    } while (nowNs() < untilNs);
+    return false;
+  }
+}

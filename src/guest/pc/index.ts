@@ -1,0 +1,3 @@
+export { PcGuest, type PcGuestOptions } from './pc-guest.js';
+export { type PcLoopOptions, type PcWorkerData, runPcLoop } from './pc-loop.js';
+export { machineShape, V86Machine } from './v86-machine.js';
