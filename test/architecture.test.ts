@@ -47,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'guest',
     'guest/memory',
     'guest/pc',
+    'guest/linux',
     'vmotion-protocol',
     'vmotion-protocol/transport',
   ],

@@ -37,7 +37,7 @@ const KEY_OPTIONS: readonly KeyOption[] = [
   {
     flags: '--guest <kind>',
     path: ['guest', 'kind'],
-    text: 'workload, a model, or pc, an x86 machine with TCP of its own (default: workload)',
+    text: 'workload, a model; pc, an x86 machine with TCP of its own; linux (default: workload)',
   },
   {
     flags: '--image <file>',
@@ -192,7 +192,7 @@ export function addOptionsAbout(command: Command, parts: readonly string[]): Com
 }
 
 /** What another migrator's move has in common with ours, besides the fiber. */
-const PEER_KEYS = ['memory', 'fill', 'dirty', 'hot-set', 'repeat', 'out'];
+const PEER_KEYS = ['image', 'cmdline', 'memory', 'fill', 'dirty', 'hot-set', 'repeat', 'out'];
 
 function isFiberOption({ path }: KeyOption): boolean {
   return path[0] === 'fiber' || path[0] === 'seed' || path[0] === 'spin';

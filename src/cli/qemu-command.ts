@@ -29,7 +29,6 @@ export function addQemuCommand(
     .option('--bandwidth <rate>', "most that it may send (default: unlimited; QEMU's own is 1 Gbit/s)")
     .option('--accel <how>', 'auto, tcg or kvm (default: auto, kvm where it boots the guest)')
     .option('--qemu <program>', 'path or name (default: qemu-system-i386 or -x86_64 in PATH)')
-    .option('--image <file>', 'another multiboot image that takes the same parameters')
     .option('--json', "print the result's JSON on stdout, all else on stderr")
     .option('--no-progress', 'print no progress')
     .action((typed: Record<string, unknown>) => migrate(typed));

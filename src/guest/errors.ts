@@ -10,5 +10,7 @@ export type GuestErrorCode =
   | 'GUEST_IMAGE_INVALID'
   | 'GUEST_IMAGE_TOO_LARGE'
   | 'GUEST_MACHINE'
+  /** A system in a machine is not ready in time. */
+  | 'GUEST_BOOT'
   | 'GUEST_CLIENT_RANGE'
   | 'GUEST_STOPPED';

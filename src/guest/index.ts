@@ -18,5 +18,5 @@ export { IMAGE_BYTES_MAX, type ImageVerdict, judgeImage } from './multiboot.js';
 export { Service } from './service.js';
 export { ServiceLedger } from './service-ledger.js';
 export { REQUEST_SIZE, RESPONSE_SIZE, RequestMessage, SERVICE_PORT } from './service-wire.js';
-export type { Phase, SessionBook, SessionSnapshot } from './session-stats.js';
+export { type Phase, SessionBook, type SessionSnapshot } from './session-stats.js';
 export { CounterLedger, StreamEchoLedger } from './stream-ledger.js';

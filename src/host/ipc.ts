@@ -65,6 +65,8 @@ export interface PcOrders extends AnyGuestOrders {
   /** The multiboot image's file. */
   readonly image: string;
   readonly commandLine: string;
+  /** Files of a machine that has booted before, its memory and the rest of its state: it goes on from there. */
+  readonly saved: { readonly memoryFile: string; readonly stateFile: string } | null;
   /** File to which both hosts append what the machine prints; null for none. */
   readonly consolePath: string | null;
 }

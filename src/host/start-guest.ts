@@ -44,17 +44,22 @@ function startWorkload(orders: HostOrders, g: WorkloadOrders): Promise<WorkloadG
 }
 
 async function startPc(orders: HostOrders, g: PcOrders): Promise<PcGuest> {
-  return PcGuest.start({
+  const guest = await PcGuest.start({
     entry: new URL('./pc-thread.js', import.meta.url),
     memoryBytes: g.memoryBytes,
     nicFd: orders.nicFd,
     mac: macBytes(g.mac),
-    image: await readImage(g.image, g.memoryBytes),
+    image: g.saved === null ? await readImage(g.image, g.memoryBytes) : null,
     commandLine: g.commandLine,
     boots: orders.boots,
     consolePath: g.consolePath,
     dirtyLog: 'auto',
   });
+  if (orders.boots && g.saved !== null) {
+    guest.memory.bytes.set(await readFile(g.saved.memoryFile));
+    guest.loadState(await readFile(g.saved.stateFile));
+  }
+  return guest;
 }
 
 /**

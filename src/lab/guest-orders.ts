@@ -5,26 +5,36 @@ import { PAGE_SIZE } from '../core/index.js';
 import type { GuestOrders } from '../host/index.js';
 import { parseIpv4, parseMac } from '../l2/index.js';
 import type { Experiment } from './config/experiment.js';
+import type { LinuxState } from './linux-state.js';
 
 export const GUEST_NAME = 'guest';
 /** The machine that comes with longhaul; its README has the parameters. */
 export const METAL_IMAGE = fileURLToPath(new URL('../../../guest-images/metal/metal.elf', import.meta.url));
 const MIB = 2 ** 20;
 
-/** @param consolePath where a machine's serial console goes */
-export function guestOrders(guest: Experiment['guest'], seed: number, consolePath: string): GuestOrders {
+/**
+ * @param consolePath where a machine's serial console goes
+ * @param linux where a Linux that has booted is kept; null for other guests
+ */
+export function guestOrders(
+  guest: Experiment['guest'],
+  seed: number,
+  consolePath: string,
+  linux: LinuxState | null,
+): GuestOrders {
   const any = {
     name: GUEST_NAME,
     memoryBytes: guest.memoryBytes,
     mac: parseMac(guest.mac),
     ip: parseIpv4(guest.ip),
   };
-  if (guest.kind === 'pc')
+  if (guest.kind !== 'workload')
     return {
       ...any,
       kind: 'pc',
       image: imageOf(guest),
       commandLine: commandLineOf(guest, seed),
+      saved: linux,
       consolePath,
     };
   const { model, pagesPerS, hotSetBytes, skew } = guest.dirty;

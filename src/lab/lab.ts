@@ -45,6 +45,7 @@ import type { Experiment, Site } from './config/experiment.js';
 import { eventLine } from './event-words.js';
 import { FiberCut } from './fiber-cut.js';
 import { GUEST_NAME, guestOrders } from './guest-orders.js';
+import type { LinuxState } from './linux-state.js';
 import { MemoryBacking } from './memory-backing.js';
 import { endByDeath, type MoveEvidence } from './move-end.js';
 import { openFabric, recordRun } from './open-fabric.js';
@@ -58,7 +59,7 @@ import { hostStation, VMOTION_PORT } from './stations.js';
 
 const NIC_BUFFER_BYTES = 4 * 2 ** 20;
 /** What a host may take beside its guest's memory; an emulator brings its own code and what it compiles. */
-const HOST_BYTES = { workload: 160 * 2 ** 20, pc: 320 * 2 ** 20 };
+const HOST_BYTES = { workload: 160 * 2 ** 20, pc: 320 * 2 ** 20, linux: 480 * 2 ** 20 };
 /** Longest wait for a migration's end past its own limits: then a host hangs, and the run says so. */
 const PATIENCE_MS = 30_000;
 const ROUND_TRIP_SLACK_MS = 100;
@@ -101,6 +102,8 @@ export class Lab implements Staged {
   readonly #epochNs: number;
   readonly #hooks: RunHooks;
   readonly #rng: Rng;
+  /** Where a Linux that has booted is kept, for a guest of that kind. */
+  readonly #linux: LinuxState | null;
   /** Known to this process and both hosts; null when they talk in clear. */
   readonly #runKey: Uint8Array | null;
   readonly #backing: MemoryBacking | null;
@@ -121,7 +124,9 @@ export class Lab implements Staged {
     dir: string,
     epochNs: number,
     hooks: RunHooks,
+    linux: LinuxState | null = null,
   ) {
+    this.#linux = linux;
     this.#experiment = experiment;
     this.#chosen = chosen;
     this.#transport = transport;
@@ -481,7 +486,7 @@ export class Lab implements Staged {
           runKey: this.#runKey,
           durable: migration.durable,
           boots: site === 'a' && !again,
-          guest: guestOrders(guest, this.#rng.fork('guest').u32(), this.#consolePath),
+          guest: guestOrders(guest, this.#rng.fork('guest').u32(), this.#consolePath, this.#linux),
         },
       },
       'ready',

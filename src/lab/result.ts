@@ -121,7 +121,7 @@ const RTT_COURSE_SCHEMA = z
   .describe('Round trips over time, by the instant at which the request was sent');
 
 /** What a client holds with the guest: see `client/client-process.ts`. */
-export const SESSION_KINDS = ['icmp', 'service', 'tcp-echo', 'tcp-counter', 'udp-echo'] as const;
+export const SESSION_KINDS = ['icmp', 'service', 'tcp-echo', 'tcp-counter', 'http', 'udp-echo'] as const;
 export type SessionKind = (typeof SESSION_KINDS)[number];
 
 const CLIENT_SCHEMA = z.object({

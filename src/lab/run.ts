@@ -11,6 +11,7 @@ import { conduct } from './conduct.js';
 import type { Experiment } from './config/experiment.js';
 import { imageOf } from './guest-orders.js';
 import { Lab } from './lab.js';
+import { linuxState } from './linux-state.js';
 import { checkMode } from './mode-choice.js';
 import type { RunResult } from './result.js';
 import type { RunHooks } from './run-events.js';
@@ -25,11 +26,15 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
   if (experiment.attach === 'sim') return simulateExperiment(experiment, hooks);
   if (experiment.guest.kind === 'pc')
     await readImage(imageOf(experiment.guest), experiment.guest.memoryBytes);
+  const linux =
+    experiment.guest.kind === 'linux'
+      ? await linuxState(experiment.guest, (text) => hooks.onEvent({ type: 'note', text }))
+      : null;
   const chosen = chooseAttach(experiment.attach);
   const modeNote = checkMode(experiment.migration.mode);
   const transport = transportOrders(experiment.migration, chosen.kind);
   return conduct(experiment, chosen, hooks, (dir, epochNs) => {
-    const lab = new Lab(experiment, chosen, transport, dir, epochNs, hooks);
+    const lab = new Lab(experiment, chosen, transport, dir, epochNs, hooks, linux);
     if (modeNote !== null) lab.note(modeNote);
     return lab;
   });

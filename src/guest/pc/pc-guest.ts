@@ -18,7 +18,8 @@ export interface PcGuestOptions {
   /** A connected, non-blocking UDP socket; the guest does not close it. */
   readonly nicFd: number;
   readonly mac: Uint8Array;
-  readonly image: Uint8Array;
+  /** Null: nothing is booted, memory and state come from before. */
+  readonly image: Uint8Array | null;
   readonly commandLine: string;
   /** It boots here; else it stands by. */
   readonly boots: boolean;

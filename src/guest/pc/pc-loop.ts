@@ -68,7 +68,8 @@ export interface PcWorkerData {
   readonly doorbellFd: number;
   readonly memoryBytes: number;
   readonly mac: Uint8Array;
-  readonly image: Uint8Array;
+  /** What is booted; null for a machine whose memory and state come from before. */
+  readonly image: Uint8Array | null;
   readonly commandLine: string;
   /** It boots here; else it stands by for another's state, once it has rehearsed the image. */
   readonly boots: boolean;
@@ -144,12 +145,12 @@ class PcLoop {
     const machine = await V86Machine.start({
       memoryBytes,
       mac,
-      boot: { image, commandLine },
+      boot: image === null ? null : { kind: 'multiboot', image, commandLine },
       onFrame: this.#send,
       onSerial: this.#print,
     });
     this.#machine = machine;
-    if (!boots) this.#rehearseBoot(machine);
+    if (!boots && image !== null) this.#rehearseBoot(machine);
     this.#rehearseMove(machine);
     this.#muted = false;
     machine.onTurn = () => {

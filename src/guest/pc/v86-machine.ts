@@ -73,11 +73,22 @@ declare const WebAssembly: {
   instantiate(code: Uint8Array, imports: object): Promise<{ instance: { exports: unknown } }>;
 };
 
+/** A multiboot image needs no BIOS; Linux is loaded as a PC's BIOS and its boot protocol have it. */
+export type MachineBoot =
+  | { readonly kind: 'multiboot'; readonly image: Uint8Array; readonly commandLine: string }
+  | {
+      readonly kind: 'linux';
+      readonly bios: Uint8Array;
+      readonly kernel: Uint8Array;
+      readonly initramfs: Uint8Array;
+      readonly commandLine: string;
+    };
+
 export interface MachineOptions {
   readonly memoryBytes: number;
   readonly mac: Uint8Array;
   /** What is booted; null for a machine that waits for the state of another. */
-  readonly boot: { readonly image: Uint8Array; readonly commandLine: string } | null;
+  readonly boot: MachineBoot | null;
   /** A frame that leaves; its bytes are the machine's own. */
   readonly onFrame: (frame: Uint8Array) => void;
   /** A byte from the first serial port. */
@@ -151,12 +162,7 @@ export class V86Machine {
           disable_speaker: true,
           disable_keyboard: true,
           disable_mouse: true,
-          ...(options.boot === null
-            ? {}
-            : {
-                multiboot: { buffer: options.boot.image.slice().buffer },
-                cmdline: options.boot.commandLine,
-              }),
+          ...bootOptions(options.boot),
         });
         made.add_listener('serial0-output-byte', options.onSerial as (data: never) => void);
         made.add_listener('net0-send', options.onFrame as (data: never) => void);
@@ -255,6 +261,24 @@ export class V86Machine {
     for (const [page, bytes] of this.#compiledFrom)
       if (!bytes.equals(memory.subarray(page, page + PAGE_SIZE))) return false;
     return true;
+  }
+}
+
+/** What is booted, in the package's words. */
+function bootOptions(boot: MachineBoot | null): object {
+  const file = (bytes: Uint8Array): object => ({ buffer: new Uint8Array(bytes).buffer });
+  switch (boot?.kind) {
+    case undefined:
+      return {};
+    case 'multiboot':
+      return { multiboot: file(boot.image), cmdline: boot.commandLine };
+    case 'linux':
+      return {
+        bios: file(boot.bios),
+        bzimage: file(boot.kernel),
+        initrd: file(boot.initramfs),
+        cmdline: boot.commandLine,
+      };
   }
 }
 

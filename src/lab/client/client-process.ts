@@ -5,6 +5,7 @@
  *   service      a request every millisecond (UDP), answered from a model's memory: a stale page shows as a wrong answer
  *   tcp-echo     a machine: a numbered record every millisecond over the kernel's TCP, each byte of the echo compared
  *   tcp-counter  a machine: lines that count, over another connection
+ *   http         a Linux: downloads of a file, one after the other, each against its checksum
  *   udp-echo     a machine, where there is no kernel network: a numbered datagram every millisecond
  *
  * It also measures the round trip between the sites before the first move (`probe`).
@@ -23,6 +24,7 @@ import {
 import { formatIpv4 } from '../../l2/index.js';
 import { actPromptly, dieWithParent, nowNs } from '../../sys/index.js';
 import type { SessionKind } from '../result.js';
+import { DownloadLedger, HttpSession } from './http-session.js';
 import type { ClientOrders, ClientReply, ClientRequest, ProbeResult } from './protocol.js';
 import { TcpSession } from './tcp-session.js';
 import { openKernelWire, openPortWire, type Wire } from './wires.js';
@@ -32,6 +34,8 @@ const PROBE_PAYLOAD = new Uint8Array(56);
 /** Services of a machine: RFC 862, and where others have chargen (RFC 864). */
 const ECHO_PORT = 7;
 const COUNTER_PORT = 19;
+/** Between two records of an echoed stream; an emulated Linux that echoes each millisecond does nothing else. */
+const LEAST_NS = { pc: 0, linux: 10_000_000 };
 const SESSION_ECHO_ID = 0x4c01;
 const PROBE_ECHO_ID = 0x4c02;
 /** How long an answer to the last probe may take. */
@@ -108,7 +112,7 @@ function startSessions(): void {
   }
   if (o.serviceIntervalNs === null) return;
   if (o.guestKind === 'workload') startService(o, w, o.serviceIntervalNs);
-  else if (o.attach.kind === 'kernel') startStreams(o, o.serviceIntervalNs);
+  else if (o.attach.kind === 'kernel') startStreams(o, Math.max(o.serviceIntervalNs, LEAST_NS[o.guestKind]));
   else startDatagrams(o, w, o.serviceIntervalNs);
 }
 
@@ -150,6 +154,11 @@ function startStreams(o: ClientOrders, intervalNs: number): void {
     () => talk.close(),
     () => listen.close(),
   );
+  if (o.guestKind !== 'linux') return;
+  const downloads = new DownloadLedger();
+  sessions.push({ kind: 'http', book: downloads });
+  const http = new HttpSession(host, downloads);
+  stops.push(() => http.close());
 }
 
 /**

@@ -22,7 +22,7 @@ export interface ClientOrders {
   readonly guestIp: number;
   readonly guestPages: number;
   /** Whom it talks to: the service of a model, or the echo and counter services of a machine. */
-  readonly guestKind: 'workload' | 'pc';
+  readonly guestKind: 'workload' | 'pc' | 'linux';
   readonly icmpIntervalNs: number | null;
   readonly serviceIntervalNs: number | null;
 }

@@ -55,7 +55,9 @@ export const EXPERIMENT_KEYS = z
         kind: z
           .enum(GUEST_KINDS)
           .default('workload')
-          .describe('workload: a model that writes memory; pc: an x86 machine with a TCP stack of its own'),
+          .describe(
+            'workload: a model that writes memory; pc: an x86 machine with a TCP stack of its own; linux: one with Linux',
+          ),
         image: z
           .string()
           .min(1)

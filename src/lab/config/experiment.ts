@@ -16,7 +16,7 @@ const ns = (text: string) => z.int().nonnegative().describe(`${text}, nanosecond
 const count = (text: string) => z.int().nonnegative().describe(text);
 
 export const ATTACHES = ['auto', 'netns', 'loopback', 'sim'] as const;
-export const GUEST_KINDS = ['workload', 'pc'] as const;
+export const GUEST_KINDS = ['workload', 'pc', 'linux'] as const;
 export const FILLS = ['zero', 'text', 'random', 'mix'] as const;
 export const DIRTY_MODELS = ['idle', 'sweep', 'uniform', 'zipf'] as const;
 export const QOS = ['guest-first', 'none'] as const;
@@ -80,7 +80,9 @@ export const EXPERIMENT_SCHEMA = z.object({
     timeline: TIMELINE_SCHEMA.default([]),
   }),
   guest: z.object({
-    kind: z.enum(GUEST_KINDS).describe('A model that writes memory, or an x86 machine'),
+    kind: z
+      .enum(GUEST_KINDS)
+      .describe('A model that writes memory, an x86 machine, or one that has booted Linux'),
     image: z.string().nullable().default(null).describe('Multiboot image of a machine; null for metal'),
     cmdline: z.string().default('').describe('More for the machine’s command line'),
     memoryBytes: count('Guest memory, bytes; a multiple of 4096'),

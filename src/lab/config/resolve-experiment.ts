@@ -91,11 +91,12 @@ function memoryOf(guest: ExperimentKeys['guest']): number {
   return guest.memory ?? DEFAULT_MEMORY[guest.kind];
 }
 
-const DEFAULT_MEMORY = { workload: 256 * 2 ** 20, pc: 64 * 2 ** 20 };
+const DEFAULT_MEMORY = { workload: 256 * 2 ** 20, pc: 64 * 2 ** 20, linux: 96 * 2 ** 20 };
 /** A machine's memory comes in such pieces, and has room for more than its image. */
 const PC_MEMORY_STEP = 2 ** 20;
 const PC_MEMORY_MIN = 4 * 2 ** 20;
 const PC_MEMORY_MAX = 2 ** 30;
+const LINUX_MEMORY_MIN = 64 * 2 ** 20;
 
 /** What a machine cannot be asked for. */
 function checkPc({ guest, attach, migration }: ExperimentKeys, memoryBytes: number, refuse: Refuse): void {
@@ -105,6 +106,10 @@ function checkPc({ guest, attach, migration }: ExperimentKeys, memoryBytes: numb
         refuse(['guest', name], 'LAB_CONFLICT', 'is for guests of kind pc', 'set guest.kind to pc');
     return;
   }
+  if (guest.kind === 'linux' && guest.image !== undefined)
+    refuse(['guest', 'image'], 'LAB_CONFLICT', 'is for guests of kind pc', 'leave it out');
+  if (guest.kind === 'linux' && memoryBytes < LINUX_MEMORY_MIN)
+    refuse(['guest', 'memory'], 'LAB_MEMORY', 'is too little for Linux', 'write 96MiB, or 64MiB at least');
   if (memoryBytes % PC_MEMORY_STEP !== 0 || memoryBytes < PC_MEMORY_MIN || memoryBytes > PC_MEMORY_MAX)
     refuse(
       ['guest', 'memory'],

@@ -2,15 +2,14 @@
  * What `longhaul qemu migrate` is to do: the experiment that both migrators share (fiber, guest memory, seed), and
  * what only QEMU has. All that can be refused is refused here, before anything is made.
  */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { ConfigError, PAGE_SIZE, parseDuration, parseRate } from '../../core/index.js';
+import { ConfigError, parseDuration, parseRate, Rng } from '../../core/index.js';
 import { ACCELERATORS, type Accelerator, QEMU_MODES, type QemuMigrationOptions } from '../../qemu/index.js';
 import type { Experiment } from '../config/experiment.js';
 import { type Override, parseExperiment } from '../config/experiment-file.js';
 import type { ExperimentInput } from '../config/experiment-keys.js';
+import { commandLineOf, imageOf } from '../guest-orders.js';
 
-export type QemuPlanErrorCode = 'LAB_QEMU_OPTION' | 'LAB_QEMU_IMAGE' | 'LAB_QEMU_GUEST';
+export type QemuPlanErrorCode = 'LAB_QEMU_OPTION';
 
 /** What was typed besides the options that name keys of an experiment. */
 export interface QemuTyped {
@@ -21,7 +20,6 @@ export interface QemuTyped {
   readonly accel?: string;
   /** Path or name of the program. */
   readonly qemu?: string;
-  readonly image?: string;
 }
 
 export interface QemuPlan {
@@ -36,10 +34,6 @@ export interface QemuPlan {
   readonly migration: QemuMigrationOptions;
 }
 
-/** The metal guest of this project, by its place in it. */
-export const METAL_IMAGE = fileURLToPath(
-  new URL('../../../../guest-images/metal/metal.elf', import.meta.url),
-);
 const READY_TEXT = 'metal: ready';
 const MAX_CHANNELS = 16;
 /** QEMU's own default is kept: 300 ms. */
@@ -77,27 +71,6 @@ function channelsOf(text: string | undefined, mode: string): number {
   return n;
 }
 
-/** The command line of the metal guest (guest-images/metal). @throws ConfigError LAB_QEMU_GUEST */
-export function metalParameters({ guest, seed }: Pick<Experiment, 'guest' | 'seed'>): string {
-  const refuse = (what: string, hint: string): never => {
-    throw new ConfigError<QemuPlanErrorCode>('LAB_QEMU_GUEST', `the metal guest ${what}`, { hint });
-  };
-  const { model, pagesPerS, hotSetBytes } = guest.dirty;
-  if (model === 'zipf') refuse('does not write by zipf', 'choose --dirty idle, sweep:RATE or uniform:RATE');
-  if (guest.fill === 'text' || guest.fill === 'mix')
-    refuse(`is not filled with ${guest.fill}`, 'choose --fill random or zero');
-  return [
-    `ip=${guest.ip}`,
-    `dirty=${Math.round((pagesPerS * PAGE_SIZE) / 1e6)}`,
-    `hot=${Math.max(1, Math.floor(hotSetBytes / 2 ** 20))}`,
-    `order=${model === 'sweep' ? 'sweep' : 'uniform'}`,
-    `fill=${guest.fill === 'random' ? 'random' : 'none'}`,
-    // The guest takes numbers of nine digits; a seed may have ten.
-    `seed=${seed % 400_000_000}`,
-    'heartbeat=0',
-  ].join(' ');
-}
-
 /**
  * @param overrides options that name keys of an experiment
  * @param keys an experiment's own, for programs; options stand over them
@@ -119,20 +92,15 @@ export function qemuPlan(
   const bandwidthBps =
     bandwidth === 'unlimited' ? null : parseRate(bandwidth, '--bandwidth', BANDWIDTH_RANGE);
   const accelerator = oneOf(typed.accel ?? 'auto', '--accel', ['auto', ...ACCELERATORS] as const);
-  const image = typed.image ?? METAL_IMAGE;
-  if (!existsSync(image)) {
-    throw new ConfigError<QemuPlanErrorCode>('LAB_QEMU_IMAGE', `--image ${image} is not there`, {
-      hint: 'give a multiboot image that takes the parameters of guest-images/metal',
-    });
-  }
-  // What the metal guest has and the workload's defaults have not.
-  const base: ExperimentInput = { attach: 'netns', ...keys, guest: { fill: 'random', ...keys.guest } };
+  const base: ExperimentInput = {
+    attach: 'netns',
+    ...keys,
+    guest: { kind: 'pc', fill: 'random', ...keys.guest },
+  };
   // JSON is YAML: a program's keys take the way of a file's, so that options stand over them.
   const shared = parseExperiment({ name: 'keys', text: JSON.stringify(base) }, overrides);
   const experiment: Experiment = {
     ...shared,
-    guest: { ...shared.guest, kind: 'pc' },
-    clients: shared.clients.map((c) => ({ ...c, serviceIntervalNs: null })),
     migration: {
       ...shared.migration,
       mode: mode === 'postcopy' ? 'postcopy' : 'precopy',
@@ -150,8 +118,9 @@ export function qemuPlan(
     experiment,
     program: typed.qemu ?? null,
     accelerator,
-    image,
-    parameters: metalParameters(experiment),
+    image: imageOf(experiment.guest),
+    // As the hosts of a run have it: the same machine, with the same content.
+    parameters: commandLineOf(experiment.guest, new Rng(experiment.seed).fork('guest').u32()),
     readyText: READY_TEXT,
     migration: { mode, channels, downtimeLimitNs, bandwidthBps, limitNs: experiment.migration.limitNs },
   };

@@ -1,4 +1,5 @@
 /** `longhaul qemu migrate`: a run whose moves QEMU makes. */
+import { readImage } from '../../host/index.js';
 import { findQemu } from '../../qemu/index.js';
 import { chooseAttach } from '../attach.js';
 import { conduct } from '../conduct.js';
@@ -12,6 +13,8 @@ import { QemuLab, refuseLoopback } from './qemu-lab.js';
  * LonghaulError when the experiment itself cannot go on
  */
 export async function runQemu(plan: QemuPlan, hooks: RunHooks): Promise<RunResult> {
+  const { guest } = plan.experiment;
+  await readImage(plan.image, guest.memoryBytes);
   const program = await findQemu(plan.program);
   const chosen = chooseAttach('netns');
   refuseLoopback(chosen);

@@ -28,7 +28,7 @@ async function start(
   return V86Machine.start({
     memoryBytes: MEMORY,
     mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
-    boot: { image: image(...code), commandLine: '' },
+    boot: { kind: 'multiboot', image: image(...code), commandLine: '' },
     onFrame: () => {},
     onSerial,
   });

@@ -52,7 +52,7 @@ class Bench {
     const machine = await V86Machine.start({
       memoryBytes: MEMORY,
       mac: GUEST_MAC,
-      boot: commandLine === null ? null : { image: readFileSync(IMAGE), commandLine },
+      boot: commandLine === null ? null : { kind: 'multiboot', image: readFileSync(IMAGE), commandLine },
       onFrame: (frame) => out.bench?.frames.push(frame.slice()),
       onSerial: (byte) => {
         if (out.bench !== null) out.bench.console += String.fromCharCode(byte);

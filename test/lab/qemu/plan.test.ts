@@ -8,16 +8,13 @@ import { migrationFigures } from '../../../src/qemu/index.js';
 import { suite } from '../../suite.js';
 
 const test = suite('lab/qemu/plan');
-/** Any file will do for what is not started. */
-const IMAGE = { image: process.execPath };
-
 function plan(typed: QemuTyped = {}, guest: Record<string, string> = {}) {
   const overrides = Object.entries(guest).map(([key, value]) => ({
     option: `--${key}`,
     path: ['guest', key],
     value,
   }));
-  return qemuPlan(overrides, { ...IMAGE, ...typed });
+  return qemuPlan(overrides, typed);
 }
 
 function refused(typed: QemuTyped, guest: Record<string, string> = {}): string {
@@ -32,7 +29,7 @@ function refused(typed: QemuTyped, guest: Record<string, string> = {}): string {
 
 test('the machine that both migrators move: its parameters come from the experiment', () => {
   const p = plan({}, { dirty: 'sweep:200MB/s', 'hot-set': '32MiB', memory: '64MiB' });
-  assert.is(p.parameters, 'ip=10.80.0.10 dirty=200 hot=32 order=sweep fill=random seed=1 heartbeat=0');
+  assert.match(p.parameters, /ip=10\.80\.0\.10 .*dirty=200 hot=32 order=sweep fill=random seed=\d+/);
   assert.is(p.experiment.guest.kind, 'pc');
   assert.is(p.experiment.migration.pauseTargetNs, 300e6);
   assert.is(p.migration.bandwidthBps, null, "not QEMU's own gigabit");
@@ -46,12 +43,10 @@ test('modes, channels, limits out of range: one line with what is allowed', () =
   assert.match(refused({ downtimeLimit: '1us' }), /--downtime-limit/);
   assert.match(refused({ bandwidth: '1kbit' }), /--bandwidth/);
   assert.match(refused({ accel: 'hvf' }), /auto, tcg, kvm/);
-  assert.match(refused({ image: '/nowhere.elf' }), /LAB_QEMU_IMAGE/);
 });
 
 test('what the metal guest cannot do is refused by name', () => {
-  assert.match(refused({}, { dirty: 'zipf:50MB/s' }), /zipf.*uniform:RATE/);
-  assert.match(refused({}, { fill: 'text' }), /random or zero/);
+  assert.match(refused({}, { dirty: 'zipf:50MB/s' }), /--dirty a machine knows idle, sweep and uniform/);
 });
 
 test('TCP counters are found by name, whatever columns a kernel has', () => {
