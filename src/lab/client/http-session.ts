@@ -26,12 +26,14 @@ export class DownloadLedger extends SessionBook {
 
 export class HttpSession {
   readonly #host: string;
+  readonly #port: number;
   readonly #book: DownloadLedger;
   #ended = false;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(host: string, book: DownloadLedger) {
+  constructor(host: string, book: DownloadLedger, port = 80) {
     this.#host = host;
+    this.#port = port;
     this.#book = book;
     void this.#run();
   }
@@ -75,7 +77,7 @@ export class HttpSession {
         response.on('end', () => resolve(whole(Buffer.concat(pieces))));
         response.on('error', reject);
       };
-      const request = get({ host: this.#host, path, agent: false, timeout: SILENT_MS }, take);
+      const request = get({ host: this.#host, port: this.#port, path, agent: false, timeout: SILENT_MS }, take);
       request.on('timeout', () => request.destroy(new Error('nothing came')));
       request.on('error', reject);
     });
