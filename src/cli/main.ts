@@ -139,6 +139,18 @@ const commands: Commands = {
       connect: ControlClient.open,
     });
   },
+  console: async (typed) => {
+    const { AttachedConsole, consoleOf } = await import('../lab/console.js');
+    const { runDirectories } = await import('../host/index.js');
+    return (await import('./console.js')).consoleCommand(typed, {
+      stdin: process.stdin,
+      stdout,
+      stderr,
+      attach: (path) => new AttachedConsole(path),
+      consoleOf,
+      runDirectories,
+    });
+  },
   guestBuild: async (_linux, typed) => {
     const { buildLinux, linuxImageFolder } = await import('../guest/linux/index.js');
     const tell = (text: string): boolean => stderr.write(`${text}\n`);

@@ -12,6 +12,7 @@ import { addCaptureOption } from './capture-options.js';
 import { addCaptureReading } from './capture-read-command.js';
 import type { CaptureRecordTyped } from './capture-record.js';
 import type { CaptureShowTyped } from './capture-show.js';
+import type { ConsoleTyped } from './console.js';
 import type { CtlOptions } from './ctl.js';
 import { addCtlCommand } from './ctl-command.js';
 import { EXIT_CODES_TEXT, EXIT_OK, EXIT_USAGE } from './exit-codes.js';
@@ -33,6 +34,7 @@ export interface Commands extends HostCommands, ResultsCommands, SweepCommands, 
   captureDiff(a: string, b: string, typed: CaptureDiffTyped): Promise<number>;
   replay(file: string, typed: ReplayTyped): Promise<number>;
   captureRecord(file: string, typed: CaptureRecordTyped): Promise<number>;
+  console(typed: ConsoleTyped): Promise<number>;
   guestBuild(what: string, typed: GuestBuildTyped): Promise<number>;
   qemuMigrate(typed: Readonly<Record<string, unknown>>): Promise<number>;
   ctl(call: ControlCall, options: CtlOptions): Promise<number>;
@@ -141,6 +143,13 @@ export async function runProgram(
   addHostCommand(program, commands, settle);
 
   addResultsCommands(program, commands, settle);
+  program
+    .command('console')
+    .description('Attaches this terminal to the serial console of a run’s machine, across its moves.')
+    .allowExcessArguments(false)
+    .option('--run <dir>', "the run's directory (default: the one run that has a machine)")
+    .action((typed: ConsoleTyped) => settle(commands.console(typed)));
+
   addGuestCommand(program, (what, typed) => settle(commands.guestBuild(what, typed)));
 
   addQemuCommand(program, (typed) => settle(commands.qemuMigrate(typed)));

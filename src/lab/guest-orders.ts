@@ -8,6 +8,8 @@ import type { Experiment } from './config/experiment.js';
 import type { LinuxState } from './linux-state.js';
 
 export const GUEST_NAME = 'guest';
+/** A machine's serial console, in its run's directory. */
+export const CONSOLE_FILE = 'guest.console';
 /** The machine that comes with longhaul; its README has the parameters. */
 export const METAL_IMAGE = fileURLToPath(new URL('../../../guest-images/metal/metal.elf', import.meta.url));
 const MIB = 2 ** 20;

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeRecording } from '../capture/index.js';
 import { LonghaulError, Rng } from '../core/index.js';
 import type { Fabric, FabricSnapshot } from '../fabric/index.js';
+import { typedPath } from '../guest/pc/index.js';
 import {
   bareSourceReport,
   CIPHER_NAME,
@@ -30,7 +31,7 @@ import {
   type TransportOrders,
 } from '../host/index.js';
 import { openNioUdpPair } from '../l2/ports/index.js';
-import { closeFd, nowNs } from '../sys/index.js';
+import { closeFd, makeFifo, nowNs } from '../sys/index.js';
 import {
   type AttachedStation,
   attachStation,
@@ -44,7 +45,7 @@ import type { ProbeResult } from './client/protocol.js';
 import type { Experiment, Site } from './config/experiment.js';
 import { eventLine } from './event-words.js';
 import { FiberCut } from './fiber-cut.js';
-import { GUEST_NAME, guestOrders } from './guest-orders.js';
+import { CONSOLE_FILE, GUEST_NAME, guestOrders } from './guest-orders.js';
 import type { LinuxState } from './linux-state.js';
 import { MemoryBacking } from './memory-backing.js';
 import { endByDeath, type MoveEvidence } from './move-end.js';
@@ -148,6 +149,7 @@ export class Lab implements Staged {
     this.#fabric = openFabric(this.#experiment, { happened: (what) => this.#mark('fabric', what), note });
     if (this.#runKey === null) this.note(INSECURE_WARNING);
     await recordRun(this.#fabric, this.#experiment, this.#hooks, 'longhaul run', note);
+    if (this.#experiment.guest.kind !== 'workload') makeFifo(typedPath(this.#consolePath));
     // The stations are made one after the other: each moves this thread through a namespace.
     for (const site of ['a', 'b'] as const) await this.#attach(hostStation(site));
     await Promise.all([this.#startHost('a'), this.#startHost('b')]);
@@ -347,7 +349,7 @@ export class Lab implements Staged {
   }
 
   get #consolePath(): string {
-    return join(this.#dir, 'guest.console');
+    return join(this.#dir, CONSOLE_FILE);
   }
 
   #recordsPath(site: Site): string {

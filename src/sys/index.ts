@@ -27,6 +27,7 @@ export {
   setNonBlocking,
   writeBytes,
 } from './fd.js';
+export { makeFifo } from './fifo.js';
 export { dropPages, MADV_REMOVE, mapFileOver, tmpfsBytesFree } from './file-memory.js';
 export { type IoBatch, openIoBatch } from './io-batch.js';
 export { addressOf, check, errno, koffiVersion, libc, MADV_DONTNEED, memoryAt } from './libc.js';

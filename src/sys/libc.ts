@@ -63,6 +63,7 @@ export const libc = {
   mount: declare<[string, string, string | null, N, N]>(
     'int mount(const char *source, const char *target, const char *type, ulong flags, uintptr_t data)',
   ),
+  mkfifo: declare<[string, N]>('int mkfifo(const char *path, uint mode)'),
   umount2: declare<[string, N]>('int umount2(const char *target, int flags)'),
   prctl: declare<[N, N, N, N, N]>('int prctl(int option, ulong a, ulong b, ulong c, ulong d)'),
   getppid: declare<[]>('int getppid()'),

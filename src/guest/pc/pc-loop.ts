@@ -10,7 +10,7 @@
  * A machine that breaks (a fault inside the emulator) stands for good: the state says STOPPED, the thread stays, since
  * the host still sees the memory that belongs to it.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { type Frame, messageOf, NO_OFFLOAD } from '../../core/index.js';
 import {
@@ -49,6 +49,8 @@ import { StateBox } from './state-box.js';
 import { machineShape, V86Machine } from './v86-machine.js';
 
 const FRAMES_PER_TURN = 32;
+/** Typed bytes taken at a time; the port's own queue holds more. */
+const TYPED_PER_TURN = 64;
 /** Ethernet header at least; at most what a card without jumbo frames takes. */
 const FRAME_MIN = 14;
 const FRAME_MAX = 1514;
@@ -73,7 +75,10 @@ export interface PcWorkerData {
   readonly commandLine: string;
   /** It boots here; else it stands by for another's state, once it has rehearsed the image. */
   readonly boots: boolean;
-  /** File to which the first serial port is appended; null for none. */
+  /**
+   * File to which the first serial port is appended; null for none. What is typed comes from a FIFO beside it, if
+   * there is one: both hosts have it open, and the one whose machine runs reads it.
+   */
   readonly consolePath: string | null;
 }
 
@@ -113,13 +118,16 @@ class PcLoop {
   readonly #line: StartLine;
   readonly #box: StateBox;
   readonly #shape: string;
-  readonly #poll = new PollSet(2);
+  readonly #poll = new PollSet(3);
   readonly #doorbell: Doorbell;
   readonly #doorbellSlot: number;
   readonly #receive = new NativeStruct(MAX_FRAME);
   readonly #transmit = new NativeStruct(MAX_FRAME);
   readonly #frame: { -readonly [K in keyof Frame]: Frame[K] };
   readonly #consoleFd: number;
+  /** -1: nobody can type. */
+  readonly #typedFd: number;
+  readonly #typed = new Uint8Array(TYPED_PER_TURN);
   #pending = '';
   /** While it rehearses, nobody hears it. */
   #muted = true;
@@ -137,7 +145,10 @@ class PcLoop {
     this.#poll.add(options.nicFd, POLLIN);
     this.#doorbellSlot = this.#poll.add(options.doorbellFd, POLLIN);
     this.#frame = { data: this.#receive.bytes, start: 0, length: 0, offload: NO_OFFLOAD };
-    this.#consoleFd = options.consolePath === null ? -1 : openSync(options.consolePath, 'a', 0o600);
+    const { consolePath } = options;
+    this.#consoleFd = consolePath === null ? -1 : openSync(consolePath, 'a', 0o600);
+    this.#typedFd = openTyped(consolePath);
+    if (this.#typedFd >= 0) this.#poll.add(this.#typedFd, POLLIN);
   }
 
   async make(): Promise<Uint8Array> {
@@ -200,15 +211,18 @@ class PcLoop {
       while (this.#line.command !== STOP) this.#line.awaitChange();
     }
     this.#line.enter(STOPPED);
-    if (this.#consoleFd >= 0) closeSync(this.#consoleFd);
+    for (const fd of [this.#consoleFd, this.#typedFd]) if (fd >= 0) closeSync(fd);
   }
 
   #turn(): void {
     if (this.#line.command !== RUN) return this.#park();
     if (this.#line.standIfSlowed(this.#onStand)) this.#lastAccountNs = nowNs();
     const more = this.#takeFrames();
+    this.#takeTyped();
     const sleepNs = this.#machine!.step();
     if (this.#line.command !== RUN) return;
+    // A prompt has no newline.
+    if (sleepNs > 0 && this.#pending !== '') this.#flush();
     const wait = more || this.#line.isAttending() ? 0 : Math.min(sleepNs, SLEEP_MAX_NS);
     this.#poll.wait(wait);
     if (this.#poll.ready(this.#doorbellSlot) !== 0) this.#doorbell.quiet();
@@ -295,12 +309,42 @@ class PcLoop {
   readonly #print = (byte: number): void => {
     if (this.#muted) return;
     this.#pending += String.fromCharCode(byte);
-    if (byte !== 10 && this.#pending.length < 1024) return;
+    if (byte === 10 || this.#pending.length >= 1024) this.#flush();
+  };
+
+  #flush(): void {
     this.#write(this.#pending);
     this.#pending = '';
-  };
+  }
+
+  #takeTyped(): void {
+    if (this.#typedFd < 0) return;
+    const length = readTyped(this.#typedFd, this.#typed);
+    for (let i = 0; i < length; i++) this.#machine!.type(this.#typed[i]!);
+  }
 
   #write(text: string): void {
     if (this.#consoleFd >= 0) writeSync(this.#consoleFd, text, null, 'latin1');
+  }
+}
+
+/** What is typed comes by the FIFO of this name beside the console's file. */
+export function typedPath(consolePath: string): string {
+  return `${consolePath}.in`;
+}
+
+/** Opened for writing too, so that it has no end while nobody types. */
+function openTyped(consolePath: string | null): number {
+  if (consolePath === null || !existsSync(typedPath(consolePath))) return -1;
+  return openSync(typedPath(consolePath), constants.O_RDWR | constants.O_NONBLOCK);
+}
+
+/** @returns bytes read, 0 when there are none */
+function readTyped(fd: number, into: Uint8Array): number {
+  try {
+    return readSync(fd, into);
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
+    throw e;
   }
 }

@@ -237,6 +237,11 @@ export class V86Machine {
     this.#emulator.bus.send('net0-receive', frame);
   }
 
+  /** Gives the first serial port a byte that was typed. */
+  type(byte: number): void {
+    this.#emulator.bus.send('serial0-input', byte);
+  }
+
   /** All that is not memory, of a machine that stands: a tree that looks into it, for `packMachineState`. */
   save(): unknown {
     return this.#cpu.get_state();

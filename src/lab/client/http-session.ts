@@ -77,7 +77,10 @@ export class HttpSession {
         response.on('end', () => resolve(whole(Buffer.concat(pieces))));
         response.on('error', reject);
       };
-      const request = get({ host: this.#host, port: this.#port, path, agent: false, timeout: SILENT_MS }, take);
+      const request = get(
+        { host: this.#host, port: this.#port, path, agent: false, timeout: SILENT_MS },
+        take,
+      );
       request.on('timeout', () => request.destroy(new Error('nothing came')));
       request.on('error', reject);
     });
