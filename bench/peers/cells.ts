@@ -3,12 +3,13 @@ import type { ExperimentInput } from '../../src/lab/config/experiment-keys.js';
 import type { QemuTyped } from '../../src/lab/qemu/plan.js';
 
 export type System =
-  | { readonly name: string; readonly by: 'longhaul' }
+  | { readonly name: string; readonly by: 'longhaul'; readonly guest: 'pc' | 'workload' }
   | { readonly name: string; readonly by: 'qemu'; readonly typed: QemuTyped };
 
 /** QEMU's best pause needs a limit that it does not have by default; both are asked. TCG, since v86 emulates too. */
 export const SYSTEMS: readonly System[] = [
-  { name: 'longhaul_workload', by: 'longhaul' },
+  { name: 'longhaul_pc', by: 'longhaul', guest: 'pc' },
+  { name: 'longhaul_workload', by: 'longhaul', guest: 'workload' },
   { name: 'qemu_precopy', by: 'qemu', typed: { mode: 'precopy', accel: 'tcg' } },
   {
     name: 'qemu_precopy_20ms',

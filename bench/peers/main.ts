@@ -1,7 +1,7 @@
 /**
  * `npm run bench:peers -- [--quick] [--only TEXT]… [--memory SIZE] [--moves N] [--out FILE]`
  *
- * longhaul's migration beside QEMU's: same fabric, memory, content and dirty rate, in turn.
+ * longhaul's migration beside QEMU's: same fabric, same metal image, memory, content and dirty rate, in turn.
  *
  *   SYSTEM.DIRTY.RTT.LOSS.pause    ms  longhaul: pause call to first guest instruction; QEMU: STOP to RESUME as events
  *                                      were read here, which leaves out stopping the processor and starting it
@@ -46,11 +46,12 @@ const HOOKS = { onEvent: () => {}, signal: new AbortController().signal };
 async function measure(system: System, place: Place): Promise<RunResult> {
   const keys = sharedKeys(place, memory, HOT_SET, moves);
   if (system.by === 'longhaul') {
-    const { migration, ...rest } = keys;
+    const { guest, migration, ...rest } = keys;
     return runExperiment(
       experimentFrom({
         ...rest,
         attach: 'netns',
+        guest: { ...guest, kind: system.guest },
         migration: { ...migration, insecure: true },
       }),
       HOOKS,
