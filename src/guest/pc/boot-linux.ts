@@ -6,8 +6,7 @@
  */
 import { EnvironmentError } from '../../core/index.js';
 import { nowNs, PollSet } from '../../sys/index.js';
-import type { GuestErrorCode } from '../index.js';
-import { packMachineState } from '../machine-state.js';
+import { type GuestErrorCode, packMachineState } from '../index.js';
 import { STATE_BOX_BYTES } from './state-box.js';
 import { machineShape, V86Machine } from './v86-machine.js';
 
