@@ -4,15 +4,40 @@
  */
 import { createHash } from 'node:crypto';
 import { get, type IncomingMessage } from 'node:http';
-import { SessionBook } from '../../guest/index.js';
+import { SessionBook, type SessionSnapshot } from '../../guest/index.js';
 import { nowNs } from '../../sys/index.js';
 
 const AGAIN_MS = 200;
 /** A download in which nothing comes for so long is given up. */
 const SILENT_MS = 30_000;
 
-/** Each download is a request; its round trip is the time that it took. */
+/** Each download is a request; its round trip is the time that it took, its gaps are those between its pieces. */
 export class DownloadLedger extends SessionBook {
+  #lastPieceNs = Number.NaN;
+  #gapNs = 0;
+  #gapStartNs = 0;
+
+  /** A piece of a download has come. */
+  received(atNs: number): void {
+    const gapNs = atNs - this.#lastPieceNs;
+    if (gapNs > this.#gapNs) {
+      this.#gapNs = gapNs;
+      this.#gapStartNs = this.#lastPieceNs;
+    }
+    this.#lastPieceNs = atNs;
+  }
+
+  override stats(): SessionSnapshot {
+    return { ...super.stats(), longestGapNs: this.#gapNs, longestGapStartNs: this.#gapStartNs };
+  }
+
+  override reset(): void {
+    super.reset();
+    this.#lastPieceNs = Number.NaN;
+    this.#gapNs = 0;
+    this.#gapStartNs = 0;
+  }
+
   finished(atNs: number, tookNs: number, right: boolean): void {
     this.countSent();
     this.countAnswer(atNs, tookNs, false);
@@ -49,7 +74,14 @@ export class HttpSession {
       try {
         const [expected] = (await this.#fetch('/data.sha256', (text) => text.toString('latin1'))).split(' ');
         const sum = createHash('sha256');
-        await this.#fetch('/data', () => '', sum.update.bind(sum));
+        await this.#fetch(
+          '/data',
+          () => '',
+          (bytes) => {
+            this.#book.received(nowNs());
+            sum.update(bytes);
+          },
+        );
         const endNs = nowNs();
         this.#book.finished(endNs, endNs - startNs, sum.digest('hex') === expected);
       } catch {

@@ -48,6 +48,7 @@ test('downloads follow each other, each right', async () => {
     (book) => book.stats().answered >= 3,
   );
   assert.equal([seen.wrong, seen.resets, seen.lost], [0, 0, 0]);
+  assert.ok(seen.longestGapNs > 0, 'pieces have gaps');
 });
 
 test('a changed byte is a wrong download, and it says so', async () => {
