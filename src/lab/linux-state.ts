@@ -6,9 +6,10 @@
  * KEY names all that the state depends on, so that a new build, another address or a newer emulator boots anew.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../core/index.js';
+import { checkMachineState } from '../guest/index.js';
 import { linuxImageFolder } from '../guest/linux/index.js';
 import { bootLinux, type LinuxFiles, machineShape } from '../guest/pc/index.js';
 import { parseMac } from '../l2/index.js';
@@ -48,7 +49,8 @@ export async function linuxState(
   for (const part of [files.bios, files.kernel, files.initramfs]) hash.update(part);
   const place = join(folder, `state-${hash.digest('hex').slice(0, 16)}`);
   const state = { memoryFile: join(place, 'memory'), stateFile: join(place, 'machine') };
-  if (existsSync(place)) return state;
+  if (isUsable(state, guest.memoryBytes)) return state;
+  rmSync(place, { recursive: true, force: true });
   onLine('booting Linux, once: some ten to forty seconds; later runs begin from its state');
   const mac = parseMac(guest.mac);
   const booted = await bootLinux({
@@ -69,6 +71,16 @@ export async function linuxState(
     rmSync(draft, { recursive: true, force: true });
   }
   return state;
+}
+
+/** Whether it is all there and of the form that is spoken now; a state is kept for long, and its form may change. */
+function isUsable({ memoryFile, stateFile }: LinuxState, memoryBytes: number): boolean {
+  try {
+    const whole = statSync(memoryFile).size === memoryBytes;
+    return whole && checkMachineState(readFileSync(stateFile), machineShape(memoryBytes)).ok;
+  } catch {
+    return false;
+  }
 }
 
 /** Size of the file that the guest serves. */
