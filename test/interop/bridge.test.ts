@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
-import { METAL_IMAGE } from '../../src/lab/qemu/plan.js';
+import { METAL_IMAGE } from '../../src/lab/guest-orders.js';
 import { suite } from '../suite.js';
 import { lackOf } from './sites.js';
 
