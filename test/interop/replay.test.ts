@@ -123,6 +123,26 @@ function conversation(file: string, stream: number): readonly string[] {
   );
 }
 
+/** TCP segments whose checksum is not right. */
+function wrongChecksums(file: string, more: string): number {
+  const filter = `tcp.checksum.status == "Bad"${more}`;
+  const words = [
+    '-r',
+    file,
+    '-o',
+    'tcp.check_checksum:TRUE',
+    '-Y',
+    filter,
+    '-T',
+    'fields',
+    '-e',
+    'frame.number',
+  ];
+  const { code, out, err } = run('tshark', ...words);
+  assert.is(code, 0, err);
+  return out.split('\n').filter((line) => line !== '').length;
+}
+
 for (const talk of TALKS) {
   test.when(
     lackOfTalk(talk.name),
@@ -163,11 +183,9 @@ for (const talk of TALKS) {
         );
       }
       if (talk.offload) {
-        const bad = run(
-          ...(['tshark', '-r', arrived, '-o', 'tcp.check_checksum:TRUE'] as const),
-          ...['-Y', `frame.len == ${ETHERNET_FULL} && tcp.checksum.status == "Bad"`],
-        );
-        assert.is(bad.out.trim(), '', 'segments that were cut have right checksums');
+        // What left the card's work undone in the capture and was not cut is sent as it is.
+        const uncut = wrongChecksums(file, ` && frame.len <= ${ETHERNET_FULL}`);
+        assert.is(wrongChecksums(arrived, ''), uncut, 'segments that were cut have right checksums');
       }
     },
   );
