@@ -95,10 +95,13 @@ const known = values.resume && values.out !== undefined && existsSync(values.out
 const rows: string[][] = [];
 const errors: { total: number[]; pause: number[] } = { total: [], pause: [] };
 
-for (const { name, input } of CELLS) {
-  const before = known.filter(
-    (f) => f.label === 'measured' && f.name.split('.').slice(1, 4).join('.') === name,
-  );
+const measuredBefore = ({ name }: Cell): Figure[] =>
+  known.filter((f) => f.label === 'measured' && f.name.split('.').slice(1, 4).join('.') === name);
+// Those first that are known: what is written after each cell then lacks none of them.
+const order = [...CELLS].sort((x, y) => measuredBefore(y).length - measuredBefore(x).length);
+for (const cell of order) {
+  const { name, input } = cell;
+  const before = measuredBefore(cell);
   if (before.length === 0 && !only.some((word) => name.includes(word))) continue;
   try {
     await compare(name, input, before);

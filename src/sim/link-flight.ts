@@ -23,8 +23,6 @@ export interface InFlight {
 
 /** Later segments that have come before one is taken for lost: fewer may be mere reordering (RFC 5681). */
 const DUPLICATE_THRESHOLD = 3;
-/** With congestion control a flight is long, and is looked through so often in a round trip. */
-const LOOKS_A_ROUND_TRIP = 16;
 
 export class LinkFlight {
   readonly #pace: LinkPace | null;
@@ -35,7 +33,6 @@ export class LinkFlight {
   #rttNs = 0;
   /** The highest segment that an acknowledgement has told of. */
   #highestTold = -1;
-  #lookedNs = 0;
 
   constructor(pace: LinkPace | null) {
     this.#pace = pace;
@@ -145,8 +142,6 @@ export class LinkFlight {
 
   /** What others have overtaken counts as lost, once a round trip. */
   #lookForLost(nowNs: number): void {
-    if (this.#pace !== null && nowNs - this.#lookedNs < this.#rttNs / LOOKS_A_ROUND_TRIP) return;
-    this.#lookedNs = nowNs;
     let bytes = 0;
     let newestNs = 0;
     for (const [seq, f] of this.#segments) {
