@@ -5,10 +5,10 @@ import { experimentFrom } from '../../src/lab/config/experiment-file.js';
 import type { ExperimentInput } from '../../src/lab/config/experiment-keys.js';
 import type { MigrationResult, RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
+import { children } from '../lab/children.js';
 import { suite } from '../suite.js';
-import { children } from './children.js';
 
-const test = suite('lab/link break');
+const test = suite('interop/link break');
 const missingLack = canCatchFaults() ? null : 'no userfaultfd here';
 
 async function move(migration: ExperimentInput['migration'], input: ExperimentInput): Promise<RunResult> {

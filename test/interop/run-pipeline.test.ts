@@ -10,10 +10,10 @@ import type { ExperimentInput } from '../../src/lab/config/experiment-keys.js';
 import type { PipelineResult, RunResult } from '../../src/lab/result.js';
 import { runExperiment } from '../../src/lab/run.js';
 import { availableCodecs } from '../../src/vmotion-protocol/transport/index.js';
+import { netnsLack } from '../lab/lacks.js';
 import { suite } from '../suite.js';
-import { netnsLack } from './lacks.js';
 
-const test = suite('lab/run pipeline');
+const test = suite('interop/run pipeline');
 const missingLack = canCatchFaults() ? null : 'no userfaultfd here';
 /** Pages travel encoded on TCP's page streams, and those need a kernel at both ends. */
 const codecLack =
