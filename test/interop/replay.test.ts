@@ -216,7 +216,7 @@ test.when(lackOf('tshark'), 'the recorded migration goes across and arrives whol
   assert.is(code, 0, err);
   const r = JSON.parse(text);
   for (const d of [r.directions['a-b'], r.directions['b-a']]) {
-    assert.ok(d.sent > 50);
+    assert.ok(d.sent > 20, 'more than a handshake');
     assert.equal([d.delivered, d.lost, d.reordered, d.changed], [d.sent, 0, 0, 0]);
   }
   const said = (file: string): string[] => {
