@@ -1,6 +1,6 @@
 /** The thread that owns every frame: takes requests from its port when the doorbell rings, and runs the engine. */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { actPromptly } from '../sys/index.js';
+import { actPromptly, nameThread } from '../sys/index.js';
 import { Engine } from './engine.js';
 import type { FabricReply, FabricRequest, FabricSettings } from './messages.js';
 import { warmUp } from './warm-up.js';
@@ -12,6 +12,7 @@ interface ThreadData {
 }
 
 const { settings, bellFd, port } = workerData as ThreadData;
+nameThread('fabric');
 actPromptly();
 warmUp(settings.seed);
 

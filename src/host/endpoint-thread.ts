@@ -4,7 +4,7 @@
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../core/index.js';
-import { connectUdp, Doorbell, nowNs, PollSet } from '../sys/index.js';
+import { connectUdp, Doorbell, nameThread, nowNs, PollSet } from '../sys/index.js';
 import { type LinkPoller, type RunKey, SecureLinks } from '../vmotion-protocol/transport/index.js';
 import { collectGarbage } from './collect-garbage.js';
 import { Endpoint } from './endpoint.js';
@@ -30,6 +30,7 @@ export interface EndpointThreadData {
 
 const { orders, bellFd, port } = workerData as EndpointThreadData;
 const files = hostFilesOf(orders.recordsPath);
+nameThread(`endpoint ${orders.site}`);
 
 function report(r: HostReport): void {
   port.postMessage(r);

@@ -9,13 +9,14 @@ import { bytesOf, frameOf } from '../core/index.js';
 import type { NetStack } from '../guest/index.js';
 import { type GuestWorkerData, guestLoopOptions, runGuestLoop } from '../guest/memory/index.js';
 import { EndStation, type StationAction } from '../l2/index.js';
-import { nowNs } from '../sys/index.js';
+import { nameThread, nowNs } from '../sys/index.js';
 import { DuplicateFilter } from '../vmotion-protocol/index.js';
 
 const GUEST_MTU = 1500;
 const RESPONSE_BYTES = 2048;
 
 const data = workerData as GuestWorkerData;
+nameThread('guest');
 const mac = data.mac.reduce((value, byte) => value * 256 + byte, 0);
 const station = new EndStation({ mac, ip: data.ip, mtu: GUEST_MTU });
 const actions: StationAction[] = [];

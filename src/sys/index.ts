@@ -43,7 +43,7 @@ export { kernelArrivalNs, openPacket, strippedVlanTag } from './packet.js';
 export { PageDropper } from './page-dropper.js';
 export { populatePages, preferLargePages } from './page-population.js';
 export { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, PollSet, sharpenTimers } from './poll.js';
-export { dieWithParent, replaceProcess } from './process.js';
+export { dieWithParent, nameThread, replaceProcess } from './process.js';
 export { actAtEase, actInRealTime, actPromptly } from './scheduling.js';
 export {
   acceptTcp,

@@ -22,7 +22,7 @@ import {
   slotPagesOf,
 } from '../../guest/index.js';
 import { formatIpv4 } from '../../l2/index.js';
-import { actPromptly, dieWithParent, nowNs } from '../../sys/index.js';
+import { actPromptly, dieWithParent, nameThread, nowNs } from '../../sys/index.js';
 import type { SessionKind } from '../result.js';
 import { DownloadLedger, HttpSession } from './http-session.js';
 import type { ClientOrders, ClientReply, ClientRequest, ProbeResult } from './protocol.js';
@@ -44,6 +44,7 @@ const PROBE_PATIENCE_MS = 1000;
 const OVERDUE_NS = 500_000_000;
 
 dieWithParent();
+nameThread('client');
 actPromptly();
 
 let wire: Wire | null = null;
