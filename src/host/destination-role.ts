@@ -40,6 +40,7 @@ import type { Passing } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { hashOfState } from './state-hash.js';
+import type { Urgency } from './urgency.js';
 
 /** Once the last round has come, FINAL is a round trip away: it is looked for so long without sleeping. */
 const FINAL_SPIN_NS = 20_000_000;
@@ -48,6 +49,8 @@ const CORES_TO_SPIN = 4;
 /** How long the guest's first step is awaited before anything else, and then between two looks for it. */
 const START_WAIT_MS = 0.2;
 const START_LOOK_NS = 20_000;
+/** FINAL is waited for in a hurry so long: a source whose link broke may take minutes to come back. */
+const URGENT_NS = 50_000_000;
 const FRAME_BYTES = 2048;
 /** Pages whose hashes one HASHES message carries. */
 const HASHES_PAGES = 4096;
@@ -65,8 +68,8 @@ export interface DestinationParts {
   /** Whether this machine catches faults on missing pages. */
   readonly catchesFaults: boolean;
   readonly report: (report: HostReport) => void;
-  /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
-  readonly hurry: (on: boolean) => void;
+  /** How much of a hurry this thread is in from now on (`urgency.ts`). */
+  readonly urgency: (urgency: Urgency) => void;
   /** Called at the points of the move that have a name (`named-points.ts`). */
   readonly passing: Passing;
   /** Why this host cannot take the guest now, or null. */
@@ -97,6 +100,9 @@ export class DestinationRole {
   #empty = false;
   #starting = false;
   #spinUntilNs = 0;
+  #urgentUntilNs = Number.POSITIVE_INFINITY;
+  /** Reports from FINAL to STARTED: telling them takes time that the guest would stand. */
+  #held: HostReport[] | null = null;
   #filling = false;
   #hashesFrom = -1;
   #epoch = 0;
@@ -147,7 +153,7 @@ export class DestinationRole {
       (this.#hashesFrom >= 0 && !this.#lost && this.#control.backlog === 0)
     )
       return 0;
-    return this.#machine.nextWakeNs();
+    return Math.min(this.#machine.nextWakeNs(), this.#urgentUntilNs);
   }
 
   /** Whether the connection to the source is lost. */
@@ -202,6 +208,7 @@ export class DestinationRole {
     // A closed page stream alone proves nothing while the control channel lives: the machine's timers decide.
     if (!this.finished && !this.#lost) this.#receive();
     this.#sendHashes();
+    if (nowNs() > this.#urgentUntilNs) this.#calm();
     if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
   }
 
@@ -233,6 +240,8 @@ export class DestinationRole {
     this.#starting = false;
     this.#parts.passing('guest-started');
     this.#step({ type: 'guest-started', atNs: control.firstInstructionNs });
+    this.#calm();
+    this.#releaseHeld();
     this.#parts.report({ type: 'guest-here', atNs: control.firstInstructionNs, whole: !this.#filling });
   }
 
@@ -251,9 +260,8 @@ export class DestinationRole {
     if (message.type === 'offer') this.#epoch = message.epoch;
     if (message.type === 'final') {
       this.#parts.passing('final-heard');
-      // The guest's thread wakes while memory is verified, and not earlier: a spinning thread takes from others.
-      this.#parts.guest.control.spinAtStart(true);
       this.#spinUntilNs = 0;
+      this.#held ??= [];
     }
     this.#step({ type: 'received', message });
   }
@@ -294,7 +302,7 @@ export class DestinationRole {
       case 'arm':
         // The port opens now: what reached it before, the source's guest has answered.
         while (receiveBytes(this.#parts.nicFd, this.#frame.address, FRAME_BYTES) >= 0);
-        this.#parts.hurry(true);
+        this.#parts.urgency('prompt');
         this.#armRound = action.round;
         // Behind the armed round comes the final flight, and behind that what was missing.
         this.#demandRound = action.round + 2;
@@ -306,6 +314,9 @@ export class DestinationRole {
           this.#useDemandLink();
         }
         this.#step({ type: 'armed' });
+        this.#parts.urgency('starting');
+        guest.control.urge(true);
+        this.#urgentUntilNs = nowNs() + URGENT_NS;
         break;
       case 'verify': {
         if (this.#missing !== null) {
@@ -348,7 +359,6 @@ export class DestinationRole {
         break;
       case 'start-guest':
         guest.control.resume();
-        this.#parts.hurry(false);
         this.#applier?.guestRuns();
         this.#missing?.begin();
         this.#receiver.release();
@@ -379,7 +389,7 @@ export class DestinationRole {
         break;
       case 'discard':
         this.#population = null;
-        guest.control.spinAtStart(false);
+        this.#releaseHeld();
         this.#filling = false;
         this.#missing?.close();
         this.#missing = null;
@@ -404,9 +414,16 @@ export class DestinationRole {
     this.#armRound = final ? round - 1 : 0;
     this.#demandRound = final ? round + 1 : this.#filling ? round : 0;
     if (final || this.#filling) return;
-    this.#parts.hurry(false);
-    this.#parts.guest.control.spinAtStart(false);
+    this.#calm();
+    this.#releaseHeld();
     this.#spinUntilNs = 0;
+  }
+
+  /** The moments are over in which everything waits for this thread and the guest's. */
+  #calm(): void {
+    this.#urgentUntilNs = Number.POSITIVE_INFINITY;
+    this.#parts.urgency('at-ease');
+    this.#parts.guest.control.urge(false);
   }
 
   /** A few hashes at a time, so that late frames and the guest's own traffic are not kept waiting. */
@@ -425,12 +442,21 @@ export class DestinationRole {
   #tell(event: TimelineEvent): void {
     const stalled = event.type === 'note' && event.code === 'VMOTION_POSTCOPY_STALLED';
     const what = stalled ? `${event.text}; ${this.#missing?.describeStalls() ?? ''}` : event.text;
-    this.#parts.report({ type: 'event', atNs: event.atNs, what });
+    const report: HostReport = { type: 'event', atNs: event.atNs, what };
+    if (this.#held !== null) this.#held.push(report);
+    else this.#parts.report(report);
+  }
+
+  /** What was kept out of the pause. */
+  #releaseHeld(): void {
+    for (const report of this.#held ?? []) this.#parts.report(report);
+    this.#held = null;
   }
 
   #finish(outcome: string, code: string, text: string): void {
     this.finished = true;
-    this.#parts.hurry(false);
+    this.#calm();
+    this.#releaseHeld();
     this.#control.flush();
     this.#control.close();
     this.#receiver.close();

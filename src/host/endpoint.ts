@@ -36,7 +36,7 @@ import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { RecoveredGuest } from './recovered-guest.js';
 import { SourceRole } from './source-role.js';
-import { hurry } from './urgency.js';
+import { actWith } from './urgency.js';
 
 /** Links that have not said yet what they are; more are turned away. */
 const STRANGERS_MAX = 32;
@@ -159,7 +159,7 @@ export class Endpoint {
           transport: orders.transport,
           codecs: this.#codecs,
           report,
-          hurry,
+          urgency: actWith,
           onAccepted: (storeId) =>
             notePeerStore(hostFilesOf(orders.recordsPath).keys, request.orders.migrationId, storeId),
           keeper: this.#parts.keeper,
@@ -256,7 +256,7 @@ export class Endpoint {
       codecs: this.#codecs,
       catchesFaults: this.#catchesFaults,
       report,
-      hurry,
+      urgency: actWith,
       refusal: this.#refusal(),
       passing: (point) => this.#passing(point),
       dropMemory: () => this.#dropMemory(),

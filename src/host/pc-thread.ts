@@ -2,9 +2,10 @@
 import { workerData } from 'node:worker_threads';
 import { bytesOf } from '../core/index.js';
 import { type PcWorkerData, runPcLoop } from '../guest/pc/index.js';
-import { nowNs } from '../sys/index.js';
+import { nameThread, nowNs } from '../sys/index.js';
 import { DuplicateFilter } from '../vmotion-protocol/index.js';
 
+nameThread('guest');
 const filter = new DuplicateFilter();
 
 await runPcLoop({

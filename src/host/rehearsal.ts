@@ -192,7 +192,7 @@ class Rehearsal {
       records: this.#records,
       transport: this.#transport,
       codecs: this.#codecs,
-      hurry: () => {},
+      urgency: () => {},
       passing: () => {},
       report: (r: HostReport) => {
         if (r.type === 'source-finished' && r.report.outcome === 'completed' && r.report.memoryIdentical)

@@ -39,6 +39,7 @@ import { SourcePages } from './source-pages.js';
 import { codecsToOffer } from './source-pipeline.js';
 import { hashOfState } from './state-hash.js';
 import type { TransportFigures } from './transport-figures.js';
+import type { Urgency } from './urgency.js';
 
 const PARK_LIMIT_MS = 1000;
 const PROGRESS_EVERY_NS = 100_000_000;
@@ -57,8 +58,8 @@ export interface SourceParts {
   readonly transport: TransportOrders;
   readonly codecs: Codecs;
   readonly report: (report: HostReport) => void;
-  /** From ARM until the guest runs this thread is urgent (`urgency.ts`). */
-  readonly hurry: (on: boolean) => void;
+  /** How much of a hurry this thread is in from now on (`urgency.ts`). */
+  readonly urgency: (urgency: Urgency) => void;
   /** The peer has the guest's place ready; this is the name of the store in which it will decide. */
   readonly onAccepted: (storeId: string) => void;
   /** Keeps what stands committed beyond this process; null where its memory is not kept. */
@@ -323,7 +324,7 @@ export class SourceRole {
     switch (action.type) {
       case 'send':
         if (action.message.type === 'arm') {
-          this.#parts.hurry(true);
+          this.#parts.urgency('prompt');
           if (this.#orders.holdNs === 0) this.#parts.report({ type: 'phase', phase: 'switchover' });
           this.#carrier.dropped(decodePageSet(guest.memory.pages, action.message.left)!);
         }
@@ -332,7 +333,7 @@ export class SourceRole {
           this.#times.finalSentNs = nowNs();
           this.#parts.passing('final-sent');
           // From here on the destination is waited for, on a small machine for the very cores this runs on.
-          this.#parts.hurry(false);
+          this.#calm();
         } else if (!this.#lost) {
           this.#control.send(action.message);
         }
@@ -376,9 +377,11 @@ export class SourceRole {
       case 'pause-guest':
         this.#hold();
         this.#held = [];
+        this.#parts.urgency('pausing');
         this.#times.pauseCalledNs = nowNs();
         guest.control.pause();
-        this.#parts.onPaused();
+        // Not before it is told to stand: on one core a busy guest would keep this thread from telling it.
+        guest.control.urge(true);
         if (!guest.control.waitParked(PARK_LIMIT_MS)) {
           this.#step({ type: 'cancel', text: 'the guest does not stand still' });
           break;
@@ -416,10 +419,11 @@ export class SourceRole {
       }
       case 'forward-late-frames':
         this.#forwarding = true;
+        this.#parts.onPaused();
         break;
       case 'resume-guest':
         this.#forwarding = false;
-        this.#parts.hurry(false);
+        this.#calm();
         this.#releaseHeld();
         this.#times.guestPausedNs = 0;
         this.#final = { pages: 0, zero: 0, bytes: 0 };
@@ -441,6 +445,12 @@ export class SourceRole {
         this.#ended(action.outcome, action.code, action.text);
         break;
     }
+  }
+
+  /** The moments are over in which everything waited for this thread and the guest's. */
+  #calm(): void {
+    this.#parts.urgency('at-ease');
+    this.#parts.guest.control.urge(false);
   }
 
   #keep(): void {
@@ -496,7 +506,7 @@ export class SourceRole {
 
   /** A doubt is no end: the guest stands, its memory is kept, and the peer is asked as soon as it can be reached. */
   #ended(outcome: SourceReport['outcome'], code: string, text: string): void {
-    this.#parts.hurry(false);
+    this.#calm();
     this.#releaseHeld();
     this.#transport = this.#carrier.figures(this.#control.link);
     if (outcome !== 'in-doubt') this.#letGo();

@@ -67,6 +67,7 @@ export const libc = {
   umount2: declare<[string, N]>('int umount2(const char *target, int flags)'),
   prctl: declare<[N, N, N, N, N]>('int prctl(int option, ulong a, ulong b, ulong c, ulong d)'),
   getppid: declare<[]>('int getppid()'),
+  gettid: declare<[]>('int gettid()'),
   setpriority: declare<[N, N, N]>('int setpriority(int which, uint who, int prio)'),
   getpriority: declare<[N, N]>('int getpriority(int which, uint who)'),
   madvise: declare<[N, N, N]>('int madvise(uintptr_t addr, uintptr_t length, int advice)'),

@@ -23,7 +23,7 @@ const PRIO_PROCESS = 0;
 const SCHED_OTHER = 0;
 const SCHED_FIFO = 1;
 /** The lowest of the real-time class: below the kernel's own threads, above all that is not of it. */
-const FIFO_PRIORITY = 1;
+const LOWEST_PRIORITY = 1;
 /** The shortest turn that the kernel grants. */
 const SHORTEST_TURN_NS = 100_000;
 /** As long as the kernel thinks right. */
@@ -36,35 +36,40 @@ attr.view.setUint32(SIZE_AT, SCHED_ATTR_BYTES, true);
  * For a thread that stands for something with a processor of its own (a fiber, a virtual CPU, a client elsewhere), or
  * for which everything else waits. It is let in as soon as it wakes, whatever computes at that moment. Short turns need
  * no privilege, weight takes CAP_SYS_NICE; where either is refused nothing is lost but time.
+ * @param thread of this process, by the kernel's number; 0 is the calling one, here and below
  */
-export function actPromptly(): void {
-  const weighty = libc.setpriority(PRIO_PROCESS, 0, PROMPT_NICE) === 0;
-  takeTurns(weighty ? PROMPT_NICE : libc.getpriority(PRIO_PROCESS, 0), SHORTEST_TURN_NS);
+export function actPromptly(thread = 0): void {
+  const weighty = libc.setpriority(PRIO_PROCESS, thread, PROMPT_NICE) === 0;
+  const nice = weighty ? PROMPT_NICE : libc.getpriority(PRIO_PROCESS, thread);
+  setAttr(thread, SCHED_OTHER, nice, 0, SHORTEST_TURN_NS);
 }
 
-/** Takes `actPromptly` back. */
-export function actAtEase(): void {
-  takeTurns(Math.max(0, libc.getpriority(PRIO_PROCESS, 0)), KERNELS_TURN);
+/** Takes `actPromptly` and `actInRealTime` back. */
+export function actAtEase(thread = 0): void {
+  const nice = Math.max(0, libc.getpriority(PRIO_PROCESS, thread));
+  setAttr(thread, SCHED_OTHER, nice, 0, KERNELS_TURN);
 }
 
 /**
- * Puts this thread ahead of everything that is not of the real-time class: it runs the moment it wakes, and is not
+ * Puts a thread ahead of everything that is not of the real-time class: it runs the moment it wakes, and is not
  * interrupted by whom it wakes itself. `actPromptly` and `actAtEase` take it back.
+ * @param priority within the class, 1…99; the higher one goes first
  * @returns false where the system refuses it (CAP_SYS_NICE or RLIMIT_RTPRIO), and nothing has changed
  */
-export function actInRealTime(): boolean {
-  return setAttr(SCHED_FIFO, 0, FIFO_PRIORITY, 0);
+export function actInRealTime(thread = 0, priority = LOWEST_PRIORITY): boolean {
+  return setAttr(thread, SCHED_FIFO, 0, priority, 0);
 }
 
-function takeTurns(nice: number, turnNs: number): void {
-  setAttr(SCHED_OTHER, nice, 0, turnNs);
+/** The kernel's number of the calling thread. gettid(2) */
+export function threadNumber(): number {
+  return libc.gettid();
 }
 
 /** The call sets the nice value anew. */
-function setAttr(policy: number, nice: number, priority: number, turnNs: number): boolean {
+function setAttr(thread: number, policy: number, nice: number, priority: number, turnNs: number): boolean {
   attr.view.setUint32(POLICY_AT, policy, true);
   attr.view.setInt32(NICE_AT, nice, true);
   attr.view.setUint32(PRIORITY_AT, priority, true);
   attr.view.setUint32(RUNTIME_AT, turnNs, true);
-  return libc.syscall5(SYS_SCHED_SETATTR, 0, attr.address, 0, 0, 0) === 0;
+  return libc.syscall5(SYS_SCHED_SETATTR, thread, attr.address, 0, 0, 0) === 0;
 }

@@ -15,12 +15,14 @@
  *   ARMED is PAUSE with the guest's thread at the start line: it spins on the command instead of sleeping, for
  *   50 ms at most, so that RUN takes effect within microseconds.
  *
- *   A *running* guest is made attentive in the same way before a pause, as KVM's halt polling does: waking a
- *   thread from ppoll takes a hundred microseconds of the pause, looking at a word none.
+ *   A guest that waits for something to do has *halted*, as a virtual CPU does. It need not be woken to be paused, which
+ *   would take a hundred microseconds: the host takes the halted thread, and that one finds itself parked when it wakes.
  *
- *   bytes    0 command i32   4 state i32   8 attending i32   12 slowed i32   64 ring head   128 ring tail   192 figures f64   512 ring data
+ *        AWAKE ◄──────► HALTED ──host──► TAKEN ──the thread wakes──► AWAKE, parked
+ *
+ *   bytes    0 command i32   4 state i32   8 halted i32   12 slowed i32   64 ring head   128 ring tail   192 figures f64   512 ring data
  */
-import { type Doorbell, nowNs } from '../../sys/index.js';
+import { actInRealTime, actPromptly, type Doorbell, nowNs } from '../../sys/index.js';
 import { InjectRing, RING_SIZE } from './inject-ring.js';
 
 export const RUN = 1;
@@ -33,11 +35,15 @@ export const RUNNING = 1;
 export const STOPPED = 2;
 export const STARTING = 3;
 
+export const AWAKE = 0;
+export const HALTED = 1;
+export const TAKEN = 2;
+
 /** Word indexes. The two ends of the ring stand on cache lines of their own. */
 export const COMMAND = 0;
 export const STATE = 1;
-/** Not 0 while the guest's thread should look for work instead of sleeping. */
-export const ATTENDING = 2;
+/** Whether the guest's thread waits, at a place where the host may take it. */
+export const HALT = 2;
 /** Share of its time, in thousandths, that a running guest is kept from running. */
 export const SLOWED = 3;
 const RING_HEAD = 16;
@@ -52,10 +58,16 @@ export const FRAMES_SENT = 4;
 export const FRAMES_INJECTED = 5;
 export const FRAMES_REFUSED = 6;
 export const SEND_DROPS = 7;
+/** Until when RAN_NS counts. */
+export const RAN_UNTIL_NS = 8;
+/** The kernel's number of the guest's thread; 0 before it runs. */
+export const THREAD = 9;
 const FIGURES_OFFSET = 192;
 const FIGURES = 16;
 const RING_OFFSET = 512;
 
+/** Among urgent threads the guest's goes first: the host's waits for it. */
+const GUEST_PRIORITY = 3;
 /** How long a waiting host spins before it sleeps: a guest parks within this as a rule. */
 const SPIN_NS = 50_000;
 
@@ -96,6 +108,8 @@ export interface NicFigures {
 export class GuestControl {
   readonly block: ControlBlock;
   readonly #doorbell: Doorbell;
+  /** The guest was taken where it had halted, and may still be asleep there. */
+  #taken = false;
 
   /** @param doorbell the one that the guest's thread polls */
   constructor(block: ControlBlock, doorbell: Doorbell) {
@@ -105,13 +119,23 @@ export class GuestControl {
 
   /** Asks the guest to stand still; returns at once. `waitParked` says when it does. */
   pause(): void {
-    this.#command(PAUSE);
+    Atomics.store(this.block.words, COMMAND, PAUSE);
+    if (this.#take()) return;
+    Atomics.notify(this.block.words, COMMAND);
     this.#doorbell.ring();
   }
 
   /** Lets the guest run. */
   resume(): void {
     this.#command(RUN);
+    this.#wakeTaken();
+  }
+
+  /** Puts the guest's thread before all others that are not urgent, for moments; or takes that back. */
+  urge(on: boolean): void {
+    const thread = this.block.figures[THREAD]!;
+    if (thread === 0) return;
+    if (!on || !actInRealTime(thread, GUEST_PRIORITY)) actPromptly(thread);
   }
 
   /** Ends the guest's thread for good. */
@@ -125,12 +149,7 @@ export class GuestControl {
     const words = this.block.words;
     Atomics.compareExchange(words, COMMAND, on ? PAUSE : ARMED, on ? ARMED : PAUSE);
     Atomics.notify(words, COMMAND);
-  }
-
-  /** Makes a running guest look for frames and commands without sleeping, for 50 ms at most; a pause ends it. */
-  attend(on: boolean): void {
-    Atomics.store(this.block.words, ATTENDING, on ? 1 : 0);
-    if (on) this.#doorbell.ring();
+    if (on) this.#wakeTaken();
   }
 
   /**
@@ -198,6 +217,25 @@ export class GuestControl {
       refused: f[FRAMES_REFUSED]!,
       sendDrops: f[SEND_DROPS]!,
     };
+  }
+
+  /** Parks a guest that has halted, in its stead. @returns false when it has not */
+  #take(): boolean {
+    const { words, figures } = this.block;
+    if (Atomics.compareExchange(words, HALT, HALTED, TAKEN) !== HALTED) return false;
+    const now = nowNs();
+    figures[RAN_NS] = figures[RAN_NS]! + (now - figures[RAN_UNTIL_NS]!);
+    figures[PARKED_AT_NS] = now;
+    this.#taken = true;
+    Atomics.store(words, STATE, PARKED);
+    return true;
+  }
+
+  /** Where it sleeps, a taken guest hears nothing but the doorbell. */
+  #wakeTaken(): void {
+    if (!this.#taken) return;
+    this.#taken = false;
+    this.#doorbell.ring();
   }
 
   #command(command: number): void {

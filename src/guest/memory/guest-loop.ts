@@ -7,7 +7,7 @@
  *   │     │
  *   │   frames     those the host injected, then those of the NIC
  *   │     │
- *   └── ppoll on NIC and doorbell until the next tick
+ *   └── halt: ppoll on NIC and doorbell until the next tick
  *
  * Between two frames and between two page writes the guest is in a state that may be moved. Time that it stood
  * is not made up for: ticks count from the resume.
@@ -24,6 +24,7 @@ import {
   receiveBytes,
   sendBytes,
   sharpenTimers,
+  threadNumber,
 } from '../../sys/index.js';
 import {
   DirtyModel,
@@ -50,12 +51,13 @@ import {
   PARKED,
   PARKED_AT_NS,
   RAN_NS,
+  RAN_UNTIL_NS,
   RUN,
   RUNNING,
   SEND_DROPS,
-  STARTING,
   STOP,
   STOPPED,
+  THREAD,
 } from './guest-control.js';
 import { MAX_FRAME } from './inject-ring.js';
 import { StartLine } from './start-line.js';
@@ -109,7 +111,6 @@ class GuestLoop {
   readonly #receive = new NativeStruct(MAX_FRAME);
   readonly #transmit = new NativeStruct(MAX_FRAME);
   readonly #frame: ReusedFrame;
-  #lastTickNs = 0;
 
   constructor(options: GuestLoopOptions) {
     const { memory } = options;
@@ -129,6 +130,7 @@ class GuestLoop {
   }
 
   run(): void {
+    this.#figures[THREAD] = threadNumber();
     actPromptly();
     sharpenTimers();
     this.#park(); // the command may be RUN already: a guest starts by leaving the start line, as after any pause
@@ -140,11 +142,19 @@ class GuestLoop {
         continue;
       }
       this.#header.instructions++;
-      if (this.#line.standIfSlowed(this.#onStand)) this.#lastTickNs = nowNs();
+      if (this.#line.standIfSlowed(this.#onStand)) {
+        if (!this.#goesOn()) continue;
+        this.#figures[RAN_UNTIL_NS] = nowNs();
+      }
       const waitNs = this.#tick();
       const busy = this.#takeFrames();
       if (Atomics.load(this.#words, COMMAND) !== RUN) continue;
-      this.#poll.wait(busy || this.#line.isAttending() ? 0 : waitNs);
+      if (busy) this.#poll.wait(0);
+      else {
+        this.#line.halt();
+        this.#poll.wait(waitNs);
+        if (!this.#goesOn()) continue;
+      }
       if (this.#poll.ready(this.#doorbellSlot) !== 0) this.#doorbell.quiet();
     }
   }
@@ -155,32 +165,39 @@ class GuestLoop {
 
   readonly #onStand = (now: number): void => {
     this.#account(now);
+    this.#line.halt();
   };
+
+  /** Wakes where it had halted. @returns false when the host had parked it there; it may run again by now */
+  #goesOn(): boolean {
+    if (this.#line.goesOn()) return true;
+    this.#line.leave(this.#start);
+    return false;
+  }
 
   /** Stands still until the command says otherwise. */
   #park(): void {
-    this.#line.attendNoMore();
     if (this.#line.state === RUNNING) {
       const now = nowNs();
       this.#account(now);
       this.#figures[PARKED_AT_NS] = now;
     }
     this.#line.enter(PARKED);
-    if (this.#line.awaitCommand() !== RUN) return;
-    this.#line.pass(STARTING);
-    if (Atomics.load(this.#words, COMMAND) !== RUN) return;
-    // The guest is said to run when a write of its has been made: a page that had to be fetched first counts.
+    this.#line.leave(this.#start);
+  }
+
+  /** The guest is said to run when a write of its has been made: a page that had to be fetched first counts. */
+  readonly #start = (): void => {
     this.#header.instructions++;
     const startedNs = nowNs();
     this.#figures[FIRST_INSTRUCTION_NS] = startedNs;
-    this.#lastTickNs = startedNs;
-    this.#line.enter(RUNNING);
-  }
+    this.#figures[RAN_UNTIL_NS] = startedNs;
+  };
 
   /** Adds the time since the last tick to what the guest ran, and to what the model owes. */
   #account(now: number): number {
-    const elapsedNs = now - this.#lastTickNs;
-    this.#lastTickNs = now;
+    const elapsedNs = now - this.#figures[RAN_UNTIL_NS]!;
+    this.#figures[RAN_UNTIL_NS] = now;
     this.#figures[RAN_NS] = this.#figures[RAN_NS]! + elapsedNs;
     return this.#model.plan(elapsedNs);
   }
@@ -188,7 +205,7 @@ class GuestLoop {
   /** Makes the writes that are due, when a tick is. @returns nanoseconds until the next tick */
   #tick(): number {
     const now = nowNs();
-    const dueInNs = this.#lastTickNs + TICK_NS - now;
+    const dueInNs = this.#figures[RAN_UNTIL_NS]! + TICK_NS - now;
     if (dueInNs > 0) return this.#model.isIdle ? Number.POSITIVE_INFINITY : dueInNs;
     let due = this.#account(now);
     while (due > 0 && Atomics.load(this.#words, COMMAND) === RUN) {

@@ -13,10 +13,10 @@ export {
   RUN,
   RUNNING,
   SEND_DROPS,
-  STARTING,
   STATE,
   STOP,
   STOPPED,
+  THREAD,
 } from './guest-control.js';
 export { type GuestLoopOptions, runGuestLoop } from './guest-loop.js';
 export {

@@ -2,17 +2,30 @@
  * The guest's thread at the start line: how it waits for commands, and how it says where it stands. Shared by every
  * virtual CPU; what the states mean is in `guest-control.ts`.
  */
-import { nowNs } from '../../sys/index.js';
-import { ARMED, ATTENDING, COMMAND, type ControlBlock, PAUSE, RUN, SLOWED, STATE } from './guest-control.js';
+import { actPromptly, nowNs } from '../../sys/index.js';
+import {
+  ARMED,
+  AWAKE,
+  COMMAND,
+  type ControlBlock,
+  HALT,
+  HALTED,
+  PARKED,
+  PAUSE,
+  RUN,
+  RUNNING,
+  SLOWED,
+  STARTING,
+  STATE,
+} from './guest-control.js';
 
-/** Longest that this thread spins, at the start line or attentive before a pause. */
+/** Longest that this thread spins at the start line. */
 const SPIN_NS = 50_000_000;
 /** A slowed guest runs for a share of each such slice and stands for the rest. */
 const SLICE_NS = 10_000_000;
 
 export class StartLine {
   readonly #words: Int32Array;
-  #attendUntilNs = 0;
   #sliceStartNs = 0;
 
   constructor(block: ControlBlock) {
@@ -32,9 +45,36 @@ export class StartLine {
     Atomics.notify(this.#words, STATE);
   }
 
-  /** Says so without waking anybody: nobody waits for this state. */
-  pass(state: number): void {
-    Atomics.store(this.#words, STATE, state);
+  /**
+   * Waits until the guest is to run, or to end.
+   * @param start its first step; it is said to run once that has been made
+   */
+  leave(start: () => void): void {
+    while (this.awaitCommand() === RUN) {
+      // Nobody waits for this state.
+      Atomics.store(this.#words, STATE, STARTING);
+      if (this.command === RUN) {
+        start();
+        this.enter(RUNNING);
+        // Whoever urged it on to here wants to run as well.
+        actPromptly();
+        return;
+      }
+      this.enter(PARKED);
+    }
+  }
+
+  /**
+   * Says that the host may park the guest where this thread is about to wait. Only for a guest whose state lies in its
+   * memory at that place: it is not asked for it.
+   */
+  halt(): void {
+    Atomics.store(this.#words, HALT, HALTED);
+  }
+
+  /** Awake again. @returns false when the host has parked the guest meanwhile: it is for `leave` then */
+  goesOn(): boolean {
+    return Atomics.exchange(this.#words, HALT, AWAKE) === HALTED;
   }
 
   /** Waits, asleep or spinning as the command says, until it is neither PAUSE nor ARMED. @returns it */
@@ -51,23 +91,6 @@ export class StartLine {
   /** Waits, asleep, for the command to change: of a guest that will never run again. */
   awaitChange(): void {
     Atomics.wait(this.#words, COMMAND, Atomics.load(this.#words, COMMAND), 1000);
-  }
-
-  /** Whether a running guest should look for work instead of sleeping; for 50 ms at most. */
-  isAttending(): boolean {
-    if (Atomics.load(this.#words, ATTENDING) === 0) {
-      this.#attendUntilNs = 0;
-      return false;
-    }
-    const now = nowNs();
-    if (this.#attendUntilNs === 0) this.#attendUntilNs = now + SPIN_NS;
-    if (now > this.#attendUntilNs) Atomics.store(this.#words, ATTENDING, 0);
-    return true;
-  }
-
-  attendNoMore(): void {
-    Atomics.store(this.#words, ATTENDING, 0);
-    this.#attendUntilNs = 0;
   }
 
   /**

@@ -24,6 +24,7 @@ import {
   receiveBytes,
   sendBytes,
   sharpenTimers,
+  threadNumber,
 } from '../../sys/index.js';
 import { type FrameOrigin, packMachineState, unpackMachineState } from '../index.js';
 import {
@@ -40,10 +41,10 @@ import {
   RUN,
   RUNNING,
   SEND_DROPS,
-  STARTING,
   STOP,
   STOPPED,
   StartLine,
+  THREAD,
 } from '../memory/index.js';
 import { StateBox } from './state-box.js';
 import { machineShape, V86Machine } from './v86-machine.js';
@@ -199,6 +200,7 @@ class PcLoop {
   }
 
   run(): void {
+    this.#figures[THREAD] = threadNumber();
     actPromptly();
     sharpenTimers();
     try {
@@ -223,8 +225,8 @@ class PcLoop {
     if (this.#line.command !== RUN) return;
     // A prompt has no newline.
     if (sleepNs > 0 && this.#pending !== '') this.#flush();
-    const wait = more || this.#line.isAttending() ? 0 : Math.min(sleepNs, SLEEP_MAX_NS);
-    this.#poll.wait(wait);
+    // Not halted, as the host understands it: what is beside its memory has to be saved by this thread.
+    this.#poll.wait(more ? 0 : Math.min(sleepNs, SLEEP_MAX_NS));
     if (this.#poll.ready(this.#doorbellSlot) !== 0) this.#doorbell.quiet();
   }
 
@@ -239,7 +241,6 @@ class PcLoop {
 
   /** Stands still until the command says otherwise. */
   #park(): void {
-    this.#line.attendNoMore();
     if (this.#line.state === RUNNING) {
       const now = nowNs();
       this.#account(now);
@@ -247,9 +248,10 @@ class PcLoop {
       this.#box.saved(packMachineState(this.#shape, this.#machine!.save(), this.#box.room));
     }
     this.#line.enter(PARKED);
-    if (this.#line.awaitCommand() !== RUN) return;
-    this.#line.pass(STARTING);
-    if (this.#line.command !== RUN) return this.#line.enter(PARKED);
+    this.#line.leave(this.#start);
+  }
+
+  readonly #start = (): void => {
     const loaded = this.#box.takeLoaded();
     if (loaded !== null) this.#restore(loaded);
     // The guest is said to run when its next instruction is about to: pages that it has to fetch for it count.
@@ -257,8 +259,7 @@ class PcLoop {
     const startedNs = nowNs();
     this.#figures[FIRST_INSTRUCTION_NS] = startedNs;
     this.#lastAccountNs = startedNs;
-    this.#line.enter(RUNNING);
-  }
+  };
 
   #restore(bytes: Uint8Array): void {
     const unpacked = unpackMachineState(bytes, this.#shape);

@@ -289,20 +289,28 @@ test('a resume taken back at any instant leaves a guest that is seen to stand, a
   });
 });
 
-test('an attentive guest goes on serving, and a pause or 50 ms end it', async () => {
-  await withBench({}, async (b) => {
+test('a guest that has halted is parked where it sleeps, hears of it when it wakes, and runs again when told', async () => {
+  await withBench({ model: 'idle', pagesPerS: 0 }, async (b) => {
+    const { control, header } = b.guest;
     b.guest.resume(WAIT_MS);
-    for (const ms of [1, 80]) {
-      b.guest.control.attend(true);
-      await sleep(ms);
-      b.send(Uint8Array.of(0, 0, ms));
-      assert.equal(b.receive(WAIT_MS), Uint8Array.of(0, 0, ms));
-      b.guest.pause(WAIT_MS);
+    for (let i = 1; i <= 40; i++) {
+      await sleep(2);
+      const ranNs = control.ranNs;
+      control.pause();
+      assert.is(control.state, PARKED, 'it need not do anything for it');
+      assert.ok(control.ranNs > ranNs, 'it ran until then');
+      const before = header.instructions;
+      // Something to wake it, or nothing: it is still asleep when it is told to run.
+      if (i % 2 === 0) {
+        b.send(Uint8Array.of(0, 0, i));
+        assert.is(b.receive(2), null, 'no answer while it stands');
+      }
+      if (i % 3 === 0) control.spinAtStart(true);
+      assert.is(header.instructions, before, 'no step while it stands');
       b.guest.resume(WAIT_MS);
+      if (i % 2 === 1) b.send(Uint8Array.of(0, 0, i));
+      assert.equal(b.receive(WAIT_MS), Uint8Array.of(0, 0, i));
     }
-    b.guest.control.attend(true);
-    b.guest.control.attend(false);
-    b.guest.pause(WAIT_MS);
   });
 });
 
