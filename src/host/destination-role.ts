@@ -49,7 +49,7 @@ const CORES_TO_SPIN = 4;
 /** How long the guest's first step is awaited before anything else, and then between two looks for it. */
 const START_WAIT_MS = 0.2;
 const START_LOOK_NS = 20_000;
-/** FINAL is waited for in a hurry so long: a source whose link broke may take minutes to come back. */
+/** FINAL, and then the guest's start, are waited for in a hurry so long: a source whose link broke may take minutes. */
 const URGENT_NS = 50_000_000;
 const FRAME_BYTES = 2048;
 /** Pages whose hashes one HASHES message carries. */
@@ -241,7 +241,6 @@ export class DestinationRole {
     this.#parts.passing('guest-started');
     this.#step({ type: 'guest-started', atNs: control.firstInstructionNs });
     this.#calm();
-    this.#releaseHeld();
     this.#parts.report({ type: 'guest-here', atNs: control.firstInstructionNs, whole: !this.#filling });
   }
 
@@ -262,6 +261,7 @@ export class DestinationRole {
       this.#parts.passing('final-heard');
       this.#spinUntilNs = 0;
       this.#held ??= [];
+      this.#urgentUntilNs = nowNs() + URGENT_NS;
     }
     this.#step({ type: 'received', message });
   }
@@ -389,7 +389,7 @@ export class DestinationRole {
         break;
       case 'discard':
         this.#population = null;
-        this.#releaseHeld();
+        this.#calm();
         this.#filling = false;
         this.#missing?.close();
         this.#missing = null;
@@ -415,7 +415,6 @@ export class DestinationRole {
     this.#demandRound = final ? round + 1 : this.#filling ? round : 0;
     if (final || this.#filling) return;
     this.#calm();
-    this.#releaseHeld();
     this.#spinUntilNs = 0;
   }
 
@@ -424,6 +423,8 @@ export class DestinationRole {
     this.#urgentUntilNs = Number.POSITIVE_INFINITY;
     this.#parts.urgency('at-ease');
     this.#parts.guest.control.urge(false);
+    for (const report of this.#held ?? []) this.#parts.report(report);
+    this.#held = null;
   }
 
   /** A few hashes at a time, so that late frames and the guest's own traffic are not kept waiting. */
@@ -447,16 +448,9 @@ export class DestinationRole {
     else this.#parts.report(report);
   }
 
-  /** What was kept out of the pause. */
-  #releaseHeld(): void {
-    for (const report of this.#held ?? []) this.#parts.report(report);
-    this.#held = null;
-  }
-
   #finish(outcome: string, code: string, text: string): void {
     this.finished = true;
     this.#calm();
-    this.#releaseHeld();
     this.#control.flush();
     this.#control.close();
     this.#receiver.close();

@@ -105,6 +105,7 @@ export class SourceRole {
   #forwarding = false;
   #forwarded = 0;
   #tracking = false;
+  #early: PageSet | null = null;
   #compared = 0;
   #differing = 0;
   #progressNs = 0;
@@ -326,7 +327,9 @@ export class SourceRole {
         if (action.message.type === 'arm') {
           this.#parts.urgency('prompt');
           if (this.#orders.holdNs === 0) this.#parts.report({ type: 'phase', phase: 'switchover' });
-          this.#carrier.dropped(decodePageSet(guest.memory.pages, action.message.left)!);
+          const left = decodePageSet(guest.memory.pages, action.message.left)!;
+          this.#carrier.dropped(left);
+          table.forget(left);
         }
         if (action.message.type === 'final') {
           this.#control.send(action.message);
@@ -343,8 +346,11 @@ export class SourceRole {
           guest.dirtyLog.start();
           this.#tracking = true;
         }
-        const dirty = new PageSet(guest.memory.pages);
-        const dirtyPages = guest.dirtyLog.harvest(dirty);
+        const early = this.#early;
+        this.#early = null;
+        const dirty = early ?? new PageSet(guest.memory.pages);
+        const found = guest.dirtyLog.harvest(dirty);
+        const dirtyPages = early === null ? found : dirty.count();
         if (this.#orders.hiddenPfn !== null) dirty.delete(this.#orders.hiddenPfn);
         if (this.#times.guestPausedNs > 0) this.#times.harvestedNs = nowNs();
         this.#step({ type: 'harvested', dirty, dirtyPages });
@@ -378,6 +384,7 @@ export class SourceRole {
         this.#hold();
         this.#held = [];
         this.#parts.urgency('pausing');
+        this.#harvestEarly();
         this.#times.pauseCalledNs = nowNs();
         guest.control.pause();
         // Not before it is told to stand: on one core a busy guest would keep this thread from telling it.
@@ -451,6 +458,15 @@ export class SourceRole {
   #calm(): void {
     this.#parts.urgency('at-ease');
     this.#parts.guest.control.urge(false);
+  }
+
+  /**
+   * What the guest has written until just before it stands: the harvest of the pause walks page tables that the
+   * processor has at hand then, and finds little. The next harvest, whenever it is ordered, takes this in.
+   */
+  #harvestEarly(): void {
+    this.#early ??= new PageSet(this.#parts.guest.memory.pages);
+    this.#parts.guest.dirtyLog.harvest(this.#early);
   }
 
   #keep(): void {
