@@ -42,6 +42,8 @@ import type { TransportFigures } from './transport-figures.js';
 import type { Urgency } from './urgency.js';
 
 const PARK_LIMIT_MS = 1000;
+/** A flight that takes longer than this to leave leaves others their time. */
+const URGENT_NS = 50_000_000;
 const PROGRESS_EVERY_NS = 100_000_000;
 const NIC_BYTES = 65_536;
 const NO_STATE = new Uint8Array(0);
@@ -106,6 +108,7 @@ export class SourceRole {
   #forwarded = 0;
   #tracking = false;
   #early: PageSet | null = null;
+  #urgentUntilNs = Number.POSITIVE_INFINITY;
   #compared = 0;
   #differing = 0;
   #progressNs = 0;
@@ -187,6 +190,7 @@ export class SourceRole {
     const { server } = this.#carrier;
     if (server !== null && !this.finished && !this.#lost && !server.pump(nowNs() >= this.#pushFromNs))
       this.#lose('VMOTION_CONNECTION_LOST', 'a page link broke');
+    if (nowNs() > this.#urgentUntilNs) this.#calm();
     if (!this.finished && this.#machine.nextWakeNs() <= nowNs()) this.#step(WOKE);
   }
 
@@ -383,8 +387,9 @@ export class SourceRole {
       case 'pause-guest':
         this.#hold();
         this.#held = [];
-        this.#parts.urgency('pausing');
         this.#harvestEarly();
+        this.#parts.urgency('pausing');
+        this.#urgentUntilNs = nowNs() + URGENT_NS;
         this.#times.pauseCalledNs = nowNs();
         guest.control.pause();
         // Not before it is told to stand: on one core a busy guest would keep this thread from telling it.
@@ -456,6 +461,7 @@ export class SourceRole {
 
   /** The moments are over in which everything waited for this thread and the guest's. */
   #calm(): void {
+    this.#urgentUntilNs = Number.POSITIVE_INFINITY;
     this.#parts.urgency('at-ease');
     this.#parts.guest.control.urge(false);
   }
