@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL('.', import.meta.url));
 const ALONE = ['cli', 'fabric', 'guest', 'host', 'interop', 'l2/ports', 'lab', 'replay'];
 /** Of the others. */
 const AT_ONCE = 2;
-const LIMIT_MS = { unit: 120_000, interop: 300_000 };
+const LIMIT_MS = { unit: 180_000, interop: 300_000 };
 
 interface FileResult {
   readonly file: string;
