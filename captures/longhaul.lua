@@ -1,4 +1,4 @@
--- Shows longhaul's migration protocol, version 1.1, in Wireshark and tshark.
+-- Shows longhaul's migration protocol, version 2.2, in Wireshark and tshark.
 --
 --   tshark -X lua_script:captures/longhaul.lua -r captures/migration.pcapng -Y longhaul
 --

@@ -1,4 +1,4 @@
-/** The digest of the guest's device state: xxHash64, as for its pages. */
+/** The digest of the guest's device state: xxHash64, which takes any length. */
 import xxhash from 'xxhash-wasm';
 import type { Hash64 } from '../vmotion-protocol/index.js';
 

@@ -23,10 +23,11 @@ export interface ProtocolVersion {
 }
 
 /**
+ * Major 2: the page hash of SPEC.md in place of xxHash64. The minors went on.
  * Minor 1: pages that travel encoded (`pipeline/encoding.ts`), and the fields that go with them.
  * Minor 2: an offer says of which shape the machine is whose state will come.
  */
-export const PROTOCOL_VERSION: ProtocolVersion = Object.freeze({ major: 1, minor: 2 });
+export const PROTOCOL_VERSION: ProtocolVersion = Object.freeze({ major: 2, minor: 2 });
 /** The minor version that ENCODED records came with. */
 export const ENCODED_MINOR = 1;
 

@@ -81,7 +81,7 @@ const SMALL_BYTES = 64 * 1024;
 
 const everyPage = encodePageSet(PageSet.full(PAGES));
 const times = { finalReceivedNs: 1, appliedNs: 2, verifiedNs: 3, recordedNs: 4, startedNs: 5 };
-const version = { major: 1, minor: 0 };
+const version = { major: 2, minor: 0 };
 
 /** One of each message. */
 export const MESSAGES: readonly Message[] = [

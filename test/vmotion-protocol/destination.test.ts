@@ -31,7 +31,7 @@ const offer = (over: Partial<Offer> = {}): DestinationEvent =>
     type: 'offer',
     codecs: '',
     shape: '',
-    version: { major: 1, minor: 0 },
+    version: { major: 2, minor: 0 },
     migrationId: ID,
     guest: 'web-1',
     epoch: 3,
@@ -170,7 +170,7 @@ test('FINAL and its pages may come in either order; the later one counts as appl
 test('an offer is refused with the reason: version, mode, place, limits, epoch, name', () => {
   const refused = (e: DestinationEvent, code: string, over: Partial<DestinationOptions> = {}) =>
     make(over).give(e).expect(`send refuse ${code}`, `finished refused ${code}`).wakesAt(Infinity);
-  refused(offer({ version: { major: 2, minor: 0 } }), 'VMOTION_VERSION');
+  refused(offer({ version: { major: 1, minor: 2 } }), 'VMOTION_VERSION');
   refused(offer({ mode: 'mid-copy' }), 'VMOTION_MODE');
   refused(offer({ mode: 'post-copy' }), 'VMOTION_MODE', { catchesFaults: false });
   refused(offer({ guest: 'web-2' }), 'VMOTION_LIMIT');
@@ -198,11 +198,11 @@ test('an offer to a host that runs the guest wiped the running memory: what was 
 
 test('of two minor versions the lower one is spoken', () => {
   const s = make()
-    .give(offer({ version: { major: 1, minor: 7 } }))
+    .give(offer({ version: { major: 2, minor: 7 } }))
     .give({ type: 'prepared' });
-  assert.equal(s.sent('accept').version, { major: 1, minor: 2 });
+  assert.equal(s.sent('accept').version, { major: 2, minor: 2 });
   const older = make().give(offer()).give({ type: 'prepared' });
-  assert.equal(older.sent('accept').version, { major: 1, minor: 0 });
+  assert.equal(older.sent('accept').version, { major: 2, minor: 0 });
 });
 
 test('before FINAL is whole every trouble ends in NEVER on record, and only then in a NACK', () => {
@@ -654,7 +654,7 @@ test('the source stays away: NEVER, though nobody is there to hear it', () => {
 test('of the codecs offered the first that is here is accepted; none of them, and a 1.0 peer, means none', () => {
   const accepted = (codecs: string, here: readonly string[], minor = 1): string =>
     make({ codecs: here })
-      .give(offer({ codecs, version: { major: 1, minor } }))
+      .give(offer({ codecs, version: { major: 2, minor } }))
       .give({ type: 'prepared' })
       .sent('accept').codec;
   assert.is(accepted('zstd,lz4', ['lz4', 'zstd', 'sparse']), 'zstd');
@@ -662,7 +662,7 @@ test('of the codecs offered the first that is here is accepted; none of them, an
   assert.is(accepted('zstd', ['lz4']), '');
   assert.is(accepted('', ['lz4'], 0), '');
   const prepare = make({ codecs: ['lz4'] })
-    .give(offer({ codecs: 'lz4', version: { major: 1, minor: 9 } }))
+    .give(offer({ codecs: 'lz4', version: { major: 2, minor: 9 } }))
     .actions()
     .find((a) => a.type === 'prepare');
   assert.ok(prepare?.type === 'prepare' && prepare.codec === 'lz4' && prepare.minor === 2);

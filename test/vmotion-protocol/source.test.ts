@@ -53,7 +53,7 @@ type S = ReturnType<typeof make>;
 const got = (message: Message): SourceEvent => ({ type: 'received', message });
 const ACCEPT = got({
   type: 'accept',
-  version: { major: 1, minor: 0 },
+  version: { major: 2, minor: 0 },
   storeId: STORE_B,
   mode: 'pre-copy',
   codec: '',
@@ -286,8 +286,8 @@ test('an offer refused, unanswered or accepted in a version that was not offered
     .give(WOKE)
     .expect('send abort VMOTION_ACCEPT_TIMEOUT', 'finished aborted VMOTION_ACCEPT_TIMEOUT');
   for (const version of [
-    { major: 2, minor: 0 },
-    { major: 1, minor: 3 },
+    { major: 1, minor: 2 },
+    { major: 2, minor: 3 },
   ]) {
     start()
       .give(got({ type: 'accept', version, storeId: STORE_B, mode: 'pre-copy', codec: '' }))
@@ -551,7 +551,7 @@ test('options out of range are refused with what is allowed', () => {
 // ── post-copy and hybrid ──────────────────────────────────────────────────────────────────────────
 
 const accept = (mode: 'pre-copy' | 'post-copy' | 'hybrid'): SourceEvent =>
-  got({ type: 'accept', version: { major: 1, minor: 0 }, storeId: STORE_B, mode, codec: '' });
+  got({ type: 'accept', version: { major: 2, minor: 0 }, storeId: STORE_B, mode, codec: '' });
 const COMPLETE = got({ type: 'complete', migrationId: ID, epoch: 3 });
 const pagesOf = (bytes: Uint8Array): number[] => {
   const set = decodePageSet(PAGES, bytes)!;
@@ -943,7 +943,7 @@ test('missed that is no set of pages, and a codec that was not offered, end the 
     .give(done(1, 100, Uint8Array.of(9, 9)))
     .expect('send abort VMOTION_MESSAGE_FIELD', 'finished aborted VMOTION_MESSAGE_FIELD');
   const accept = (codec: string) =>
-    got({ type: 'accept', version: { major: 1, minor: 1 }, storeId: STORE_B, mode: 'pre-copy', codec });
+    got({ type: 'accept', version: { major: 2, minor: 1 }, storeId: STORE_B, mode: 'pre-copy', codec });
   const start = () => make({ codecs: 'zstd,lz4' }).at(0).give({ type: 'start' });
   assert.is(start().sent('offer').codecs, 'zstd,lz4');
   start().give(accept('gzip')).expect('send abort VMOTION_CODEC', 'finished aborted VMOTION_CODEC');

@@ -1,4 +1,4 @@
-/** The page hash of both sites, for tests of the pipeline: xxHash64 in halves. */
+/** A hash of pages for tests of the pipeline, which may use any: xxHash64 in halves. */
 import xxhash from 'xxhash-wasm';
 import { PAGE_SIZE } from '../../../src/core/index.js';
 import type { PageDigest } from '../../../src/vmotion-protocol/index.js';
