@@ -14,6 +14,7 @@ import type { ChosenAttach } from './attach.js';
 import type { Experiment, Site } from './config/experiment.js';
 import { KeptSites } from './kept-sites.js';
 import { describeMachine, revision } from './machine.js';
+import { watchProcessors } from './processor-use.js';
 import { type MigrationResult, RESULT_VERSION, type RunResult } from './result.js';
 import { fabricResult, rttResult } from './result-parts.js';
 import type { RunHooks } from './run-events.js';
@@ -60,6 +61,7 @@ export async function conduct(
     await orAbort(lab.startClients());
     await orAbort(sleep(experiment.migration.startAfterNs / 1e6));
     const migrations: MigrationResult[] = [];
+    const usedMeanwhile = watchProcessors();
     let at: Site = 'a';
     for (let index = 0; index < experiment.migration.repeat; index++) {
       const to: Site = at === 'a' ? 'b' : 'a';
@@ -71,6 +73,7 @@ export async function conduct(
       at = result.guestAt;
       if (index + 1 < experiment.migration.repeat) await orAbort(sleep(experiment.migration.betweenNs / 1e6));
     }
+    const processors = usedMeanwhile();
     await orAbort(lab.finishRecording());
     const snapshot = await orAbort(lab.snapshot());
     for (const p of snapshot.ports) {
@@ -99,6 +102,7 @@ export async function conduct(
       fabric: fabricResult(snapshot),
       migrations,
       peer: lab.peer(),
+      processors,
       security: await orAbort(lab.security()),
       memoryPeaks: await orAbort(lab.memoryPeaks()),
       notes: [...lab.notes],

@@ -231,6 +231,18 @@ const MIGRATION_SCHEMA = z.object({
   clients: z.array(CLIENT_SCHEMA).describe('What each session saw of this move'),
 });
 
+const PROCESSORS_SCHEMA = z
+  .object({
+    spanNs: ns('How long they were watched: from the first move until the last is over'),
+    cores: count('Processors that this run could use'),
+    ownNs: ns('Processor time of the run: lab, fabric, hosts, guest, clients'),
+    othersNs: ns('Processor time of everything else on this machine, its kernel included'),
+    stolenNs: ns('Time that the hypervisor gave to other machines while a processor was wanted here'),
+  })
+  .describe(
+    'Who used the processors meanwhile: figures from a machine in other use are worse than it can do',
+  );
+
 const SECURITY_SCHEMA = z
   .object({
     secure: z.boolean().describe('Whether the hosts authenticated each other and encrypted'),
@@ -283,6 +295,9 @@ export const RESULT_SCHEMA = z
     fabric: FABRIC_SCHEMA.nullable(),
     migrations: z.array(MIGRATION_SCHEMA),
     peer: PEER_SCHEMA.nullable().default(null),
+    processors: PROCESSORS_SCHEMA.nullable()
+      .default(null)
+      .describe('null in virtual time and in results that were written before it was measured'),
     security: SECURITY_SCHEMA.nullable()
       .default(null)
       .describe('null in virtual time and in results that were written before it was measured'),

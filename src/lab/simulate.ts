@@ -208,6 +208,7 @@ class SimulatedRun {
         bridges: { a: world.segment.bridges.a.counters(), b: world.segment.bridges.b.counters() },
       }),
       peer: null,
+      processors: null,
       migrations,
       memoryPeaks: [],
       notes: this.#notes,

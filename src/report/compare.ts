@@ -3,7 +3,9 @@
  * What makes a comparison unfair is said with it, never left for the reader to find.
  */
 import type { RunResult } from '../lab/result.js';
+import { percent } from './figures.js';
 import { METRICS, type Metric, valuesOf } from './metrics.js';
+import { OTHER_USE_NOTED, otherUse } from './processor-words.js';
 import { median, quantile, sorted } from './quantile.js';
 import { type Ratio, ratioOfMedians } from './statistics.js';
 import { type Column, formatTable, type Paint, paint, wrap } from './table.js';
@@ -69,6 +71,13 @@ export function cautionsOf(results: readonly NamedResult[]): string[] {
   const few = results.filter((r) => r.result.migrations.length < FEW).map((r) => r.name);
   if (few.length > 0)
     cautions.push(`fewer than ${FEW} moves, so that an interval says little: ${few.join(', ')}`);
+  const busy = results.filter(({ result: { processors: p } }) => p !== null && otherUse(p) > OTHER_USE_NOTED);
+  if (busy.length > 0) {
+    const most = Math.max(...busy.map(({ result }) => otherUse(result.processors!)));
+    cautions.push(
+      `the machine was in other use, up to ${percent(most)} of its processors, in ${busy.length} of ${results.length} runs: measured again on a quiet one, figures are better`,
+    );
+  }
   return cautions;
 }
 

@@ -16,6 +16,7 @@ import type { Plot } from './plots/frame.js';
 import { pagesPlot, pausePlot, timelinePlot } from './plots/move-plots.js';
 import { latenessPlot, pausesPlot, rttPlot, spreadPlot } from './plots/run-plots.js';
 import { escapeXml } from './plots/svg.js';
+import { processorWords } from './processor-words.js';
 import { median, quantile, sorted } from './quantile.js';
 import { verdictsOf } from './verdict.js';
 
@@ -330,6 +331,7 @@ function made(r: RunResult): string {
             `p50 ${formatNs(r.lateness.p50Ns)}, p99 ${formatNs(r.lateness.p99Ns)}, longest ${formatNs(r.lateness.maxNs)}`,
           ],
         ]),
+    ...(r.processors === null ? [] : [['processors in use', processorWords(r.processors)]]),
     ...(peaks === '' ? [] : [['memory, at most', peaks]]),
     ...(r.traceHash === undefined ? [] : [['digest of the trace', r.traceHash]]),
   ];

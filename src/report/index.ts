@@ -8,6 +8,7 @@ export { type Spread, spreadPlot } from './plots/run-plots.js';
 export { frontOf, type ScatterPoint, scatterPlot } from './plots/scatter-plot.js';
 export { escapeXml } from './plots/svg.js';
 export { type Trend, type TrendAxes, trendPlot } from './plots/trend-plot.js';
+export * from './processor-words.js';
 export * from './quantile.js';
 export * from './statistics.js';
 export * from './summary.js';

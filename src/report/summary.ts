@@ -11,6 +11,7 @@ import { clientLines } from './client-lines.js';
 import { formatCount, percent } from './figures.js';
 import { pauseLines } from './pause-lines.js';
 import { pipelineLines } from './pipeline-lines.js';
+import { processorWords } from './processor-words.js';
 import { median } from './quantile.js';
 import { type Column, formatTable, type Paint, paint, wrap } from './table.js';
 import { transportLines } from './transport-lines.js';
@@ -189,6 +190,7 @@ function trust(r: RunResult, p: Paint): string[] {
         `max ${formatNs(l.maxNs)} over ${formatCount(l.count)} releases`,
     );
   }
+  if (r.processors !== null) lines.push(`  cores   ${processorWords(r.processors)}`);
   if (r.memoryPeaks.length > 0) {
     const peaks = r.memoryPeaks.map(
       (m) =>

@@ -179,6 +179,7 @@ export function sampleResult(moves = 1, change: Partial<RunResult> = {}): RunRes
     lateness: { p50Ns: 4_000, p99Ns: 38_000, p999Ns: 120_000, maxNs: 900_000, count: 1_234_567 },
     fabric: { closes: true, fiber: { aToB: lane, bToA: lane }, bridges: { a: bridge, b: bridge } },
     migrations: Array.from({ length: moves }, (_, i) => sampleMigration(i)),
+    processors: { spanNs: 10e9, cores: 2, ownNs: 12e9, othersNs: 1e9, stolenNs: 0 },
     security: { secure: true, cipher: 'TLS 1.3, AES-256-GCM', durable: 'process', refused: {} },
     memoryPeaks: [
       { process: 'host a', peakBytes: 380 * 2 ** 20, limitBytes: 416 * 2 ** 20 },

@@ -45,6 +45,7 @@ What the clients saw (RTT by where the guest stood)
 
 How far to trust it
   late    p50 4.00 µs, p99 38.0 µs, p99.9 120 µs, max 900 µs over 1 234 567 releases
+  cores   this run 1.2 of 2, others 0.1, stolen 0.0
   memory  host a 380 MiB of 416 MiB, fabric 90.0 MiB
 
 Verdict
@@ -87,7 +88,9 @@ test('no line passes 100 columns, none trails a space', () => {
 });
 
 test('what was not measured is left out, not invented', () => {
-  const text = summarize(sampleResult(0, { rtt: null, lateness: null, fabric: null, memoryPeaks: [] }));
+  const text = summarize(
+    sampleResult(0, { rtt: null, lateness: null, fabric: null, processors: null, memoryPeaks: [] }),
+  );
   for (const title of ['Moves', 'Pause', 'clients', 'Round trip', 'trust']) assert.not.match(text, title);
   assert.match(text, 'miss  the round trip was not measured');
 });
