@@ -22,8 +22,9 @@ export interface Measured {
 
 type Limit = ((m: MigrationResult, r: RunResult) => number | null) | null;
 
-export function benchSections(measured: readonly Measured[]): string {
-  return [overview(measured), ...plots(measured)].join('\n');
+/** @param base from which the cells differ */
+export function benchSections(measured: readonly Measured[], base: Point): string {
+  return [overview(measured), ...plots(measured, base)].join('\n');
 }
 
 function overview(measured: readonly Measured[]): string {
@@ -64,7 +65,7 @@ function overview(measured: readonly Measured[]): string {
   )}`;
 }
 
-function plots(measured: readonly Measured[]): string[] {
+function plots(measured: readonly Measured[], base: Point): string[] {
   const revisions = [...new Set(measured.map((m) => m.result.revision))].join(', ');
   const caption = `Medians with p5 to p95; dashed: the physical limit. All cells of this bench at longhaul ${revisions}, seed 7.`;
   const draw = (
@@ -73,7 +74,7 @@ function plots(measured: readonly Measured[]): string[] {
     axis: 'distance' | 'dirty' | 'memory',
   ): string => {
     const steps = { distance: DISTANCES, dirty: Object.keys(DIRTY), memory: MEMORIES }[axis];
-    const fits = measured.filter((m) => onAxis(m.point, axis));
+    const fits = measured.filter((m) => onAxis(m.point, axis, base));
     const seen = steps.filter((step) => fits.some((m) => m.point[axis] === step));
     if (seen.length < 2) return '';
     const { title, format } = metric(key);
@@ -102,12 +103,8 @@ function plots(measured: readonly Measured[]): string[] {
 }
 
 /** Cells in which only this axis, the mode and the transport differ from the base. */
-function onAxis(p: Point, axis: 'distance' | 'dirty' | 'memory'): boolean {
-  return (
-    (axis === 'distance' || p.distance === '80km') &&
-    (axis === 'dirty' || p.dirty === '50MBps') &&
-    (axis === 'memory' || p.memory === '256MiB')
-  );
+function onAxis(p: Point, axis: 'distance' | 'dirty' | 'memory', base: Point): boolean {
+  return (['distance', 'dirty', 'memory'] as const).every((key) => key === axis || p[key] === base[key]);
 }
 
 function trendsOf(

@@ -100,7 +100,11 @@ export class Sessions {
   async accounts(): Promise<ClientResult[]> {
     const results: ClientResult[] = [];
     for (const { site, child } of this.#talking()) {
-      const { sessions } = await child.ask({ type: 'account' }, 'accounted');
+      const { sessions, dropped } = await child.ask({ type: 'account' }, 'accounted');
+      if (dropped > 0)
+        this.#note(
+          `client at ${site.toUpperCase()}: its own kernel dropped ${dropped} answers that had come, since it was not scheduled`,
+        );
       for (const { kind, seen } of sessions) {
         results.push(clientResult(site, kind, seen, this.#epochNs));
         if (seen.firstWrong !== null)

@@ -1,10 +1,14 @@
-/** The process that runs cells and experiments, one after another: `{work}` in, `{outcome}` out. It ends with its parent. */
+/**
+ * The process that runs cells and experiments, one after another: `{work}` in, `{made}` after each move and `{outcome}`
+ * out. It ends with its parent.
+ */
 import { isLonghaulError, messageOf } from '../core/index.js';
 import { experimentFrom } from '../lab/config/experiment-file.js';
 import type { RunResult } from '../lab/result.js';
 import { runExperiment } from '../lab/run.js';
+import type { RunEvent } from '../lab/run-events.js';
 import { simulateExperiment } from '../lab/simulate.js';
-import type { Work } from './cell-runner.js';
+import type { CellWord, Work } from './cell-runner.js';
 import type { CellOutcome } from './outcome.js';
 
 const end = new AbortController();
@@ -17,8 +21,12 @@ process.on('SIGINT', () => {});
 
 process.on('message', async ({ work }: { work: Work }) => {
   const outcome = await outcomeOf(work);
-  process.send?.({ outcome });
+  tell({ outcome });
 });
+
+function tell(word: CellWord): void {
+  process.send?.(word);
+}
 
 async function outcomeOf(work: Work): Promise<CellOutcome> {
   try {
@@ -29,7 +37,12 @@ async function outcomeOf(work: Work): Promise<CellOutcome> {
 }
 
 function resultOf(work: Work): Promise<RunResult> {
-  const hooks = { signal: end.signal, onEvent: () => {} };
+  const hooks = {
+    signal: end.signal,
+    onEvent: (event: RunEvent): void => {
+      if (event.type === 'migration') tell({ made: event.migration + 1 });
+    },
+  };
   if ('input' in work) return runExperiment(experimentFrom(work.input), hooks);
   const { experiment, costs } = work;
   return experiment.attach === 'sim'

@@ -16,11 +16,17 @@ export type Work =
   | Pick<Cell, 'input'>
   | { readonly experiment: Experiment; readonly costs?: Costs | undefined };
 
+/** What the child says: after each move how many were made, and at last what came of it. */
+export type CellWord = { readonly made: number } | { readonly outcome: CellOutcome };
+
 export class CellRunner {
   #child: ChildProcess | null = null;
 
-  /** Never rejects: a child that dies is an outcome. One cell at a time. */
-  run(work: Work): Promise<CellOutcome> {
+  /**
+   * Never rejects: a child that dies is an outcome. One cell at a time.
+   * @param onMove called after each move, with how many were made
+   */
+  run(work: Work, onMove: (made: number) => void = () => {}): Promise<CellOutcome> {
     this.#child ??= this.#start();
     const child = this.#child;
     return new Promise((resolve) => {
@@ -29,7 +35,11 @@ export class CellRunner {
         child.off('exit', onExit);
         resolve(outcome);
       };
-      const onMessage = (m: unknown): void => settle((m as { outcome: CellOutcome }).outcome);
+      const onMessage = (m: unknown): void => {
+        const told = m as CellWord;
+        if ('made' in told) onMove(told.made);
+        else settle(told.outcome);
+      };
       const onExit = (code: number | null, signal: string | null): void => {
         const died: SweepErrorCode = 'SWEEP_CHILD_DIED';
         settle({ ok: false, code: died, text: `its process ended with ${signal ?? code}` });

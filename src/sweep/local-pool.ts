@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly signal: AbortSignal;
   /** After each cell, in the order in which they end. */
   onOutcome(cell: Cell, outcome: CellOutcome): void;
+  /** After each move of a cell, with how many of its moves are made. */
+  onMove?: ((cell: Cell, made: number) => void) | undefined;
 }
 
 /** How many processes pay for these cells here. */
@@ -22,7 +24,7 @@ export function workersFor(cells: readonly Cell[]): number {
 
 /** Runs all cells in their order. Ends early, without an error, when the signal is aborted. */
 export async function runLocally(cells: readonly Cell[], options: PoolOptions): Promise<void> {
-  const { signal, onOutcome } = options;
+  const { signal, onOutcome, onMove } = options;
   const queue = [...cells];
   const runners: CellRunner[] = [];
   const stop = (): void => {
@@ -33,8 +35,9 @@ export async function runLocally(cells: readonly Cell[], options: PoolOptions): 
     const runner = new CellRunner();
     runners.push(runner);
     for (let cell = queue.shift(); cell !== undefined && !signal.aborted; cell = queue.shift()) {
-      const outcome = await runner.run(cell);
-      if (!signal.aborted) onOutcome(cell, outcome);
+      const now = cell;
+      const outcome = await runner.run(now, (made) => onMove?.(now, made));
+      if (!signal.aborted) onOutcome(now, outcome);
     }
     runner.end();
   };

@@ -25,6 +25,8 @@ export interface SweepOptions {
   readonly workers?: number | undefined;
   readonly signal: AbortSignal;
   onProgress(progress: SweepProgress): void;
+  /** After each move of a cell that this machine's own pool runs, with how many of its moves are made. */
+  readonly onMove?: ((cell: Cell, made: number) => void) | undefined;
 }
 
 export interface SweepEnd {
@@ -62,7 +64,7 @@ export async function sweep(cells: readonly Cell[], options: SweepOptions): Prom
   const { signal, workers } = options;
   if (open.length > 0 && options.queue !== undefined)
     await runQueued(open, { url: options.queue, revision: made, signal, onOutcome });
-  else if (open.length > 0) await runLocally(open, { workers, signal, onOutcome });
+  else if (open.length > 0) await runLocally(open, { workers, signal, onOutcome, onMove: options.onMove });
   const hashes = new Set(unique.map((cell) => cell.hash));
   return {
     done: unique.filter((cell) => store.has(cell)).length,

@@ -50,6 +50,7 @@ export {
   acceptTcp,
   connectTcp,
   connectUdp,
+  droppedAtSocket,
   type Endpoint,
   endSending,
   listenTcp,

@@ -23,6 +23,9 @@ const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SO_NO_CHECK = 11;
+const SO_MEMINFO = 55;
+/** enum sk_meminfo_vars of linux/sock_diag.h: nine words, the last one SK_MEMINFO_DROPS. */
+const MEMINFO_WORDS = 9;
 const IPPROTO_IP = 0;
 const IP_MTU_DISCOVER = 10;
 const IP_PMTUDISC_DO = 2;
@@ -43,6 +46,7 @@ export interface Endpoint {
 
 const sockaddr = new NativeStruct(SOCKADDR_IN_SIZE);
 const word = new NativeStruct(8);
+const memoryInfo = new NativeStruct(MEMINFO_WORDS * 4 + 4);
 
 function putAddress(e: Endpoint): number {
   sockaddr.bytes.fill(0, 0, SOCKADDR_IN_SIZE);
@@ -155,6 +159,15 @@ export function socketError(fd: number): number {
   word.view.setInt32(0, 0, true);
   libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, word.address, word.address + 4);
   return word.view.getInt32(0, true);
+}
+
+/** Datagrams that the kernel has dropped at this socket so far, since its buffer was full. socket(7), SO_MEMINFO */
+export function droppedAtSocket(fd: number): number {
+  const { view, address } = memoryInfo;
+  const length = MEMINFO_WORDS * 4;
+  view.setUint32(length, length, true);
+  if (libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, address, address + length) === -1) return 0;
+  return view.getUint32(length - 4, true);
 }
 
 /**

@@ -11,7 +11,12 @@ const test = suite('sweep/sweep');
 const root = mkdtempSync(join(tmpdir(), 'longhaul-sweep-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 
-const SMALL = { attach: 'sim', guest: { memory: '1MiB', dirty: 'idle' }, clients: [], probe: { count: 10 } };
+const SMALL = {
+  attach: 'sim' as const,
+  guest: { memory: '1MiB', dirty: 'idle' },
+  clients: [],
+  probe: { count: 10 },
+};
 const cells = planFrom({ base: SMALL, axes: { 'fiber.distance': ['1km', '80km', '200km'] } }).cells;
 const never = new AbortController().signal;
 
@@ -36,6 +41,18 @@ test('a sweep leaves one result a cell, and goes on where it was', async () => {
   });
   assert.equal([second.done, second.before, second.failed], [3, 1, []]);
   assert.equal(seen.sort(), cells.map((c) => c.name).sort());
+});
+
+test('each move of a cell is told while it runs', async () => {
+  const made: number[] = [];
+  const input = { ...SMALL, migration: { repeat: 3, between: '10ms' } };
+  await sweep([cellOf('three', input)], {
+    storeDir: join(root, 'moves'),
+    signal: never,
+    onProgress: () => made.push(0),
+    onMove: (_, n) => made.push(n),
+  });
+  assert.equal(made, [1, 2, 3, 0]);
 });
 
 test('an impossible cell is named with its reason, and the others run', async () => {

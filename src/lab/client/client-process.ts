@@ -54,6 +54,7 @@ let icmp: EchoLedger | null = null;
 let onDatagram: (atNs: number, payload: Uint8Array) => void = () => {};
 const sessions: { readonly kind: SessionKind; readonly book: SessionBook }[] = [];
 const stops: (() => void)[] = [];
+let droppedBefore = 0;
 /** While an account is taken. */
 let quiet = false;
 let onProbeEcho: ((atNs: number, seq: number) => void) | null = null;
@@ -220,6 +221,13 @@ async function quiesce(): Promise<void> {
   for (let before = outstanding(); before > 0 && nowNs() < deadlineNs; before = outstanding()) await sleep(2);
 }
 
+function newlyDropped(): number {
+  const now = wire?.dropped() ?? 0;
+  const since = now - droppedBefore;
+  droppedBefore = now;
+  return since;
+}
+
 async function handle(request: ClientRequest): Promise<void> {
   switch (request.type) {
     case 'begin':
@@ -234,6 +242,7 @@ async function handle(request: ClientRequest): Promise<void> {
       await quiesce();
       reply({
         type: 'accounted',
+        dropped: newlyDropped(),
         sessions: sessions.map(({ kind, book }) => ({ kind, seen: book.stats() })),
       });
       for (const { book } of sessions) book.reset();

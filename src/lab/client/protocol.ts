@@ -51,6 +51,8 @@ export type ClientReply =
   | { readonly type: 'marked' }
   | {
       readonly type: 'accounted';
+      /** Answers that had come and that the client's own kernel dropped, of all sessions, since the last account. */
+      readonly dropped: number;
       readonly sessions: readonly { readonly kind: SessionKind; readonly seen: SessionSnapshot }[];
     }
   | { readonly type: 'failed'; readonly text: string };

@@ -14,7 +14,7 @@ import {
   writeEcho,
 } from '../../l2/index.js';
 import { NioUdpLink } from '../../l2/ports/index.js';
-import { nowNs } from '../../sys/index.js';
+import { droppedAtSocket, nowNs, openUdp, setBuffers } from '../../sys/index.js';
 import type { PortAttach } from './protocol.js';
 import { rawSocketBuilt } from './raw-socket.js';
 
@@ -31,6 +31,8 @@ export interface Wire {
   sendDatagram(ip: number, port: number, payload: Uint8Array): void;
   /** @param onSend called just before the request leaves: the package queues it for the next turn of the loop */
   sendEcho(ip: number, id: number, seq: number, payload: Uint8Array, onSend?: () => void): void;
+  /** Datagrams that had come and that this machine's kernel dropped, since the client had not taken those before. */
+  dropped(): number;
   close(): void;
 }
 
@@ -55,13 +57,20 @@ interface RawSocketModule {
 
 /** A connected service socket never learns of a guest that stands still: errors are the ledger's business. */
 const IGNORE = (): void => {};
+/**
+ * A guest that stood for a second answers a second of requests at once. By default a socket holds some 250 answers,
+ * and what a client that is not scheduled at that moment does not take is lost.
+ */
+const SOCKET_BYTES = 4 * 2 ** 20;
 
 /** Opens a wire on this process's own namespace. @param echo takes over ICMP where raw-socket is not built */
 export async function openKernelWire(handlers: WireHandlers, echo: PortAttach | null): Promise<Wire> {
+  const fd = openUdp({ ip: 0, port: 0 });
+  setBuffers(fd, SOCKET_BYTES);
   const socket: Socket = createSocket('udp4');
   socket.on('message', (payload) => handlers.onDatagram(nowNs(), payload));
   socket.on('error', IGNORE);
-  await new Promise<void>((resolve) => socket.bind(0, resolve));
+  await new Promise<void>((resolve) => socket.bind({ fd }, resolve));
   let raw: RawSocket | null = null;
   let note: string | null = null;
   try {
@@ -89,6 +98,7 @@ export async function openKernelWire(handlers: WireHandlers, echo: PortAttach | 
       sendDatagram: (ip, udpPort, payload) =>
         socket.send(Buffer.from(payload), udpPort, formatIpv4(ip), IGNORE),
       sendEcho: (...request) => port.sendEcho(...request),
+      dropped: () => droppedAtSocket(fd) + port.dropped(),
       close: () => {
         socket.close();
         port.close();
@@ -105,6 +115,7 @@ export async function openKernelWire(handlers: WireHandlers, echo: PortAttach | 
       writeEcho(message, 0, message.length, 'echo-request', id, seq);
       raw?.send(message, 0, message.length, formatIpv4(ip), onSend, IGNORE);
     },
+    dropped: () => droppedAtSocket(fd),
     close: () => {
       socket.close();
       raw?.close();
@@ -158,6 +169,7 @@ export async function openPortWire(attach: PortAttach, handlers: WireHandlers): 
       station.step(now, { type: 'echo-requested', to: ip, id, seq, payload }, actions);
       carryOut(now);
     },
+    dropped: () => droppedAtSocket(attach.fd),
     close: () => {
       clearInterval(tick);
       link.close();
