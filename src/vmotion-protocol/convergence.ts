@@ -8,15 +8,21 @@
  *
  * The model of the default policy: the pages dirtied in a time t, D(t), follow a power law through
  * the last two rounds, D(t) = D₁ · (t / t₁)^β with 0 ≤ β ≤ 1. β = 1 is a guest that walks over fresh pages,
- * β = 0 one that rewrites a hot set. Then, were the last round begun now,
+ * β = 0 one that rewrites a hot set. While β is unknown (after one round, or two of the same length) the pause is
+ * predicted with β = 0, which never promises too much, and what rounds are to come with β = 1.
  *
- *   pause = overhead + one way + D(t_last + RTT) · page / throughput,   t_last = dirty now · page / throughput
+ *   round(n) = n · page / throughput + what the last round took beyond its pages, an RTT at least
+ *   pause    = overhead + one way + D(round(dirty now)) · page / throughput
  *
- * since that round carries what is dirty now, and its ROUND_DONE takes one RTT. While β is unknown (after one round, or
- * two of the same length) the pause is predicted with β = 0, which never promises too much, and the ETA with β = 1.
+ * since the last round carries what is dirty now. What each decision costs and saves, with n pages dirty now, n₁ = D(round(n))
+ * after a round of them, n₂ after one more, and p = page / throughput:
  *
- * In a hybrid move the pause carries the few pages that fit the target, whatever is dirty then, so that rounds only
- * serve to leave fewer pages for afterwards: they end when two in a row do not shorten the list by `improvement`.
+ *   pre-copy   one more round shortens the pause by (n₁ − n₂)·p and the move grows by that round. Rounds end when the target
+ *              is met, or when two of them took more time than `pauseWorth` times what they took from the pause.
+ *   hybrid     The pause carries the few pages that fit the target, whatever is dirty then; a round only shortens the time
+ *              afterwards in which the guest lacks pages. A last round with the n pages in it saves (n − n₁)·p of that for
+ *              n₁·p more to send; one more before it saves (n₁ − n₂)·p for n₂·p and what a round takes beyond its pages.
+ *              What costs more than it saves is not done.
  */
 import { NS_PER_MS, NS_PER_S, PAGE_SIZE } from '../core/index.js';
 import type {
@@ -38,18 +44,16 @@ export interface PredictivePolicyOptions {
   readonly overheadNs?: number | undefined;
   /** Rounds after which it is decided one way or the other. Default 30. */
   readonly roundsMax?: number | undefined;
-  /** Rounds in a row that may pass without improving the prediction. Default 3. */
+  /** Rounds in a row of which one has to pay. Default 2: one as long as it takes to write a hot set shows no gain. */
   readonly stallRounds?: number | undefined;
-  /** What counts as an improvement, 0..1. Default 0.1. */
-  readonly improvement?: number | undefined;
+  /** How much longer a move may take for a pause that is shorter by one. Default 20. */
+  readonly pauseWorth?: number | undefined;
   /** Whether the guest may be slowed when rounds do not converge. Default false. */
   readonly slowGuest?: boolean | undefined;
 }
 
 /** Steps in which a guest is slowed, as shares of its time: auto-converge begins at a fifth as well. */
 const SLOWDOWNS = [0.2, 0.4, 0.6, 0.75, 0.85, 0.92, 0.96, 0.98] as const;
-/** Rounds in a row without gain that end the rounds of a hybrid move. */
-const HYBRID_STALL_ROUNDS = 2;
 /** A hybrid pause carries at least the pages that a guest touches with its first steps. */
 const FLIGHT_PAGES_MIN = 8;
 const FLIGHT_PAGES_MAX = 512;
@@ -72,9 +76,8 @@ export function predictivePolicy(options: PredictivePolicyOptions = {}): Converg
   const pauseMaxNs = requireRange('pauseMaxNs', options.pauseMaxNs ?? Infinity, 0, Infinity, false);
   const overheadNs = requireRange('overheadNs', options.overheadNs ?? 0.5 * NS_PER_MS, 0, NS_PER_S);
   const roundsMax = requireRange('roundsMax', options.roundsMax ?? 30, 1, 10_000);
-  const stallRounds = requireRange('stallRounds', options.stallRounds ?? 3, 1, 1000);
-  const improvement = requireRange('improvement', options.improvement ?? 0.1, 0, 1, false);
-
+  const stallRounds = requireRange('stallRounds', options.stallRounds ?? 2, 1, 1000);
+  const pauseWorth = requireRange('pauseWorth', options.pauseWorth ?? 20, 0, 1e6, false);
   const slowGuest = options.slowGuest ?? false;
 
   const decide = (history: ConvergenceHistory): ConvergenceVerdict => {
@@ -87,27 +90,26 @@ export function predictivePolicy(options: PredictivePolicyOptions = {}): Converg
     const flightPagesMax = hybrid ? flightPages(model, targetPauseNs - overheadNs) : Number.POSITIVE_INFINITY;
     const boundNs = overheadNs + model.rttNs / 2 + flightPagesMax * model.nsPerPage;
     const predictedPauseNs = Math.round(Math.min(allNs, boundNs));
-    const outlook =
-      etaNs === Infinity && !hybrid ? outlookOf(history, limits, forecastOf(limits)) : undefined;
+    if (hybrid) {
+      const step = hybridStep(history, roundsLeft);
+      const flight = { predictedPauseNs, confidence: confidenceOf(history), flightPagesMax };
+      const base = { ...flight, etaNs: step.roundsNs + predictedPauseNs };
+      if (allNs <= targetPauseNs) return { ...base, action: 'switch', reason: 'the target is met' };
+      return { ...base, action: step.action, reason: step.reason };
+    }
+    const outlook = etaNs === Infinity ? outlookOf(history, limits, forecastOf(limits)) : undefined;
     const base = {
       predictedPauseNs,
-      etaNs: hybrid && etaNs === Infinity ? roundNsOf(model, model.dirtyPages) + predictedPauseNs : etaNs,
+      etaNs,
       confidence: confidenceOf(history),
-      ...(hybrid ? { flightPagesMax } : {}),
       ...(outlook === undefined ? {} : { outlook }),
     };
     if (allNs <= targetPauseNs) return { ...base, action: 'switch', reason: 'the target is met' };
-    if (hybrid) {
-      const pays = roundPays(history, improvement);
-      if (pays && roundsLeft > 0) return { ...base, action: 'continue', reason: 'rounds help' };
-      const why = pays ? `${roundsMax} rounds are done` : 'another round would not leave fewer pages';
-      return { ...base, action: 'post-copy', reason: why };
-    }
-    const stalled = hasStalled(history, overheadNs, stallRounds, improvement);
+    const stalled = hasStalled(history, overheadNs, stallRounds, pauseWorth);
     if (slowGuest && stalled) {
       const slowdown = SLOWDOWNS.find((s) => s > history.slowdown);
       if (slowdown !== undefined) {
-        const reason = `rounds did not shorten the pause; the guest gets ${Math.round(100 - slowdown * 100)} % of its time`;
+        const reason = `rounds shortened the pause by too little; the guest gets ${Math.round(100 - slowdown * 100)} % of its time`;
         return { ...base, action: 'slow', slowdown, reason };
       }
     }
@@ -115,7 +117,9 @@ export function predictivePolicy(options: PredictivePolicyOptions = {}): Converg
       const reason = etaNs === Infinity ? 'the target is out of reach, but rounds still help' : 'rounds help';
       return { ...base, action: 'continue', reason };
     }
-    const why = stalled ? `${stallRounds} rounds did not shorten the pause` : `${roundsMax} rounds are done`;
+    const why = stalled
+      ? `${stallRounds} rounds shortened the pause by too little`
+      : `${roundsMax} rounds are done`;
     if (predictedPauseNs <= pauseMaxNs) return { ...base, action: 'switch', reason: why };
     return { ...base, action: 'give-up', reason: `${why} and it would be longer than allowed` };
   };
@@ -145,21 +149,41 @@ function flightPages(m: Model, budgetNs: number): number {
   return clamp(pages, FLIGHT_PAGES_MIN, FLIGHT_PAGES_MAX);
 }
 
+/** A round of so many pages, until the next may begin. */
 function roundNsOf(m: Model, dirtyPages: number): number {
-  return Math.round(dirtyPages * m.nsPerPage + m.rttNs);
+  return dirtyPages * m.nsPerPage + m.fixedNs;
 }
 
-/**
- * Whether one more round would leave so many fewer pages that it is worth its time: one of the last two did. Two, since
- * a round as long as the guest takes to write all of its hot set shows no gain although the next, shorter one may.
- */
-function roundPays(h: ConvergenceHistory, improvement: number): boolean {
-  const n = h.rounds.length;
-  if (n <= HYBRID_STALL_ROUNDS) return true;
-  const dirty = (i: number): number => h.rounds[i]!.dirtyPages;
-  for (let i = n - HYBRID_STALL_ROUNDS; i < n; i++)
-    if (dirty(i) < dirty(i - 1) * (1 - improvement)) return true;
-  return false;
+type HybridStep = Pick<ConvergenceVerdict, 'reason'> & {
+  readonly action: 'continue' | 'switch' | 'post-copy';
+  /** Until the pause call, if the rounds to come are as the model has them. */
+  readonly roundsNs: number;
+};
+
+/** What to do with the pages that are dirty now: carry them in a round, in the last one, or after the switchover. */
+function hybridStep(history: ConvergenceHistory, roundsLeft: number): HybridStep {
+  const m = modelOf(history, FRESH_PAGES);
+  const after = (pages: number): number => dirtiedIn(m, roundNsOf(m, pages));
+  const carries = (now: number, then: number): boolean => now - then > then;
+  const goesOn = (then: number, later: number): boolean =>
+    (then - later) * m.nsPerPage > later * m.nsPerPage + m.fixedNs;
+  let now = m.dirtyPages;
+  let then = after(now);
+  if (!carries(now, then)) {
+    const reason = 'a round would leave more than half as many pages';
+    return { action: 'post-copy', reason, roundsNs: Math.round(m.fixedNs) };
+  }
+  let roundsNs = roundNsOf(m, now);
+  let rounds = 1;
+  for (let later = after(then); rounds <= roundsLeft && goesOn(then, later); later = after(then)) {
+    roundsNs += roundNsOf(m, then);
+    rounds++;
+    [now, then] = [then, later];
+  }
+  roundsNs = Math.round(roundsNs);
+  if (rounds > 1) return { action: 'continue', reason: 'rounds help', roundsNs };
+  const reason = roundsLeft > 0 ? 'one more round would cost more than it saves' : 'no round is left';
+  return { action: 'switch', reason, roundsNs };
 }
 
 interface Model {
@@ -170,6 +194,8 @@ interface Model {
   readonly pages: number;
   readonly nsPerPage: number;
   readonly rttNs: number;
+  /** What a round takes whatever it carries. */
+  readonly fixedNs: number;
 }
 
 /** The exponents to assume while the rounds do not tell. */
@@ -190,7 +216,8 @@ function modelOf({ rounds, rttNs, pages }: ConvergenceHistory, exponentUnknown: 
   const widest = rounds.reduce((a, b) => (b.bytes >= a.bytes ? b : a));
   const recent = last.bytes * 4 >= widest.bytes ? last : widest;
   const nsPerPage = (pageBytesOf(recent) * 8 * NS_PER_S) / Math.max(1, recent.throughputBps);
-  return { dirtyPages: last.dirtyPages, intervalNs, exponent, pages, nsPerPage, rttNs };
+  const fixedNs = Math.max(rttNs, last.endNs - last.startNs - last.pagesSent * nsPerPage);
+  return { dirtyPages: last.dirtyPages, intervalNs, exponent, pages, nsPerPage, rttNs, fixedNs };
 }
 
 /** Bytes that a page took in this round: fewer than it holds where deltas or a codec were at work. */
@@ -211,8 +238,7 @@ function dirtiedIn(m: Model, ns: number): number {
 
 /** The pause, were the last round begun with `dirtyPages` to carry. */
 function pauseAfter(m: Model, dirtyPages: number, overheadNs: number): number {
-  const lastRoundNs = dirtyPages * m.nsPerPage + m.rttNs;
-  return Math.round(overheadNs + m.rttNs / 2 + dirtiedIn(m, lastRoundNs) * m.nsPerPage);
+  return Math.round(overheadNs + m.rttNs / 2 + dirtiedIn(m, roundNsOf(m, dirtyPages)) * m.nsPerPage);
 }
 
 /** Plays the rounds to come on the model. @returns ns until the guest runs at the destination, or Infinity */
@@ -221,7 +247,7 @@ function forecast(m: Model, o: Limits): number {
   let ns = 0;
   for (let round = 0; round <= Math.max(0, o.roundsMax); round++) {
     const pauseNs = pauseAfter(m, dirty, o.overheadNs);
-    const roundNs = dirty * m.nsPerPage + m.rttNs;
+    const roundNs = roundNsOf(m, dirty);
     if (pauseNs <= o.targetPauseNs) return Math.round(ns + roundNs + pauseNs);
     const next = dirtiedIn(m, roundNs);
     if (next >= dirty * 0.999) return Infinity;
@@ -231,21 +257,22 @@ function forecast(m: Model, o: Limits): number {
   return Infinity;
 }
 
-/** Whether none of the last `stallRounds` rounds beat the best prediction before them by `improvement`. */
+/** Whether the last `stallRounds` rounds took more time than what they took from the pause is worth. */
 function hasStalled(
   h: ConvergenceHistory,
   overheadNs: number,
   stallRounds: number,
-  improvement: number,
+  pauseWorth: number,
 ): boolean {
-  const n = h.rounds.length;
-  if (n <= stallRounds) return false;
+  const from = h.rounds.length - stallRounds;
+  if (from < 1) return false;
   const predictions = h.rounds.map((_, i) => {
     const m = modelOf({ ...h, rounds: h.rounds.slice(0, i + 1) }, HOT_SET);
     return pauseAfter(m, m.dirtyPages, overheadNs);
   });
-  const best = Math.min(...predictions.slice(0, n - stallRounds));
-  return predictions.slice(n - stallRounds).every((p) => p > best * (1 - improvement));
+  const savedNs = Math.min(...predictions.slice(0, from)) - Math.min(...predictions.slice(from));
+  const tookNs = h.rounds.slice(from).reduce((sum, r) => sum + intervalOf(r), 0);
+  return savedNs * pauseWorth <= tookNs;
 }
 
 /** The model of one round ago against what then happened: the smaller over the larger. */
