@@ -153,6 +153,11 @@ const KEY_OPTIONS: readonly KeyOption[] = [
     text: 'moves there and back, 0..1000 (default: 1)',
   },
   { flags: '--seed <n>', path: ['seed'], text: 'seed of every random draw (default: 1)' },
+  {
+    flags: '--super-frame <size>',
+    path: ['super-frame'],
+    text: 'longest super-frame of a station’s TCP, 4KiB..256KiB (default: what the fiber carries whole, 64KiB at least)',
+  },
   { flags: '--spin <when>', path: ['spin'], text: 'deadline, always or never (default: deadline)' },
   {
     flags: '--keep',

@@ -43,7 +43,7 @@ import { bridgeVerdict, entryVerdict, isRefusal, tapMissing } from './recording/
 import { SegmentMachines, STRETCH } from './segment-machines.js';
 
 /** A super-frame whose serialisation takes longer than this is cut at the fiber's entry. */
-const MAX_SERIALISATION_NS = 50_000;
+export const MAX_SERIALISATION_NS = 50_000;
 /** What a frame can be sent by. */
 export interface Egress {
   /** Takes a reference of its own. */

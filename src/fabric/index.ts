@@ -1,4 +1,5 @@
 export { Fabric, type FabricOptions } from './fabric.js';
+export { MAX_SERIALISATION_NS } from './frame-path.js';
 export type {
   DuplicateMacFound,
   FabricSettings,

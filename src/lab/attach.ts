@@ -57,7 +57,7 @@ export interface ChosenAttach {
   readonly why: string;
   /** Meaningful with `netns`. */
   readonly ports: NetnsPorts;
-  /** How long the super-frames of a station's TCP may be; left out, the kernel's 64 KiB. Packet ports only. */
+  /** How long the super-frames of a station's TCP may be; left out, as the kernel has it. Packet ports only. */
   readonly superFrameBytes?: number;
 }
 
@@ -93,15 +93,16 @@ export function tryNetns(): NetnsPorts {
 
 /**
  * Chooses the attach. `auto` takes namespaces where they work, else loopback.
+ * @param superFrameBytes how long the super-frames of a station's TCP may be
  * @throws EnvironmentError LAB_NO_NETNS when namespaces were asked for and cannot be had
  */
-export function chooseAttach(wanted: 'auto' | AttachKind): ChosenAttach {
+export function chooseAttach(wanted: 'auto' | AttachKind, superFrameBytes: number): ChosenAttach {
   if (wanted === 'loopback') return { kind: 'loopback', why: 'asked for', ports: 'packet' };
   try {
     const ports = tryNetns();
     const what =
       ports === 'packet' ? 'packet sockets on veth pairs' : 'TAP ports, since AF_PACKET is closed here';
-    return { kind: 'netns', why: `network namespaces with ${what}`, ports };
+    return { kind: 'netns', why: `network namespaces with ${what}`, ports, superFrameBytes };
   } catch (e) {
     if (wanted === 'netns') {
       throw new EnvironmentError(

@@ -30,7 +30,7 @@ export async function runExperiment(experiment: Experiment, hooks: RunHooks): Pr
     experiment.guest.kind === 'linux'
       ? await linuxState(experiment.guest, (text) => hooks.onEvent({ type: 'note', text }))
       : null;
-  const chosen = chooseAttach(experiment.attach);
+  const chosen = chooseAttach(experiment.attach, experiment.superFrameBytes);
   const modeNote = checkMode(experiment.migration.mode);
   const transport = transportOrders(experiment.migration, chosen.kind);
   return conduct(experiment, chosen, hooks, (dir, epochNs) => {

@@ -53,7 +53,6 @@ const CQE_SIZE = 16;
 
 export const IORING_OP_READV = 1;
 export const IORING_OP_SENDMSG = 9;
-export const IORING_OP_RECVMSG = 10;
 export const IORING_OP_WRITE = 23;
 
 export class IoUring {

@@ -6,8 +6,10 @@
  *   struct iovec  (16 bytes): base u64 │ length u64
  *   struct cmsghdr (16 bytes): length u64 │ level i32 │ type i32, then data
  */
+import { errno, libc } from './libc.js';
 import { NativeStruct } from './native-struct.js';
 
+const MSG_DONTWAIT = 0x40;
 const MSGHDR_SIZE = 64;
 const MSG_NAME = 0;
 const MSG_NAMELEN = 8;
@@ -32,9 +34,12 @@ export class MessageArray {
   readonly #places: NativeStruct;
   readonly #names: NativeStruct;
   readonly #controls: NativeStruct;
+  /** Up to here messages may have been used since they were readied to receive. */
+  #used: number;
 
   /** @param capacity messages; each has two places */
   constructor(capacity: number) {
+    this.#used = capacity;
     this.#headers = new NativeStruct(capacity * MSGHDR_SIZE);
     this.#places = new NativeStruct(capacity * PLACES * IOVEC_SIZE);
     this.#names = new NativeStruct(capacity * NAME_SIZE);
@@ -42,6 +47,9 @@ export class MessageArray {
     for (let i = 0; i < capacity; i++) {
       this.#headers.setPointer(i * MSGHDR_SIZE + MSG_IOV, this.places(i));
       this.#headers.setPointer(i * MSGHDR_SIZE + MSG_IOVLEN, PLACES);
+      // Of no length until someone asks for them.
+      this.#headers.setPointer(i * MSGHDR_SIZE + MSG_NAME, this.#names.address + i * NAME_SIZE);
+      this.#headers.setPointer(i * MSGHDR_SIZE + MSG_CONTROL, this.#controls.address + i * CONTROL_SIZE);
     }
   }
 
@@ -65,10 +73,20 @@ export class MessageArray {
   /** Readies message `i` to receive the sender's address and control messages. */
   expectAll(i: number): void {
     const at = i * MSGHDR_SIZE;
-    this.#headers.setPointer(at + MSG_NAME, this.#names.address + i * NAME_SIZE);
     this.#headers.view.setUint32(at + MSG_NAMELEN, NAME_SIZE, true);
-    this.#headers.setPointer(at + MSG_CONTROL, this.#controls.address + i * CONTROL_SIZE);
-    this.#headers.setPointer(at + MSG_CONTROLLEN, CONTROL_SIZE);
+    this.#headers.view.setUint32(at + MSG_CONTROLLEN, CONTROL_SIZE, true);
+  }
+
+  /**
+   * Takes the messages that wait at a socket into the first `count`, by one recvmmsg(2).
+   * @returns how many there were; -errno when there was none
+   */
+  receive(fd: number, count: number): number {
+    const used = this.#used;
+    for (let i = Math.min(count, used) - 1; i >= 0; i--) this.expectAll(i);
+    const n = libc.recvmmsg(fd, this.#headers.address, count, MSG_DONTWAIT, 0);
+    if (used <= count) this.#used = Math.max(0, n);
+    return n < 0 ? -errno() : n;
   }
 
   /** Addresses message `i` to an IPv4 endpoint. */
@@ -77,7 +95,6 @@ export class MessageArray {
     this.#names.view.setUint16(name, AF_INET, true);
     this.#names.view.setUint16(name + 2, port, false);
     this.#names.view.setUint32(name + 4, ip, false);
-    this.#headers.setPointer(i * MSGHDR_SIZE + MSG_NAME, this.#names.address + name);
     this.#headers.view.setUint32(i * MSGHDR_SIZE + MSG_NAMELEN, NAME_SIZE, true);
   }
 

@@ -26,7 +26,9 @@ const NLMSG_ERROR = 2;
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
 /** Linux 6.3. */
+const IFLA_GSO_MAX_SIZE = 41;
 const IFLA_GSO_IPV4_MAX_SIZE = 63;
+const LEGACY_MAX_BYTES = 65_536;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -80,18 +82,24 @@ export function removeInterface(name: string): void {
 }
 
 /**
- * Lets TCP over IPv4 hand the interface super-frames of up to `bytes` ("BIG TCP"); above 64 KiB their IPv4 total length
- * is 0. Both ends of a veth pair have to be told: a frame longer than its interface takes is segmented in software.
- * @returns false where the kernel or the interface knows no such thing: then 64 KiB it is
+ * Says how long the super-frames may be that TCP hands the interface. Above 64 KiB ("BIG TCP") it is IPv4 alone, and
+ * their total length is 0. Both ends of a veth pair have to be told: what is longer than the interface that it leaves
+ * by takes is segmented in software.
+ * @returns false where the kernel or the interface knows no such thing: then it stays as it was
  */
 export function trySuperFrameBytes(name: string, bytes: number): boolean {
   const m = new NativeStruct(512);
-  const at = NLMSGHDR_SIZE + IFINFOMSG_SIZE;
+  let at = NLMSGHDR_SIZE + IFINFOMSG_SIZE;
   m.view.setInt32(NLMSGHDR_SIZE + IFI_INDEX, interfaceIndex(name), true);
-  m.view.setUint16(at, 8, true);
-  m.view.setUint16(at + 2, IFLA_GSO_IPV4_MAX_SIZE, true);
-  m.view.setUint32(at + 4, bytes, true);
-  return answerTo(m, at + 8, RTM_NEWLINK, 0) === 0;
+  for (const attribute of bytes > LEGACY_MAX_BYTES
+    ? [IFLA_GSO_IPV4_MAX_SIZE]
+    : [IFLA_GSO_MAX_SIZE, IFLA_GSO_IPV4_MAX_SIZE]) {
+    m.view.setUint16(at, 8, true);
+    m.view.setUint16(at + 2, attribute, true);
+    m.view.setUint32(at + 4, bytes, true);
+    at += 8;
+  }
+  return answerTo(m, at, RTM_NEWLINK, 0) === 0;
 }
 
 /** Sends a request of `length` bytes, its header filled in here, and waits for the acknowledgement. */

@@ -3,7 +3,6 @@
  * Whoever reads late still learns when they came. socket(7), recvmmsg(2)
  */
 import { EAGAIN, ECONNREFUSED, EINTR, sysError } from './errno.js';
-import { errno, libc } from './libc.js';
 import { MessageArray } from './message-array.js';
 import { NativeStruct } from './native-struct.js';
 import { kernelArrivalNs } from './packet.js';
@@ -11,7 +10,6 @@ import { trySetOption } from './socket.js';
 
 const SOL_SOCKET = 1;
 const SO_TIMESTAMPNS = 35;
-const MSG_DONTWAIT = 0x40;
 
 /** Lets the kernel stamp what this socket receives. @returns false where it cannot */
 export function stampArrivals(fd: number): boolean {
@@ -46,13 +44,10 @@ export class StampedReceiver {
 
   /** Takes up to `limit` datagrams that wait. @returns how many there were */
   receive(fd: number, limit: number): number {
-    const count = Math.min(limit, this.#capacity);
-    for (let i = 0; i < count; i++) this.#messages.expectAll(i);
-    const n = libc.recvmmsg(fd, this.#messages.header(0), count, MSG_DONTWAIT, 0);
+    const n = this.#messages.receive(fd, Math.min(limit, this.#capacity));
     if (n >= 0) return n;
-    const e = errno();
-    if (e === EAGAIN || e === EINTR || e === ECONNREFUSED) return 0;
-    throw sysError('recvmmsg', e);
+    if (n === -EAGAIN || n === -EINTR || n === -ECONNREFUSED) return 0;
+    throw sysError('recvmmsg', -n);
   }
 
   /** Where datagram `i` begins in `bytes`. */

@@ -99,14 +99,50 @@ for (const kind of ['io_uring', 'calls'] as const) {
       assert.is(batch.submit(), 1);
       assert.is(batch.results[0], 6);
       const into = new NativeStruct(64);
-      messages.setPlace(1, 0, into.address, 8);
-      messages.setPlace(1, 1, into.address + 8, 8);
-      messages.expectAll(1);
-      batch.receiveMessage(far, messages.header(1));
-      batch.submit();
-      assert.is(batch.results[0], 6);
+      const inbox = new MessageArray(4);
+      for (let i = 0; i < 4; i++) {
+        inbox.setPlace(i, 0, into.address + i * 16, 8);
+        inbox.setPlace(i, 1, into.address + i * 16 + 8, 8);
+      }
+      assert.is(inbox.receive(far, 4), 1);
+      assert.is(inbox.receivedBytes(0), 6);
       assert.is(Buffer.from(into.bytes.subarray(0, 6)).toString('latin1'), 'defabc');
-      assert.is(messages.controlAt(1, 263, 8), -1);
+      assert.is(inbox.controlAt(0, 263, 8), -1);
+      assert.is(inbox.receive(far, 4), -EAGAIN);
+    }),
+  );
+
+  test.when(
+    lack,
+    `${kind}: one operation alone says what it did, be it nothing`,
+    withBatch((batch, near, far) => {
+      const text = new NativeStruct(8);
+      const messages = new MessageArray(1);
+      const into = new NativeStruct(64);
+      messages.setPlace(0, 0, into.address, 8);
+      messages.setPlace(0, 1, into.address + 8, 8);
+      const alone = (push: () => void): number => {
+        push();
+        assert.is(batch.submit(), 1);
+        return batch.results[0]!;
+      };
+      assert.is(
+        alone(() => batch.readv(far, messages.places(0), 2)),
+        -EAGAIN,
+      );
+      assert.is(
+        alone(() => batch.write(near, text.address, 5)),
+        5,
+      );
+      assert.is(
+        alone(() => batch.readv(far, messages.places(0), 2)),
+        5,
+      );
+      assert.is(
+        alone(() => batch.write(-1, text.address, 5)),
+        -EBADF,
+      );
+      assert.is(batch.submit(), 0);
     }),
   );
 

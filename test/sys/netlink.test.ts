@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import * as assert from 'uvu/assert';
 import { isLonghaulError, messageOf } from '../../src/core/index.js';
 import { tryNetns } from '../../src/lab/attach.js';
@@ -8,6 +9,7 @@ import {
   inNetns,
   interfaceIndex,
   removeInterface,
+  trySuperFrameBytes,
 } from '../../src/sys/index.js';
 import { suite } from '../suite.js';
 
@@ -45,5 +47,38 @@ test.when(lackOfNetns(), 'a veth pair is made across two namespaces, and goes wi
     closeFd(far);
   }
 });
+
+function lackOfIp(): string | null {
+  const lack = lackOfNetns();
+  if (lack !== null) return lack;
+  return spawnSync('ip', ['-V']).status === 0
+    ? null
+    : 'the program ip (Debian package iproute2) is not there';
+}
+
+test.when(
+  lackOfIp(),
+  'an interface is told how long super-frames may be, shorter and longer than usual',
+  () => {
+    const [near, far] = [createNetns(), createNetns()];
+    const limits = (): readonly [ipv6: number, ipv4: number] => {
+      const { stdout } = inNetns(near, () => spawnSync('ip', ['-d', '-j', 'link', 'show', 'one']));
+      const [link] = JSON.parse(String(stdout));
+      return [link.gso_max_size, link.gso_ipv4_max_size ?? link.gso_max_size];
+    };
+    try {
+      inNetns(near, () => createVeth('one', 'other', far));
+      assert.ok(inNetns(near, () => trySuperFrameBytes('one', 25_000)));
+      assert.equal(limits(), [25_000, 25_000]);
+      assert.ok(inNetns(near, () => trySuperFrameBytes('one', 65_536)));
+      assert.equal(limits(), [65_536, 65_536]);
+      // IPv6 would put a header in front of longer ones that nothing here knows.
+      if (inNetns(near, () => trySuperFrameBytes('one', 262_144))) assert.is(limits()[0], 65_536);
+    } finally {
+      closeFd(near);
+      closeFd(far);
+    }
+  },
+);
 
 test.run();

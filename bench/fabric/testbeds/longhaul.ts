@@ -3,6 +3,7 @@ import { Fabric, type FabricSnapshot, type SpinMode } from '../../../src/fabric/
 import { type FiberOptions, resolveFiber, type Timeline } from '../../../src/fiber/index.js';
 import { formatIpv4 } from '../../../src/l2/index.js';
 import { attachStation, chooseAttach, INTERFACE, type NetnsPorts } from '../../../src/lab/attach.js';
+import { superFrameBytesFor } from '../../../src/lab/config/super-frames.js';
 import { hostStation } from '../../../src/lab/stations.js';
 import { closeEnds, type End, type Testbed } from '../testbed.js';
 
@@ -18,14 +19,15 @@ export interface FabricChoice {
   readonly timeline?: Timeline;
   /** Left out, what `longhaul run` takes. */
   readonly ports?: NetnsPorts;
-  /** Left out, the kernel's 64 KiB. */
+  /** Of the stations; left out, what `longhaul run` gives them on this fiber. */
   readonly superFrameBytes?: number;
 }
 
 export async function fabricTestbed(choice: FabricChoice): Promise<FabricTestbed> {
-  const chosen = chooseAttach('netns');
+  const fiber = resolveFiber(choice.fiber);
+  const chosen = chooseAttach('netns', choice.superFrameBytes ?? superFrameBytesFor(fiber));
   const fabric = new Fabric({
-    fiber: resolveFiber(choice.fiber),
+    fiber,
     qos: 'guest-first',
     spin: choice.spin ?? 'deadline',
     seed: choice.seed ?? 'bench',
@@ -34,9 +36,7 @@ export async function fabricTestbed(choice: FabricChoice): Promise<FabricTestbed
   const ends: End[] = [];
   for (const site of ['a', 'b'] as const) {
     const station = hostStation(site);
-    const { ports = chosen.ports, superFrameBytes } = choice;
-    const size = superFrameBytes === undefined ? {} : { superFrameBytes };
-    const attached = attachStation({ ...chosen, ports, ...size }, station);
+    const attached = attachStation({ ...chosen, ports: choice.ports ?? chosen.ports }, station);
     ends.push({
       netnsFd: attached.netnsFd!,
       interfaceName: INTERFACE,

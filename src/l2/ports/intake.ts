@@ -26,18 +26,29 @@ const BATCH_BYTES = 2 ** 20;
 /** Reads tried on a port that had nothing or little to say. */
 const SMALLEST_BATCH = 2;
 
-/** How many frames a port is likely to have waiting: doubles while every read finds one, follows the last batch else. */
+/**
+ * How much to ask a port for. A read that finds nothing costs almost what one costs that finds a frame, so there it is
+ * what is likely to wait: doubled while every read finds one, else what the last batch was. A socket stops by itself.
+ */
 export class Appetite {
-  #frames = SMALLEST_BATCH;
+  #likely = SMALLEST_BATCH;
+  /** As many as fit into a batch when they are as long as those before. */
+  #fit = SMALLEST_BATCH;
 
-  want(limit: number): number {
-    return Math.min(limit, this.#frames, INTAKE_FRAMES);
+  /** Reads to try. */
+  reads(limit: number): number {
+    return Math.min(limit, this.#likely, this.#fit);
+  }
+
+  /** Messages to let a socket give. */
+  messages(limit: number): number {
+    return Math.min(limit, this.#fit);
   }
 
   learn(asked: number, got: number, bytes: number): void {
-    const next = got === asked ? got * 2 : Math.max(SMALLEST_BATCH, got + 1);
-    const fit = got === 0 ? next : Math.ceil((BATCH_BYTES * got) / (bytes + 1));
-    this.#frames = Math.max(1, Math.min(next, fit, INTAKE_FRAMES));
+    this.#likely = got === asked ? got * 2 : Math.max(SMALLEST_BATCH, got + 1);
+    const fit = got === 0 ? INTAKE_FRAMES : Math.ceil((BATCH_BYTES * got) / (bytes + 1));
+    this.#fit = Math.min(INTAKE_FRAMES, fit);
   }
 }
 
@@ -54,6 +65,8 @@ export class Intake {
   readonly #laidOut = new Int32Array(INTAKE_FRAMES).fill(-1);
   /** The slots of the last batch that a frame landed in. */
   readonly #landed = new Int32Array(INTAKE_FRAMES);
+  /** How long it is, its prefix included. */
+  readonly #bytes = new Int32Array(INTAKE_FRAMES);
   #prefix = 0;
 
   constructor(pool: FramePool, batch: IoBatch) {
@@ -67,7 +80,7 @@ export class Intake {
    * @returns how many have landed: ask for each k below that number, before the next `read` of any port
    */
   read(fd: number, prefix: number, appetite: Appetite, limit: number): number {
-    const want = appetite.want(limit);
+    const want = appetite.reads(Math.min(limit, INTAKE_FRAMES));
     this.#prefix = prefix;
     for (let slot = 0; slot < want; slot++) {
       this.#layOut(slot);
@@ -78,14 +91,20 @@ export class Intake {
 
   /** Like `read`, from a socket, with each message's sender and control message. */
   readMessages(fd: number, prefix: number, appetite: Appetite, limit: number): number {
-    const want = appetite.want(limit);
+    const want = appetite.messages(Math.min(limit, INTAKE_FRAMES));
     this.#prefix = prefix;
-    for (let slot = 0; slot < want; slot++) {
-      this.#layOut(slot);
-      this.messages.expectAll(slot);
-      this.#batch.receiveMessage(fd, this.messages.header(slot));
+    for (let slot = 0; slot < want; slot++) this.#layOut(slot);
+    const n = this.messages.receive(fd, want);
+    this.error = n < 0 && n !== -EAGAIN && n !== -EINTR ? -n : 0;
+    let bytes = 0;
+    for (let slot = 0; slot < n; slot++) {
+      this.#landed[slot] = slot;
+      this.#bytes[slot] = this.messages.receivedBytes(slot);
+      bytes += this.#bytes[slot]!;
     }
-    return this.#collect(want, appetite);
+    const got = Math.max(0, n);
+    appetite.learn(want, got, bytes);
+    return got;
   }
 
   /** Where in `messages` the k-th that landed is. */
@@ -95,7 +114,7 @@ export class Intake {
 
   /** Bytes of the k-th that landed, its prefix included; it may be shorter than the prefix. */
   bytes(k: number): number {
-    return this.#batch.results[this.#landed[k]!]!;
+    return this.#bytes[this.#landed[k]!]!;
   }
 
   /** Where the k-th landed: `data` from `start - prefix`, its first 2 KiB at least. Still the intake's. */
@@ -161,6 +180,7 @@ export class Intake {
       const result = results[slot]!;
       if (result >= 0) {
         this.#landed[got++] = slot;
+        this.#bytes[slot] = result;
         bytes += result;
       } else if (result !== -EAGAIN && result !== -EINTR) {
         this.error = -result;

@@ -213,6 +213,12 @@ export const EXPERIMENT_KEYS = z
       .max(16)
       .default([])
       .describe('Other traffic on the fiber'),
+    'super-frame': quantity(
+      parseSize,
+      '4KiB',
+      '256KiB',
+      'Longest super-frame of a station’s TCP; left out, what the fiber carries whole, 64KiB at least',
+    ).optional(),
     spin: z.enum(SPINS).default('deadline').describe('When the fabric spins rather than sleeps'),
     keep: z.boolean().default(false).describe('Leave both sites standing until Ctrl-C'),
     out: z.string().min(1).optional().describe('Directory for result.json'),

@@ -11,6 +11,7 @@
  */
 import { z } from 'zod';
 import { LANE_SCHEMA, TIMELINE_SCHEMA } from './lane-schema.js';
+import { KERNELS_SUPER_FRAME_BYTES } from './super-frames.js';
 
 const ns = (text: string) => z.int().nonnegative().describe(`${text}, nanoseconds`);
 const count = (text: string) => z.int().nonnegative().describe(text);
@@ -162,6 +163,9 @@ export const EXPERIMENT_SCHEMA = z.object({
       }),
     )
     .describe('Other traffic offered to the fiber'),
+  superFrameBytes: count(
+    'Longest super-frame of a station’s TCP, bytes; packets are those of the MTU',
+  ).default(KERNELS_SUPER_FRAME_BYTES),
   spin: z.enum(SPINS).describe('When the fabric spins rather than sleeps: just before a deadline, …'),
   keep: z.boolean().describe('Leave both sites standing after the moves until interrupted'),
   outDir: z.string().nullable().describe('Directory for result.json; null for one named by the time'),

@@ -10,6 +10,7 @@ import { type FiberKeyErrorCode, type FiberKeys, fiberFrom } from './fiber-keys.
 import type { Path } from './key-refusal.js';
 import { orRefuse } from './lane-from.js';
 import { laneConfigOf, laneSettingsOf, timelineConfigOf, timelineOf } from './lane-schema.js';
+import { superFrameBytesFor } from './super-frames.js';
 
 export type ResolveErrorCode = 'LAB_PROFILE' | 'LAB_CONFLICT' | 'LAB_MEMORY';
 
@@ -28,11 +29,12 @@ export function resolveExperiment(
   folderOf: (path: Path) => string = () => '.',
 ): Experiment {
   const testHooks = testHooksOf(keys, refuse);
+  const fiber = fiberOf(keys.fiber, refuse, folderOf);
   return {
     name: keys.name,
     seed: keys.seed,
     attach: keys.attach,
-    fiber: fiberOf(keys.fiber, refuse, folderOf),
+    fiber,
     guest: guestOf(keys, refuse),
     clients: keys.clients.map((c) => ({
       site: c.site,
@@ -69,6 +71,7 @@ export function resolveExperiment(
         frameBytes: b.frame,
       })),
     ),
+    superFrameBytes: keys['super-frame'] ?? superFrameBytesFor(fiberSettingsOf({ fiber })),
     spin: keys.spin,
     keep: keys.keep,
     outDir: keys.out ?? null,

@@ -13,13 +13,14 @@ import { QemuLab, refuseLoopback } from './qemu-lab.js';
  * LonghaulError when the experiment itself cannot go on
  */
 export async function runQemu(plan: QemuPlan, hooks: RunHooks): Promise<RunResult> {
-  const { guest } = plan.experiment;
+  const { experiment } = plan;
+  const { guest } = experiment;
   await readImage(plan.image, guest.memoryBytes);
   const program = await findQemu(plan.program);
-  const chosen = chooseAttach('netns');
+  const chosen = chooseAttach('netns', experiment.superFrameBytes);
   refuseLoopback(chosen);
   return conduct(
-    plan.experiment,
+    experiment,
     chosen,
     hooks,
     (_dir, epochNs) => new QemuLab(plan, program, chosen, epochNs, hooks),
