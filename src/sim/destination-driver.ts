@@ -179,7 +179,7 @@ export class DestinationDriver {
         this.#send(action.message);
         break;
       case 'prepare':
-        this.#prepare(action.streams);
+        this.#prepare(action.streams, action.mode !== 'post-copy');
         break;
       case 'arm':
         this.#table.forget(action.left);
@@ -281,7 +281,8 @@ export class DestinationDriver {
     sendMessage(this.#control, message);
   }
 
-  #prepare(streams: number): void {
+  /** @param populates memory is made ready before its pages come */
+  #prepare(streams: number, populates: boolean): void {
     const { guest, costs } = this.#host;
     if (guest.isRunning || this.#host.source?.isOver === false) {
       this.#step({ type: 'prepare-failed', code: 'VMOTION_BUSY', text: 'a guest is here' });
@@ -292,7 +293,8 @@ export class DestinationDriver {
       roundApplied: (round, pages) => this.#roundApplied(round, pages),
       present: () => this.#present(),
     });
-    this.#host.after(costs.prepareNs, () => this.#step({ type: 'prepared' }));
+    const ns = populates ? guest.memory.pages * costs.populatePageNs : 0;
+    this.#host.after(ns, () => this.#step({ type: 'prepared' }));
   }
 
   /** The final flight's end is told at once: what it takes stands in the pause's other parts. */

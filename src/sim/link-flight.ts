@@ -30,6 +30,7 @@ export class LinkFlight {
   /** Lost ones, in order. */
   readonly #lost = new Set<InFlight>();
   #bytes = 0;
+  #heldBytes = 0;
   #rttNs = 0;
   /** The highest segment that an acknowledgement has told of. */
   #highestTold = -1;
@@ -41,6 +42,11 @@ export class LinkFlight {
   /** Under way. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Sent, and not acknowledged in order: what a sender keeps, whether it is under way, lost, or behind a hole. */
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
   get isEmpty(): boolean {
@@ -70,6 +76,7 @@ export class LinkFlight {
     };
     this.#segments.set(seq, sent);
     this.#bytes += bytes;
+    this.#heldBytes += bytes;
   }
 
   leaveAgain(nowNs: number, f: InFlight): void {
@@ -117,9 +124,9 @@ export class LinkFlight {
     };
     for (const [seq, f] of this.#segments) {
       if (seq >= next) break;
-      if (!f.again && !f.whole) this.#measured(nowNs - f.sentNs);
       if (!f.whole) came(f);
       this.#segments.delete(seq);
+      this.#heldBytes -= f.segment.bytes;
       this.#lost.delete(f);
       isNews = true;
     }
@@ -133,11 +140,22 @@ export class LinkFlight {
       came(f);
       isNews = true;
     }
+    // Others that it tells of may have waited at the peer for a hole to close, or for an acknowledgement that was lost.
+    if (newest !== undefined && !newest.again) this.#measured(nowNs - newest.sentNs);
     const stamp = newest?.stamp;
     if (this.#pace !== null && newest !== undefined && stamp != null)
       this.#pace.acknowledged(nowNs, bytes, stamp, newest.again ? 0 : nowNs - newest.sentNs, this.#bytes);
     if (held.length > 0) this.#lookForLost(nowNs);
     return isNews;
+  }
+
+  /** Nothing was heard for too long: all that is under way counts as lost (RFC 6298, RFC 8985 section 6.3). */
+  timedOut(): void {
+    for (const f of this.#segments.values()) {
+      if (f.whole || this.#lost.has(f)) continue;
+      this.#isOut(f);
+      this.#lost.add(f);
+    }
   }
 
   /** What others have overtaken counts as lost, once a round trip. */

@@ -46,6 +46,8 @@ export type LinkContent =
       /** The lowest segment that is not whole. */
       readonly next: number;
       readonly held: readonly HeldSegment[];
+      /** Bytes that may be under way beyond `next`. */
+      readonly windowBytes: number;
     }
   | { readonly type: 'fin' | 'reset'; readonly connection: number };
 

@@ -1,5 +1,5 @@
 /**
- * How fast a link may go: the congestion control of `vmotion-protocol`, fed with what a kernel's TCP would feed its own.
+ * How fast a link may go: a congestion control, fed with what a kernel's TCP would feed its own.
  *
  *   sent, acknowledged, lost ─► delivery rate, round trip ─► congestion control ─► window, instant of the next segment
  *
@@ -8,7 +8,8 @@
  */
 import { NS_PER_S } from '../core/index.js';
 import { FULL_PACKET_WIRE_BYTES } from '../fiber/index.js';
-import { type AckSample, Bbr, type CongestionControl, Cubic } from '../vmotion-protocol/index.js';
+import { type AckSample, type CongestionControl, Cubic } from '../vmotion-protocol/index.js';
+import { KernelBbr } from './kernel-bbr.js';
 import { PACKET_PAYLOAD_BYTES } from './link-frames.js';
 
 export type SimCongestion = 'bbr' | 'cubic';
@@ -50,7 +51,7 @@ export class LinkPace {
   /** @param mostWireBps on the wire; Infinity for no limit */
   constructor(congestion: SimCongestion, mostWireBps = Number.POSITIVE_INFINITY) {
     this.#mostBps = (mostWireBps * PACKET_PAYLOAD_BYTES) / FULL_PACKET_WIRE_BYTES;
-    const control = congestion === 'bbr' ? new Bbr() : new Cubic();
+    const control = congestion === 'bbr' ? new KernelBbr() : new Cubic();
     control.cwndBytes = FIRST_WINDOW_BYTES;
     this.#control = control;
   }

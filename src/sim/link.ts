@@ -6,14 +6,16 @@
  *                        ▲                                      │
  *                        └── packets that an ack calls missing ─┘   (or all of a segment that no ack came for)
  *
- * Loss is seen by acknowledgements of later segments, else by a timer that doubles (RFC 6298, its idea). The window is
- * fixed (a line of one's own, whose rate is known), or a congestion control's, which also says how fast segments
- * leave; then a probe of the last segment goes ahead of the timer (RFC 8985, section 7). An end from which nothing
- * was heard for `silenceNs`, heartbeats included, is lost.
+ * Loss is seen by acknowledgements of later segments, else by a timer that doubles (RFC 6298), after which all that is
+ * under way counts as lost. The window is fixed (a line of one's own, whose rate is known), or a congestion
+ * control's, which also says how fast segments leave; then a kernel's buffers bound it as well (`kernel-buffers.ts`),
+ * and a probe of the last segment goes ahead of the timer (RFC 8985, section 7). An end from which nothing was heard
+ * for `silenceNs`, heartbeats included, is lost.
  * Opening takes a set number of round trips, in which both ends say a word that nobody else sees; with none, what is sent
  * before the other end was heard opens, as in TCP Fast Open (RFC 7413).
  */
 
+import { FIRST_RECEIVE_WINDOW_BYTES, ReceiveWindow, SendBuffer } from './kernel-buffers.js';
 import { type InFlight, LinkFlight } from './link-flight.js';
 import {
   type HeldSegment,
@@ -46,8 +48,9 @@ export interface LinkSettings {
 }
 
 const BACKOFF_MAX = 16;
-/** Below this a producer is asked for more. */
+/** Without congestion control a producer is asked for more below the first, and gives until the second. */
 const LOW_WATER_BYTES = 64 * 1024;
+const BACKLOG_BYTES = 128 * 1024;
 /** What both ends say while a link opens. */
 const GREETING = Symbol('greeting');
 const GREETING_BYTES = 64;
@@ -78,6 +81,9 @@ export class Link {
   /** The probe of this flight's end has been sent. */
   #probed = false;
   readonly #flight: LinkFlight;
+  readonly #buffer = new SendBuffer();
+  readonly #receiveWindow = new ReceiveWindow();
+  #peerWindowBytes = FIRST_RECEIVE_WINDOW_BYTES;
   #backoff = 1;
   #timerNs = Number.POSITIVE_INFINITY;
   #armedNs = 0;
@@ -122,6 +128,12 @@ export class Link {
     return this.#queue.bytes + this.#earlyBytes;
   }
 
+  /** Whether a producer that can wait should give more now. */
+  get takesMore(): boolean {
+    if (this.#pace === null) return this.backlogBytes < BACKLOG_BYTES;
+    return this.#buffer.takes(this.backlogBytes + this.#flight.heldBytes);
+  }
+
   /** Nothing waits and nothing is in flight. */
   get isIdle(): boolean {
     return this.backlogBytes === 0 && this.#flight.isEmpty;
@@ -135,6 +147,9 @@ export class Link {
       this.#earlyBytes += bytes;
       return;
     }
+    // Until now it had nothing to send: what was measured of the path meanwhile is a lower bound.
+    if (this.#pace !== null && this.#queue.bytes === 0 && !this.#flight.hasLost)
+      if (this.#flight.bytes < this.#pace.windowBytes) this.#pace.ranDry(this.#flight.bytes);
     this.#queue.push(bytes, item);
     this.#fill();
     this.#mind();
@@ -162,6 +177,7 @@ export class Link {
         this.#dataCame(content.segment, content.part, missing);
         break;
       case 'ack':
+        this.#peerWindowBytes = content.windowBytes;
         this.#ackCame(content.next, content.held);
         break;
       case 'fin':
@@ -202,9 +218,13 @@ export class Link {
       if (!this.#mayGo()) return;
       this.#sendAgain(f);
     }
-    while (this.#queue.bytes > 0 && this.#mayGo()) this.#sendSegment();
-    if (this.#queue.bytes < LOW_WATER_BYTES && this.#turnsLeft === 0) this.onRoom();
-    if (this.#queue.bytes === 0) this.#pace?.ranDry(this.#flight.bytes);
+    while (this.#queue.bytes > 0 && this.#mayGo() && this.#peerHasRoom) this.#sendSegment();
+    if (this.#turnsLeft === 0 && (this.#pace === null ? this.#queue.bytes < LOW_WATER_BYTES : this.takesMore))
+      this.onRoom();
+  }
+
+  get #peerHasRoom(): boolean {
+    return this.#pace === null || this.#flight.heldBytes < this.#peerWindowBytes;
   }
 
   #sendSegment(): void {
@@ -231,7 +251,8 @@ export class Link {
   #ackCame(next: number, held: readonly HeldSegment[]): void {
     const now = this.#time.nowNs;
     if (this.#flight.acknowledged(now, next, held)) {
-      this.#backoff = 1;
+      // As long as no round trip was measured, a timer that was too short would be so again (Karn's algorithm).
+      if (this.#flight.rttNs > 0) this.#backoff = 1;
       this.#probed = false;
       this.#armTimer(now);
     }
@@ -255,6 +276,7 @@ export class Link {
   // ── receiving ───────────────────────────────────────────────────────────────────────────────────
 
   #dataCame(segment: Segment, part: readonly number[] | null, missing: readonly number[] | null): void {
+    if (this.#pace !== null) this.#receiveWindow.took(segment.bytes);
     const isNew = this.#inbox.take(segment, part, missing);
     this.#sendAck(isNew ? segment.seq : null);
   }
@@ -272,7 +294,9 @@ export class Link {
     if (!this.#open) return;
     this.#saidNs = this.#time.nowNs;
     const { expected: next } = this.#inbox;
-    this.#transmit({ type: 'ack', connection: this.id, next, held: this.#inbox.told(newest) });
+    const { bytes: windowBytes } = this.#receiveWindow;
+    const held = this.#inbox.told(newest);
+    this.#transmit({ type: 'ack', connection: this.id, next, held, windowBytes });
   }
 
   // ── time ────────────────────────────────────────────────────────────────────────────────────────
@@ -318,8 +342,10 @@ export class Link {
     this.#backoff = Math.min(BACKOFF_MAX, this.#backoff * 2);
     this.#armTimer(now);
     this.#pace?.timedOut(now);
+    this.#flight.timedOut();
     const oldest = this.#flight.oldest();
     if (oldest !== undefined) this.#sendAgain(oldest);
+    this.#fill();
   }
 
   /** The newest segment that is not whole, once more: what comes back shows what else is missing. */

@@ -14,8 +14,6 @@ import type { PageTable } from './page-table.js';
 
 /** Pages read and handed over at once. */
 const BATCH_PAGES = 16;
-/** A stream with more than this before it takes nothing more until some of it has left. */
-const BACKLOG_BYTES = 128 * 1024;
 
 export interface RoundSent {
   readonly round: number;
@@ -163,7 +161,7 @@ export class PageSource {
   #freeStream(): Link | null {
     for (let i = 0; i < this.#streams.length; i++) {
       const link = this.#streams[this.#turn++ % this.#streams.length]!;
-      if (this.#round?.final === true || link.backlogBytes < BACKLOG_BYTES) return link;
+      if (this.#round?.final === true || link.takesMore) return link;
     }
     return null;
   }

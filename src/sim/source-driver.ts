@@ -341,12 +341,23 @@ export class SourceDriver {
 
   #send(message: Message): void {
     if (this.#control === null) return;
+    if (message.type === 'offer') return this.#offer(message);
     if (message.type === 'final') {
       this.#host.around.judge.finalSent(this.migrationId);
       this.times.finalSentNs = this.#host.nowNs();
     }
     this.#host.note(`sends ${message.type}`);
     sendMessage(this.#control, message);
+  }
+
+  /** Keys are agreed on before it leaves. */
+  #offer(message: Message): void {
+    const link = this.#control!;
+    this.#host.after(this.#host.costs.prepareNs, () => {
+      if (link !== this.#control || this.#machine.phase !== 'offering') return;
+      this.#host.note(`sends ${message.type}`);
+      sendMessage(link, message);
+    });
   }
 
   #harvested(): void {

@@ -189,6 +189,8 @@ export function runScenario(
   if (s.again && at !== null && world.violation === null) move(world, at, s);
   world.stopClients();
   world.live(LAST_ANSWERS_NS);
+  // A phase that was entered late has its faults late: whoever is judged at rest has to be able to come to rest.
+  world.endFaults(s.buried);
   world.settle(SETTLE_LIMIT_NS);
   // A doubt may have begun since: whoever waits for a buried host is told.
   world.sayOfDoubt();

@@ -104,6 +104,7 @@ export class World {
   readonly #options: WorldOptions;
   readonly #rng: Rng;
   readonly #entered = new Set<string>();
+  #faultsAreOver = false;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -200,7 +201,13 @@ export class World {
     });
   }
 
-  /** Ends every fault: hosts come back, but one that is buried, the fiber is whole, disks are free. */
+  /** Nothing befalls this world any more, and what has is mended. */
+  endFaults(buried: SiteName | null): void {
+    this.#faultsAreOver = true;
+    this.heal(buried);
+  }
+
+  /** Ends every fault so far: hosts come back, but one that is buried, the fiber is whole, disks are free. */
   heal(buried: SiteName | null = null): void {
     this.#guarded(() => {
       this.segment.change('both', { link: 'up', lossProb: 0, corruptProb: 0, duplicateProb: 0 });
@@ -306,6 +313,7 @@ export class World {
   }
 
   #befall(what: FaultKind): void {
+    if (this.#faultsAreOver) return;
     this.trace.note(this.time.nowNs, 'fault', `${what.do} ${'host' in what ? what.host : ''}`);
     const { excuses } = this.judge;
     switch (what.do) {

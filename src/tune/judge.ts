@@ -44,13 +44,27 @@ export function sensitivities(
     .sort((a, b) => b.share - a.share);
 }
 
-/** `count` of them at even steps from the best to the worst. */
-export function spreadOver<T>(ranked: readonly T[], count: number): T[] {
+/**
+ * `count` of them at even steps of the score, which is a ratio, from the best to the worst: many candidates hardly differ,
+ * and even steps of the rank would take those. @param ranked best first
+ */
+export function spreadOver(ranked: readonly Scored[], count: number): Scored[] {
   if (ranked.length <= count) return [...ranked];
-  return Array.from(
-    { length: count },
-    (_, i) => ranked[Math.round((i * (ranked.length - 1)) / (count - 1))]!,
-  );
+  const logOf = ({ score }: Scored): number => Math.log(Math.max(score, Number.MIN_VALUE));
+  const first = logOf(ranked[0]!);
+  const step = (logOf(ranked[ranked.length - 1]!) - first) / (count - 1);
+  const left = new Set(ranked);
+  const taken: Scored[] = [];
+  for (let i = 0; i < count; i++) {
+    const wanted = first + i * step;
+    let nearest: Scored | undefined;
+    for (const s of left)
+      if (nearest === undefined || Math.abs(logOf(s) - wanted) < Math.abs(logOf(nearest) - wanted))
+        nearest = s;
+    left.delete(nearest!);
+    taken.push(nearest!);
+  }
+  return taken.sort((x, y) => x.score - y.score);
 }
 
 export interface Prediction {

@@ -4,6 +4,7 @@
  *   many candidates ─ coarse: simulated, a quarter of the memory ─► a third ─ fine: simulated, all of it ─► the best
  *     │                                                                                                      │
  *     └─ seven from the best to the worst ─► screen: on real hosts ◄─ the best, and what simulation cannot tell apart
+ *                                            (the seven in turns)
  *                                               │
  *                        verify: the best three and the default, in turn, until the budget is used ─► verdict
  *
@@ -64,12 +65,14 @@ export interface TuneEnd {
   readonly spentMs: number;
 }
 
-const SIMULATED_SHARE = 0.3;
+const SIMULATED_SHARE = 0.2;
 const SCREEN_SHARE = 0.65;
 const PROBES = 5;
 const CANDIDATES = { min: 12, max: 72 } as const;
 const FINE = 12;
 const SPREAD = 7;
+const SPREAD_TURNS = 3;
+const SCREEN_MOVES = 6;
 const FINALISTS = 3;
 const MIN_TURNS = 2;
 const MAX_TURNS = 20;
@@ -136,8 +139,7 @@ export async function tune(options: TuneOptions): Promise<TuneEnd> {
     say(
       `${screenSet.length} on real hosts: the best, seven from the best to the worst, and what only they can tell`,
     );
-    const screens: Evaluation[] = [];
-    const screenWith = measured('screen', 5, base.seed);
+    const screens: Evaluation[][] = [[]];
     for (const [i, candidate] of screenSet.entries()) {
       const isNeeded = i < 1 + SPREAD;
       if (
@@ -146,10 +148,21 @@ export async function tune(options: TuneOptions): Promise<TuneEnd> {
         trail.find('screen', candidate) === undefined
       )
         continue;
-      screens.push(...(await evaluator.evaluate([candidate], screenWith)));
+      screens[0]!.push(
+        ...(await evaluator.evaluate([candidate], measured('screen', SCREEN_MOVES, base.seed))),
+      );
     }
-    refuseFailing(screens[0]!);
-    const screened = ranked(screens, objective);
+    refuseFailing(screens[0]![0]!);
+    // What simulation foretold is compared with more than one run, since a run has moods of its own.
+    const compared = distinct([{}, ...spread.map((s) => s.candidate)]);
+    for (let turn = 1; turn < SPREAD_TURNS; turn++) {
+      const stage = `screen ${turn + 1}`;
+      if (trail.spentMs() > SCREEN_SHARE * budgetMs && trail.find(stage, {}) === undefined) break;
+      screens.push(
+        await evaluator.evaluate(rotated(compared, turn), measured(stage, SCREEN_MOVES, base.seed + turn)),
+      );
+    }
+    const screened = rankedOver(screens, objective);
     const prediction = predictionOf(
       spread.flatMap(({ candidate }) => {
         const name = candidateName(candidate);
@@ -170,8 +183,7 @@ export async function tune(options: TuneOptions): Promise<TuneEnd> {
       if (turn >= MIN_TURNS && isOver && trail.find(stage, {}) === undefined) break;
       say(`turn ${turn + 1}: ${field.length} finalists one after another`);
       // Each turn begins with another one, so that nobody has the same neighbour and the same place every time.
-      const order = [...field.slice(turn % field.length), ...field.slice(0, turn % field.length)];
-      turns.push(await evaluator.evaluate(order, measured(stage, 8, base.seed + turn)));
+      turns.push(await evaluator.evaluate(rotated(field, turn), measured(stage, 8, base.seed + turn)));
     }
     const verified = verify(scoresByCandidate(field, turns.flat(), objective));
     return {
@@ -198,6 +210,10 @@ function refuseFailing({ failure }: Evaluation): void {
   });
 }
 
+function rotated<T>(list: readonly T[], by: number): T[] {
+  return [...list.slice(by % list.length), ...list.slice(0, by % list.length)];
+}
+
 /** How long a turn has taken so far. */
 function turnMs(trail: Trail, turns: number): number {
   return turns === 0 ? 0 : trail.spentMs('verify') / turns;
@@ -219,6 +235,26 @@ function ranked(evaluations: readonly Evaluation[], objective: Objective): Score
     .map(({ candidate, figures }) => ({
       candidate,
       score: figures && base ? median(scoresOf(objective, figures, base)) : Number.POSITIVE_INFINITY,
+    }))
+    .sort((a, b) => (a.score === b.score ? 0 : a.score - b.score));
+}
+
+/** As `ranked`, over several turns, each of which has a default of its own. */
+function rankedOver(turns: readonly (readonly Evaluation[])[], objective: Objective): Scored[] {
+  const scores = new Map<string, { readonly candidate: Candidate; readonly all: number[] }>();
+  for (const turn of turns) {
+    const base = turn.find((e) => candidateName(e.candidate) === 'default')?.figures;
+    for (const { candidate, figures } of turn) {
+      const name = candidateName(candidate);
+      const one = scores.get(name) ?? { candidate, all: [] };
+      scores.set(name, one);
+      if (figures && base) one.all.push(...scoresOf(objective, figures, base));
+    }
+  }
+  return [...scores.values()]
+    .map(({ candidate, all }) => ({
+      candidate,
+      score: all.length > 0 ? median(all) : Number.POSITIVE_INFINITY,
     }))
     .sort((a, b) => (a.score === b.score ? 0 : a.score - b.score));
 }

@@ -1,6 +1,7 @@
 /**
  * A small disk of one's own for a run's files, and a way to fill it to the last byte: a tmpfs(5) mounted over a folder.
- * Only root may mount one.
+ * Only root may mount one. It is mounted in a mount namespace of the process's own (mount_namespaces(7)), so that it is
+ * gone with the last process that sees it, however that ends.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -9,6 +10,11 @@ import { join } from 'node:path';
 const SIZE = '16m';
 const FILLER = 'filler';
 const BLOCK_BYTES = 1 << 20;
+
+/** The command that runs this one with mounts of its own, which nobody else sees. */
+export function withOwnMounts(command: readonly string[]): string[] {
+  return ['unshare', '--mount', '--propagation', 'private', '--', ...command];
+}
 
 export class SmallDisk {
   readonly #dir: string;

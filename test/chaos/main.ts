@@ -5,10 +5,11 @@
  * name, half at instants drawn at random), or the fiber is cut in one of the move's phases, or the disk under the
  * records fills up. Ends with 1 when a rule was broken; the file has every move.
  */
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { messageOf, Rng } from '../../src/core/index.js';
-import { lackOfDisk } from './full-disk.js';
+import { lackOfDisk, withOwnMounts } from './full-disk.js';
 import { type Aftermath, type Kill, killAndJudge } from './kill.js';
 
 const POINTS = {
@@ -33,6 +34,9 @@ const MODES = ['hybrid', 'precopy', 'postcopy'] as const;
 /** Random instants lie within this time of the offer: such a move takes about as long. */
 const MOVE_MS = 120;
 
+/** Set for the process that has mounts of its own. */
+const OWN_MOUNTS = 'LONGHAUL_CHAOS_OWN_MOUNTS';
+
 const { values } = parseArgs({
   options: {
     instants: { type: 'string', default: '10' },
@@ -48,6 +52,12 @@ const faults = FAULTS.filter((f) => wanted.includes(f) && (f !== 'full-disk' || 
 if (faults.length === 0) {
   process.stderr.write(`--only ${values.only}: give some of ${[...new Set(FAULTS)].join(', ')}\n`);
   process.exit(2);
+}
+if (faults.includes('full-disk') && process.env[OWN_MOUNTS] === undefined) {
+  const [program, ...args] = withOwnMounts([process.execPath, ...process.argv.slice(1)]);
+  const env = { ...process.env, [OWN_MOUNTS]: '1' };
+  const { status } = spawnSync(program!, args, { stdio: 'inherit', env });
+  process.exit(status ?? 1);
 }
 const rng = new Rng(Number(values.seed)).fork('kills');
 const done: (Aftermath | { readonly kill: Kill; readonly broken: string })[] = [];

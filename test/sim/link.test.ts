@@ -116,6 +116,87 @@ test('a start that overflowed the queue took a minute and a half to mend', () =>
   }
 });
 
+test('after a cut, one segment came back with each timer and the rest waited for the next', () => {
+  for (const congestion of [undefined, 'bbr', 'cubic'] as const) {
+    const p = pair({}, 'cut', congestion === undefined ? {} : { congestion });
+    const came: unknown[] = [];
+    p.b.onAccept = (link) => {
+      link.onItem = (item) => came.push(item);
+    };
+    const link = p.a.connect('pages');
+    for (let n = 0; n < 400; n++) link.send(62_500, n);
+    p.time.run(10 * MS);
+    p.segment.change('both', { link: 'down' });
+    p.time.run(300 * MS);
+    const before = came.length;
+    assert.ok(before < 390, 'much is left');
+    p.segment.change('both', { link: 'up' });
+    p.time.run(1_000 * MS);
+    assert.is(came.length, 400, `${congestion}: ${before} before the end of the cut`);
+  }
+});
+
+test('a loss that the last acknowledgement told of waited for the timer', () => {
+  // The timer is far away: only what acknowledgements tell mends a loss in time.
+  for (const congestion of [undefined, 'bbr', 'cubic'] as const) {
+    const over = { retransmitNs: 400 * MS, ...(congestion === undefined ? {} : { congestion }) };
+    for (let seed = 0; seed < 20; seed++) {
+      const p = pair({ lossProb: 0.02 }, `last ${seed}`, { ...over, segmentPackets: 4 });
+      let doneNs = 0;
+      let come = 0;
+      p.b.onAccept = (link) => {
+        link.onItem = () => {
+          if (++come === 4) doneNs = p.time.nowNs;
+        };
+      };
+      const link = p.a.connect('pages');
+      for (let n = 0; n < 4; n++) link.send(62_500, n);
+      // All but the last segments are seen to be lost by those behind them.
+      link.send(20_000, 4);
+      p.time.run(2_000 * MS, () => doneNs > 0);
+      assert.ok(doneNs > 0 && doneNs < 300 * MS, `${congestion} ${seed}: ${doneNs}`);
+    }
+  }
+});
+
+test('the pace of a rate that is no whole number gave instants that were none', () => {
+  const p = pair({}, 'pace', { congestion: 'bbr', windowBytes: 256 * 2 ** 20, pageLinkBps: 1e9 / 7 });
+  const instants: number[] = [];
+  p.b.onAccept = (link) => {
+    link.onItem = () => instants.push(p.time.nowNs);
+  };
+  const link = p.a.connect('pages');
+  for (let n = 0; n < 40; n++) link.send(20_011, n);
+  p.time.run(5_000 * MS, () => instants.length === 40);
+  assert.is(instants.length, 40);
+  assert.equal(
+    instants.filter((ns) => !Number.isInteger(ns)),
+    [],
+  );
+});
+
+test('the send buffer bounds what a far line may have under way, and its sender never learns the rate', () => {
+  // 100 ms at 1 Gbit/s hold 12 MB, the buffer 4, of which a third stands empty before it is filled again. The timer is
+  // shorter than the round trip at first.
+  const p = pair({}, 'buffer', { congestion: 'bbr', windowBytes: 256 * 2 ** 20 }, 'wan-100ms');
+  let came = 0;
+  let sent = 0;
+  p.b.onAccept = (link) => {
+    link.onItem = () => came++;
+  };
+  const link = p.a.connect('pages');
+  link.onRoom = () => {
+    while (sent < 800 && link.takesMore) {
+      sent++;
+      link.send(62_500, sent);
+    }
+  };
+  link.onRoom();
+  p.time.run(60_000 * MS, () => came === 800);
+  const bps = (800 * 62_500 * 8) / (p.time.nowNs / 1e9);
+  assert.ok(bps > 120e6 && bps < 345e6, `${bps}`);
+});
+
 test('a page link keeps to the most that it may put on the wire', () => {
   const p = pair({}, 'link', { congestion: 'bbr', windowBytes: 256 * 2 ** 20, pageLinkBps: 100e6 });
   carry(p, new Array(40).fill(62_500));

@@ -78,12 +78,25 @@ test('the parameter that made the difference is found, the others explain nothin
 });
 
 test('seven candidates over the range hold the best and the worst', () => {
-  const ranked = Array.from({ length: 40 }, (_, i) => i);
-  assert.equal(spreadOver(ranked, 7), [0, 7, 13, 20, 26, 33, 39]);
-  assert.equal(spreadOver([1, 2], 7), [1, 2]);
+  const scored = (scores: readonly number[]) => scores.map((score) => ({ candidate: {}, score }));
+  const taken = (scores: readonly number[]) => spreadOver(scored(scores), 7).map((s) => s.score);
+  assert.equal(taken(Array.from({ length: 13 }, (_, i) => 2 ** i)), [1, 4, 16, 64, 256, 1024, 4096]);
+  assert.equal(taken([1, 2]), [1, 2]);
   const rows = [1, 2, 3].map((v) => ({ name: `${v}`, predicted: v, measured: v * v }));
   assert.is(predictionOf(rows).rankCorrelation, 1);
   assert.is(predictionOf(rows.slice(0, 2)).rankCorrelation, null);
+});
+
+test('of candidates most of which hardly differ, the seven were all of the crowd: they are spread over the scores', () => {
+  const crowd = Array.from({ length: 60 }, (_, i) => 1 + i / 10_000);
+  const others = [2, 4, 8, 16];
+  const taken = spreadOver(
+    [0.5, ...crowd, ...others].map((score) => ({ candidate: {}, score })),
+    7,
+  ).map((s) => s.score);
+  assert.is(taken.length, 7);
+  assert.equal(new Set(taken).size, 7);
+  for (const score of [0.5, ...others]) assert.ok(taken.includes(score), `${score}`);
 });
 
 test('a gain is one that is no noise; else the default stays, and the words say how sure that is', () => {

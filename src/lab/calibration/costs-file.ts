@@ -17,13 +17,16 @@ export const COSTS_VERSION = 'longhaul/costs/1';
 /** Longer than any step of a host takes: a file that says more is a wrong one. */
 const COST_MAX_NS = 10_000_000_000;
 
+/** Costs that files of before do not have: theirs are built in. */
+const ADDED: readonly CostName[] = ['populatePageNs'];
+
 const COST_VALUES_SCHEMA = z.object(
   Object.fromEntries(
-    COST_NAMES.map((name) => [
-      name,
-      z.number().nonnegative().max(COST_MAX_NS).describe(`${COST_MEANINGS[name]}, nanoseconds`),
-    ]),
-  ) as Record<CostName, z.ZodNumber>,
+    COST_NAMES.map((name) => {
+      const value = z.number().nonnegative().max(COST_MAX_NS).describe(`${COST_MEANINGS[name]}, nanoseconds`);
+      return [name, ADDED.includes(name) ? value.default(HOST_COSTS[name]) : value];
+    }),
+  ) as unknown as Record<CostName, z.ZodNumber>,
 );
 
 export const COSTS_FILE_SCHEMA = z.object({

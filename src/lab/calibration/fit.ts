@@ -10,7 +10,7 @@
  */
 import type { CostName, HostCosts } from '../../sim/index.js';
 import type { RunResult } from '../result.js';
-import { medianOf, type Observables, observe, quantileOf } from './observables.js';
+import { medianOf, type Observables, observe, populateNsPerPage, quantileOf } from './observables.js';
 import { warmMoves } from './plan.js';
 
 /** Gives a run's result with these costs; it needs few moves, since simulated ones hardly differ. */
@@ -67,6 +67,8 @@ export async function fitCosts(
  * and what it loses then would be taken for a slow host.
  */
 function firstGuess(measured: readonly RunResult[], start: HostCosts): Record<CostName, number> {
+  const populated = medianOf(measured.flatMap((r) => populateNsPerPage(r, warmMoves(r))));
+  if (Number.isFinite(populated)) start = { ...start, populatePageNs: Math.round(populated) };
   const near = measured.filter((r) => r.experiment.name.startsWith('near'));
   const pages = near.map((r) => medianOf(observe(warmMoves(r)).page)).filter(Number.isFinite);
   if (pages.length === 0) return { ...start };

@@ -3,7 +3,8 @@
  *
  *   offer ─setup─► round 0 ─page─► rounds of few pages ─round─► pause: its parts ─► started
  */
-import type { MigrationResult, PauseParts } from '../result.js';
+import { PAGE_SIZE } from '../../core/index.js';
+import type { MigrationResult, PauseParts, RunResult } from '../result.js';
 
 /** Rounds of fewer pages show what a round takes beside them. */
 const SMALL_ROUND_PAGES = 500;
@@ -24,6 +25,24 @@ export interface Observables {
   readonly parts: Readonly<Record<keyof PauseParts, number[]>>;
   /** Pages that went after the switchover. */
   readonly missing: number[];
+}
+
+/** By move: how long the destination made its memory ready, over the pages of it; moves that populate nothing are left out. */
+export function populateNsPerPage(
+  { timeline, experiment }: Pick<RunResult, 'timeline' | 'experiment'>,
+  moves: readonly MigrationResult[],
+): number[] {
+  const pages = experiment.guest.memoryBytes / PAGE_SIZE;
+  return moves.flatMap(({ startNs, totalNs, to, mode }) => {
+    const entered = (phase: RegExp): number | undefined =>
+      timeline.find(
+        ({ atNs, where, what }) =>
+          atNs >= startNs && atNs <= startNs + totalNs && where === `host ${to}` && phase.test(what),
+      )?.atNs;
+    const from = entered(/→ preparing$/);
+    const until = entered(/^preparing → receiving$/);
+    return from === undefined || until === undefined || mode === 'postcopy' ? [] : [(until - from) / pages];
+  });
 }
 
 export function observe(moves: readonly MigrationResult[]): Observables {

@@ -3,6 +3,7 @@ export { Bbr } from './congestion/bbr.js';
 export type { AckSample, CongestionControl } from './congestion/congestion-control.js';
 export { Cubic } from './congestion/cubic.js';
 export { FixedRate } from './congestion/fixed.js';
+export { RoundMax } from './congestion/round-max.js';
 export { Connection, type ConnectionState } from './connection.js';
 export type { ConnectionOptions } from './connection-options.js';
 export { DatagramPlan } from './datagram-plan.js';

@@ -34,6 +34,13 @@ const codeOf = (body: () => unknown): string => {
   return 'nothing was thrown';
 };
 
+test('a file from before a cost was told apart is read, with the built-in one', () => {
+  const { populatePageNs: _, ...before } = FILE.costs;
+  const { costs } = parseCosts({ ...FILE, costs: before }, 'f');
+  assert.is(costs.populatePageNs, HOST_COSTS.populatePageNs);
+  assert.is(costs.prepareNs, 90_000_000);
+});
+
 test('a file of another version, one that lacks a cost, and one that is none are refused by their codes', () => {
   const { parkNs: _, ...lacking } = FILE.costs;
   assert.is(
