@@ -21,6 +21,19 @@ test('a hundred random worlds and some: no rule is broken, and they are not all 
   for (const outcome of ['completed', 'aborted', 'died']) assert.ok(outcomes.has(outcome), outcome);
 });
 
+const PAGES_64_MIB = 16_384;
+
+test('a fault of a phase that was entered late came after all was mended, and a doubt was never settled', () => {
+  for (const seed of ['swarm-1788', 'swarm-4376'])
+    assert.is(runScenario(scenarioOf(seed, PAGES_64_MIB)).violation, null, seed);
+});
+
+test('after a cut while pages were served, one segment came a second, and pages were still missing after minutes', () => {
+  const { violation, virtualNs } = runScenario(scenarioOf('swarm-2089', PAGES_64_MIB));
+  assert.is(violation, null);
+  assert.ok(virtualNs < 10e9, `${virtualNs}`);
+});
+
 test('a world is the same each time it is run', () => {
   for (const seed of ['again-1', 'again-2', 'again-3']) {
     const scenario = scenarioOf(seed, PAGES);
