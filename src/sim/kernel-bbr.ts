@@ -160,8 +160,13 @@ export class KernelBbr implements CongestionControl {
     else if (this.#state === 'drain') gain = 1 / HIGH_GAIN;
     else if (this.#state === 'probe-bw') gain = CYCLE[this.#phase]!;
     const bps = PACING_SHARE * gain * this.#rate.value;
-    if (this.#filled || this.pacingBps === Number.POSITIVE_INFINITY || bps > this.pacingBps)
-      this.pacingBps = bps;
+    if (this.#filled) this.pacingBps = bps;
+    else {
+      // Until the path is known to be full, what was measured is what was offered: the least is the first window a round trip.
+      const least = (HIGH_GAIN * FIRST_WINDOW_BYTES * 8 * NS_PER_S) / this.#minRttNs;
+      const before = this.pacingBps === Number.POSITIVE_INFINITY ? 0 : this.pacingBps;
+      this.pacingBps = Math.max(before, bps, least);
+    }
   }
 
   #setWindow({ ackedBytes, inflightBytes }: AckSample): void {

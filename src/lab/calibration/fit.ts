@@ -86,8 +86,8 @@ function improved(
   };
   const near = seen.filter((s) => s.name.startsWith('near'));
   const moved = seen.filter((s) => s.name !== 'zeros');
-  // Far, a long final flight hides what comes before it.
-  const quick = seen.filter((s) => s.name === 'near-precopy' || s.name === 'zeros');
+  // Where pages go in the pause, or far, a long final flight hides what comes before it.
+  const quick = seen.filter((s) => s.name === 'near-hybrid' || s.name === 'zeros');
   const precopy = moved.filter((s) => s.name.endsWith('precopy'));
   const hybrid = moved.filter((s) => medianOf(s.measured.missing) >= MISSING_MIN);
   const part = (name: keyof Observables['parts']) => (o: Observables) => o.parts[name] ?? [];
@@ -108,10 +108,16 @@ function improved(
       (o) => o.page,
     ),
   );
-  const roundNs = difference(near, (o) => o.round);
-  add('roundNs', roundNs, 0.8);
-  // A round of no pages is a round, and the destination is armed in it.
-  add('armNs', difference(moved, (o) => o.arm) - roundNs, 0.8);
+  add(
+    'roundNs',
+    difference(near, (o) => o.round),
+    0.8,
+  );
+  add(
+    'armNs',
+    difference(moved, (o) => o.armed),
+    0.8,
+  );
   const parts: readonly (readonly [CostName, keyof Observables['parts'], readonly Seen[]])[] = [
     ['parkNs', 'stopNs', moved],
     ['harvestNs', 'harvestNs', moved],
@@ -142,11 +148,16 @@ function difference(seen: readonly Seen[], pick: (o: Observables) => readonly nu
   return values.reduce((sum, v) => sum + v, 0) / values.length;
 }
 
+/** Runs in which more was missing say more of what one page costs. */
 function perMissing(seen: readonly Seen[], pick: (o: Observables) => readonly number[]): number {
-  const values = seen
-    .map((s) => difference([s], pick) / medianOf(s.measured.missing))
-    .filter(Number.isFinite);
-  return values.reduce((sum, v) => sum + v, 0) / values.length;
+  let ns = 0;
+  let pages = 0;
+  for (const s of seen) {
+    const missing = medianOf(s.measured.missing);
+    ns += difference([s], pick) * missing;
+    pages += missing * missing;
+  }
+  return ns / pages;
 }
 
 function figuresOf({ name, measured, simulated }: Seen): Fitted[] {
@@ -165,7 +176,7 @@ function figuresOf({ name, measured, simulated }: Seen): Fitted[] {
           },
         ];
   return [
-    ...(['setup', 'page', 'round', 'arm', 'flight', 'pause'] as const).flatMap((what) =>
+    ...(['setup', 'page', 'round', 'armed', 'flight', 'pause'] as const).flatMap((what) =>
       figure(what, measured[what], simulated[what]),
     ),
     ...Object.keys(measured.parts).flatMap((part) =>

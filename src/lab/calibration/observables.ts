@@ -17,8 +17,8 @@ export interface Observables {
   readonly page: number[];
   /** A round of few pages, less what its pages add. */
   readonly round: number[];
-  /** A round of no pages: the destination is armed in it. */
-  readonly arm: number[];
+  /** From the end of the last round until the pause, and from the guest's start until the source has heard of it. */
+  readonly armed: number[];
   /** FINAL handed to the transport until all of the flight is in its place. */
   readonly flight: number[];
   readonly pause: number[];
@@ -63,7 +63,12 @@ export function observe(moves: readonly MigrationResult[]): Observables {
     setup: moves.flatMap((m) => (m.rounds[0] === undefined ? [] : [m.rounds[0].startNs - m.startNs])),
     page,
     round: small.map((r) => r.ns - r.pages * pageNs),
-    arm: rounds.filter((r) => r.pages === 0).map((r) => r.ns),
+    armed: moves.flatMap(({ rounds: of, startNs, totalNs, pauseNs }) => {
+      const last = of[of.length - 1];
+      return last === undefined || pauseNs === null
+        ? []
+        : [startNs + totalNs - last.startNs - last.durationNs - pauseNs];
+    }),
     flight: parts.map((p) => p.propagateNs + p.applyNs),
     pause: moves.flatMap((m) => m.pauseNs ?? []),
     parts: Object.fromEntries(
