@@ -8,6 +8,7 @@ import { connectUdp, Doorbell, nameThread, nowNs, PollSet } from '../sys/index.j
 import { type LinkPoller, type RunKey, SecureLinks } from '../vmotion-protocol/transport/index.js';
 import { collectGarbage } from './collect-garbage.js';
 import { Endpoint } from './endpoint.js';
+import { rehearseFlow } from './flow-rehearsal.js';
 import { hostFilesOf } from './host-files.js';
 import type { HostOrders, HostReport, HostRequest } from './ipc.js';
 import { GuestKeeper, type KeptGuest, readKeptGuest } from './kept-guest.js';
@@ -75,6 +76,7 @@ try {
   connectUdp(orders.nicFd, { ip: LOOPBACK, port: orders.nicFabricPort });
   const guest = await startGuest(orders);
   rehearse(orders.recordsPath, orders.transport, orders.runKey !== null);
+  if (orders.vmk.kind === 'kernel') rehearseFlow(orders.transport, orders.runKey !== null);
   collectGarbage();
   const table = new PageTable(guest.memory);
   const records = new RecordStore(orders.recordsPath, orders.durable);

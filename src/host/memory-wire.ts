@@ -1,6 +1,6 @@
 /** Datagrams within one thread, for the rehearsal: what is sent at one end comes at the other, in order, or not at all. */
 import { DatagramPlan } from '../vmotion-protocol/index.js';
-import type { DatagramSink, DatagramWire } from '../vmotion-protocol/transport/index.js';
+import { type DatagramSink, type DatagramWire, regionOf } from '../vmotion-protocol/transport/index.js';
 
 const DATAGRAM_BYTES = 1472;
 /** Datagrams on their way at most; one more is lost. */
@@ -13,6 +13,7 @@ export class MemoryWire implements DatagramWire {
   readonly plan = new DatagramPlan(new Uint8Array(DATAGRAM_BYTES));
   readonly #bytes = new Uint8Array(CAPACITY * DATAGRAM_BYTES);
   readonly #view = new DataView(this.#bytes.buffer);
+  readonly #place = regionOf(this.#bytes);
   readonly #lengths = new Uint16Array(CAPACITY);
   #head = 0;
   #tail = 0;
@@ -40,7 +41,7 @@ export class MemoryWire implements DatagramWire {
   takeIn(sink: DatagramSink): void {
     for (const end = this.#tail; this.#head < end; this.#head++) {
       const slot = this.#head % CAPACITY;
-      sink(this.#bytes, this.#view, slot * DATAGRAM_BYTES, this.#lengths[slot]!);
+      sink(this.#bytes, this.#view, slot * DATAGRAM_BYTES, this.#lengths[slot]!, this.#place);
     }
   }
 

@@ -19,7 +19,7 @@ export function openLinks(orders: HostOrders, polls: PollSet): LinkPoller {
   if (transport.kind === 'tcp') return new TcpLinks(polls, local, peer, transport.congestion);
   const wire =
     vmk.kind === 'kernel'
-      ? new KernelWire(polls, local, peer, vmk.mtu)
+      ? KernelWire.open(polls, local, peer, vmk.mtu)
       : new StationWire(polls, vmk, local, peer);
   return new UdpLinks(wire, {
     congestion: congestionOf(transport),

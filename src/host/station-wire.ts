@@ -99,7 +99,7 @@ export class StationWire implements DatagramWire {
         if (toPort !== this.#local.port || from.port !== this.#peer.port || from.ip !== this.#peer.ip)
           continue;
         const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-        sink?.(payload, view, 0, payload.length);
+        sink?.(payload, view, 0, payload.length, null);
       }
     }
     this.#actions.length = 0;

@@ -199,6 +199,10 @@ export class DatagramReceiver {
   }
 
   /** Where messages lie: message `i` begins at `offset(i)`. Valid until the next `receive`. */
+  get place(): { readonly bytes: Uint8Array; readonly address: number } {
+    return this.#buffer;
+  }
+
   get bytes(): Uint8Array {
     return this.#buffer.bytes;
   }

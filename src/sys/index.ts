@@ -56,6 +56,7 @@ export {
   listenTcp,
   localEndpoint,
   openDatagramPair,
+  openStreamPair,
   openUdp,
   receiveBytes,
   sendBytes,

@@ -63,11 +63,11 @@ export class DatagramSeal {
 
   /**
    * Opens a datagram that has come, in place: then it stands there as if it had been sent in clear.
-   * @param view of the region, `length` bytes from its beginning @returns false when it is to be dropped
+   * @param view of the same bytes, of which the datagram's begin at `at` @returns false when it is to be dropped
    */
-  open(datagram: Region, view: DataView, length: number): boolean {
+  open(datagram: Region, view: DataView, at: number, length: number): boolean {
     if (length < PACKET_HEADER_BYTES + TAG_BYTES) return false;
-    if ((packetFlags(view, 0) & FLAG_SEALED) === 0) {
+    if ((packetFlags(view, at) & FLAG_SEALED) === 0) {
       if (this.#heard) this.#keys!.onForged();
       return !this.#heard;
     }
@@ -75,12 +75,12 @@ export class DatagramSeal {
     const { opener, onForged } = this.#keys;
     const { forged } = opener.counts;
     if (
-      opener.open(datagram, 0, PACKET_HEADER_BYTES, length, packetNumber(view, 0), sealPhase(view, 0)) < 0
+      opener.open(datagram, at, PACKET_HEADER_BYTES, length, packetNumber(view, at), sealPhase(view, at)) < 0
     ) {
       if (opener.counts.forged > forged) onForged();
       return false;
     }
-    markSealed(view, 0, false, 0);
+    markSealed(view, at, false, 0);
     this.#heard = this.#seals = true;
     return true;
   }

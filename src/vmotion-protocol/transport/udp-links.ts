@@ -28,7 +28,7 @@ import { type Chain, newRegion, type Region, regionOf } from './chain.js';
 import { type DatagramKeys, DatagramSeal } from './datagram-seal.js';
 import type { Link, LinkFigures, LinkPoller } from './link.js';
 import { SecureLink } from './secure-link.js';
-import type { DatagramWire, PageAddress } from './udp-wire.js';
+import type { DatagramSink, DatagramWire, PageAddress } from './udp-wire.js';
 
 /** Connections that a peer may have open; an opening beyond that is not answered. */
 const ACCEPTED_MAX = 16;
@@ -146,13 +146,17 @@ export class UdpLink implements Link {
     this.#seal?.protect(plan, staging);
   }
 
-  /** Takes a datagram of this connection. @param copy where one that may be sealed is opened, `copyView` over it */
+  /**
+   * Takes a datagram of this connection.
+   * @param place the same bytes, or null: then one that may be sealed is opened in `copy`, `copyView` over it
+   */
   take(
     nowNs: number,
     bytes: Uint8Array,
     view: DataView,
     at: number,
     length: number,
+    place: Region | null,
     copy: Region,
     copyView: DataView,
   ): void {
@@ -161,10 +165,16 @@ export class UdpLink implements Link {
       this.connection.receive(nowNs, bytes, view, at, length);
       return;
     }
+    const stood = seal.standing;
+    if (place !== null) {
+      if (!seal.open(place, view, at, length)) return;
+      if (!stood && seal.standing) this.#usePages();
+      this.connection.receive(nowNs, bytes, view, at, length);
+      return;
+    }
     if (length > copy.bytes.length) return;
     copy.bytes.set(bytes.subarray(at, at + length));
-    const stood = seal.standing;
-    if (!seal.open(copy, copyView, length)) return;
+    if (!seal.open(copy, copyView, 0, length)) return;
     if (!stood && seal.standing) this.#usePages();
     this.connection.receive(nowNs, copy.bytes, copyView, 0, length);
   }
@@ -210,8 +220,11 @@ export class UdpLinks implements LinkPoller {
   #broke = false;
   /** Datagrams of no connection, and openings turned away. */
   strangers = 0;
-  readonly #sink = (bytes: Uint8Array, view: DataView, at: number, length: number): void =>
-    this.#received(bytes, view, at, length);
+  readonly #sink: DatagramSink = (bytes, view, at, length, place) => {
+    const link = this.#linkOf(view, at, length);
+    if (link === null) this.strangers++;
+    else link.take(this.#nowNs, bytes, view, at, length, place, this.#copy, this.#copyView);
+  };
 
   constructor(wire: DatagramWire, options: UdpLinkOptions = {}) {
     this.#wire = wire;
@@ -294,12 +307,6 @@ export class UdpLinks implements LinkPoller {
       wire.flush();
       if (!more || wire.at < 0) return;
     }
-  }
-
-  #received(bytes: Uint8Array, view: DataView, at: number, length: number): void {
-    const link = this.#linkOf(view, at, length);
-    if (link === null) this.strangers++;
-    else link.take(this.#nowNs, bytes, view, at, length, this.#copy, this.#copyView);
   }
 
   /** Whose datagram it is; one that opens a connection makes a new link. Null when it is nobody's. */

@@ -7,6 +7,7 @@ import {
   DatagramBatch,
   DatagramReceiver,
   type Endpoint,
+  localEndpoint,
   nowNs,
   openUdp,
   POLLIN,
@@ -21,8 +22,17 @@ import { newRegion, type Region } from './chain.js';
 /** Gives the address of a page's bytes as they are to be sent. */
 export type PageAddress = (pfn: number) => number;
 
-/** Takes one datagram that has come: bytes[at … at+length), `view` over the same buffer; valid during the call. */
-export type DatagramSink = (bytes: Uint8Array, view: DataView, at: number, length: number) => void;
+/**
+ * Takes one datagram that has come: bytes[at … at+length), `view` over the same buffer; valid during the call.
+ * @param place the same bytes, if they stand at a stable address and may be written: a sealed datagram is opened there
+ */
+export type DatagramSink = (
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  length: number,
+  place: Region | null,
+) => void;
 
 export interface DatagramWire {
   /** UDP payload that the interface carries at most. */
@@ -44,6 +54,7 @@ export interface DatagramWire {
   close(): void;
 }
 
+const LOOPBACK = 0x7f000001;
 /** IPv4 and UDP headers. */
 const HEADERS = 28;
 /** Asked of the kernel for each direction; it gives what it may. */
@@ -79,11 +90,25 @@ export class KernelWire implements DatagramWire {
   #events = POLLIN;
 
   /** @param mtu the interface's, 540 or more; what lies beyond is found by probing */
-  constructor(polls: PollSet, local: Endpoint, peer: Endpoint, mtu: number) {
+  static open(polls: PollSet, local: Endpoint, peer: Endpoint, mtu: number): KernelWire {
+    const fd = openUdp(local);
+    connectUdp(fd, peer);
+    return new KernelWire(polls, fd, mtu);
+  }
+
+  /** Two ends on this machine's loopback interface. */
+  static pair(polls: PollSet, mtu: number): readonly [KernelWire, KernelWire] {
+    const fds = [openUdp({ ip: LOOPBACK, port: 0 }), openUdp({ ip: LOOPBACK, port: 0 })] as const;
+    connectUdp(fds[0], localEndpoint(fds[1]));
+    connectUdp(fds[1], localEndpoint(fds[0]));
+    return [new KernelWire(polls, fds[0], mtu), new KernelWire(polls, fds[1], mtu)];
+  }
+
+  /** @param fd a connected socket, the wire's from now on */
+  private constructor(polls: PollSet, fd: number, mtu: number) {
     this.maxDatagramBytes = Math.min(DATAGRAM_BYTES_MAX, mtu - HEADERS);
     this.#polls = polls;
-    this.#fd = openUdp(local);
-    connectUdp(this.#fd, peer);
+    this.#fd = fd;
     setBuffers(this.#fd, SOCKET_BYTES);
     probeOwnMtu(this.#fd);
     this.#batch = new DatagramBatch(this.#fd);
@@ -151,7 +176,7 @@ export class KernelWire implements DatagramWire {
         const end = receiver.offset(i) + receiver.length(i);
         bytes += receiver.length(i);
         for (let at = receiver.offset(i); at < end; at += size)
-          sink(receiver.bytes, receiver.view, at, Math.min(size, end - at));
+          sink(receiver.bytes, receiver.view, at, Math.min(size, end - at), receiver.place);
       }
       if (n < DatagramReceiver.MESSAGES) break;
     }

@@ -45,7 +45,7 @@ class Wire implements DatagramWire {
 
   takeIn(sink: DatagramSink): void {
     for (const d of this.waiting.splice(0))
-      sink(d, new DataView(d.buffer, d.byteOffset, d.length), 0, d.length);
+      sink(d, new DataView(d.buffer, d.byteOffset, d.length), 0, d.length, null);
   }
 
   flush(): void {}

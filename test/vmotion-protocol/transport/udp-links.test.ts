@@ -89,7 +89,12 @@ class Host {
   readonly wire: KernelWire;
 
   constructor(local: number, peer: number) {
-    this.wire = new KernelWire(this.polls, { ip: LOOPBACK, port: local }, { ip: LOOPBACK, port: peer }, 9000);
+    this.wire = KernelWire.open(
+      this.polls,
+      { ip: LOOPBACK, port: local },
+      { ip: LOOPBACK, port: peer },
+      9000,
+    );
     this.links = new UdpLinks(this.wire);
   }
 
