@@ -76,7 +76,7 @@ try {
   connectUdp(orders.nicFd, { ip: LOOPBACK, port: orders.nicFabricPort });
   const guest = await startGuest(orders);
   rehearse(orders.recordsPath, orders.transport, orders.runKey !== null);
-  if (orders.vmk.kind === 'kernel') rehearseFlow(orders.transport, orders.runKey !== null);
+  if (orders.vmk.kind === 'kernel' && orders.transport.kind === 'udp') rehearseFlow(orders.runKey !== null);
   collectGarbage();
   const table = new PageTable(guest.memory);
   const records = new RecordStore(orders.recordsPath, orders.durable);

@@ -1,5 +1,6 @@
 export { type AesGcm, openAesGcm } from './aes-gcm.js';
 export { compareClocks, nowNs } from './clock.js';
+export { compilingEarly } from './compile-early.js';
 export { DatagramBatch, DatagramReceiver, probeOwnMtu } from './datagrams.js';
 export {
   EAGAIN,
@@ -56,7 +57,6 @@ export {
   listenTcp,
   localEndpoint,
   openDatagramPair,
-  openStreamPair,
   openUdp,
   receiveBytes,
   sendBytes,

@@ -202,16 +202,7 @@ const AF_UNIX = 1;
 
 /** Two connected non-blocking sockets that keep message boundaries; unix(7). @returns both descriptors */
 export function openDatagramPair(bufferBytes: number): [number, number] {
-  return openPair(SOCK_DGRAM, bufferBytes);
-}
-
-/** Two connected non-blocking ends of a byte stream each way; unix(7). @returns both descriptors */
-export function openStreamPair(bufferBytes: number): [number, number] {
-  return openPair(SOCK_STREAM, bufferBytes);
-}
-
-function openPair(type: number, bufferBytes: number): [number, number] {
-  check('socketpair', libc.socketpair(AF_UNIX, type | O_NONBLOCK | O_CLOEXEC, 0, word.address));
+  check('socketpair', libc.socketpair(AF_UNIX, SOCK_DGRAM | O_NONBLOCK | O_CLOEXEC, 0, word.address));
   const pair: [number, number] = [word.view.getInt32(0, true), word.view.getInt32(4, true)];
   for (const fd of pair) setBuffers(fd, bufferBytes);
   return pair;

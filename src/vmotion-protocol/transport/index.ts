@@ -1,7 +1,6 @@
 export { Chain, newRegion, type Region, regionOf } from './chain.js';
 export { availableCodecs, Codecs, openCodec } from './compressor.js';
 export { DEMAND_AGAIN, DEMAND_BYTES } from './demand-requests.js';
-export { LingeringSockets } from './lingering-sockets.js';
 export type { Link, LinkFigures, LinkPoller } from './link.js';
 export { LinkBuffers } from './link-buffers.js';
 export { PageEncoder, type PageHashes } from './page-encoder.js';
@@ -23,7 +22,6 @@ export { SecureLinks, type SecureLinksOptions } from './secure-links.js';
 export type { RunKey } from './secure-session.js';
 export { openRecordSuite } from './secure-suite.js';
 export { SharedKeyLinks } from './shared-key-links.js';
-export { PIECES, TcpLink } from './tcp-link.js';
 export { TcpLinks } from './tcp-links.js';
 export { type UdpLink, type UdpLinkOptions, UdpLinks, udpLinkOf } from './udp-links.js';
 export { UdpPageReceiver } from './udp-page-receiver.js';

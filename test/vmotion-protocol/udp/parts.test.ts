@@ -266,6 +266,29 @@ test('BBR: a known rate does not grow old while there is little to send', () => 
   assert.is(bbr.bottleneckBps, 1e9);
 });
 
+test('BBR: in startup a loss counts only when the round trip shows the queue that it fell out of', () => {
+  for (const [rttNs, state] of [
+    [10 * MS, 'startup'],
+    [15 * MS, 'startup'],
+    [17 * MS, 'drain'],
+  ] as const) {
+    const bbr = new Bbr();
+    let delivered = 0;
+    for (let round = 1; round <= 5; round++) {
+      const before = delivered;
+      delivered += 1e5 * 2 ** round;
+      const facts = {
+        deliveredBytes: delivered,
+        deliveredBeforeBytes: before,
+        deliveryRateBps: 1e8 * 2 ** round,
+      };
+      bbr.onAck({ ...sample(round * 20 * MS, delivered - before, round < 5 ? 10 * MS : rttNs), ...facts });
+    }
+    bbr.onLoss();
+    assert.is(bbr.state, state, `after a round trip of ${rttNs / MS} ms`);
+  }
+});
+
 test('a fixed rate is what it says whatever is lost', () => {
   const fixed = new FixedRate(5e8);
   fixed.onLoss();

@@ -8,7 +8,9 @@
  *                                                                    probe-rtt: half a BDP, 200 ms ────┘
  *
  * Differs: probing the round trip keeps half a BDP under way instead of four packets (as later drafts do), a window
- * has room for what receivers acknowledge in bulk, and a timeout shrinks it only until the next acknowledgement.
+ * has room for what receivers acknowledge in bulk, a timeout shrinks it only until the next acknowledgement, and startup
+ * ends at a loss that a longer round trip explains: three rounds behind a full queue are long and lose most of what they
+ * send, while a loss at the shortest round trip says nothing, however many there are.
  * Left out: long-term policer model, packet conservation in recovery, ECN, bounds from loss (draft 02's inflight_hi).
  */
 import { NS_PER_MS, NS_PER_S } from '../../../core/index.js';
@@ -27,6 +29,9 @@ const WINDOW_GAIN = 2;
 /** Startup is over when this many rounds brought less than a quarter more. */
 const FULL_ROUNDS = 3;
 const FULL_GROWTH = 1.25;
+/** A queue stands on the path when the round trip is longer than the shortest by half of it and this. */
+const QUEUE_RTT_GAIN = 1.5;
+const QUEUE_NS = NS_PER_MS;
 /** Filter of the rate in rounds, of the round trip in time. */
 const RATE_ROUNDS = 10;
 const MIN_RTT_NS = 10 * NS_PER_S;
@@ -62,6 +67,8 @@ export class Bbr implements CongestionControl {
   #phaseLost = false;
   #probeRttDoneNs = -1;
   #filled = false;
+  /** The round trip of the newest packet that an acknowledgement named. */
+  #rttNs = 0;
 
   get state(): State {
     return this.#state;
@@ -105,6 +112,9 @@ export class Bbr implements CongestionControl {
 
   onLoss(): void {
     this.#phaseLost = true;
+    if (this.#state !== 'startup' || this.#rttNs <= QUEUE_RTT_GAIN * this.#minRttNs + QUEUE_NS) return;
+    this.#filled = true;
+    this.#state = 'drain';
   }
 
   onTimeout(): void {
@@ -129,6 +139,7 @@ export class Bbr implements CongestionControl {
 
   #noteRtt(sample: AckSample): void {
     const { nowNs, rttNs } = sample;
+    if (rttNs > 0) this.#rttNs = rttNs;
     const stale = nowNs - this.#minRttAtNs > MIN_RTT_NS;
     if (rttNs > 0 && (rttNs <= this.#minRttNs || stale)) {
       this.#minRttNs = rttNs;
