@@ -36,13 +36,6 @@ function resample(values: readonly number[], rng: Rng): number[] {
   return values.map(() => values[rng.below(values.length)]!);
 }
 
-export type Change = 'faster' | 'slower' | 'neither';
-
-/** What an interval of (time of b ÷ time of a) says; `neither` while 1 lies in it. */
-export function changeOf({ low, high }: Interval): Change {
-  return high < 1 ? 'faster' : low > 1 ? 'slower' : 'neither';
-}
-
 /** Ranks from 1; equal values share the mean of theirs. */
 export function ranksOf(values: readonly number[]): number[] {
   const order = values.map((_, i) => i).sort((i, j) => values[i]! - values[j]!);

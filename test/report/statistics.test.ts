@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { changeOf, mannWhitney, rankCorrelation, ranksOf, ratioOfMedians } from '../../src/report/index.js';
+import { mannWhitney, rankCorrelation, ranksOf, ratioOfMedians } from '../../src/report/index.js';
 import { suite } from '../suite.js';
 
 const test = suite('report/statistics');
@@ -12,11 +12,9 @@ test('a ratio of medians and its interval: a doubling shows, no difference does 
   );
   assert.is(double.ratio, 2);
   assert.ok(double.low > 1.5 && double.high < 2.7, `${double.low}–${double.high}`);
-  assert.is(changeOf(double), 'slower');
   const same = ratioOfMedians(base, [...base].reverse());
   assert.is(same.ratio, 1);
-  assert.is(changeOf(same), 'neither');
-  assert.is(changeOf(ratioOfMedians(double.ratio > 1 ? base.map((v) => 3 * v) : [], base)), 'faster');
+  assert.ok(same.low <= 1 && same.high >= 1);
   assert.equal(ratioOfMedians(base, base), ratioOfMedians(base, base));
 });
 
