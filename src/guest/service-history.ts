@@ -8,7 +8,7 @@
  * A lost response leaves a hole, a lost request none. A response that agrees with no order in which the
  * requests could have been handled, each at most once and none before it was sent, is a fault of the guest.
  */
-import { chainOf, REORDER_WINDOW, type ResponseMessage } from './service-wire.js';
+import { chainOf, type ResponseMessage, reorderWindowOf } from './service-wire.js';
 
 const NOTHING = 0;
 
@@ -202,7 +202,7 @@ export class ServiceHistory {
     this.#seqAt[count] = seq;
     if (count > this.#top) this.#top = count;
     if (seq > this.#highest) this.#highest = seq;
-    for (const end = this.#highest - REORDER_WINDOW; this.#expiredTo < end; ) {
+    for (const end = this.#highest - reorderWindowOf(this.#slotPages); this.#expiredTo < end; ) {
       if (this.#position[++this.#expiredTo] === NOTHING) this.#expired++;
     }
   }

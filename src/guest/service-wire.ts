@@ -28,7 +28,12 @@ const SLOT_PREV = 32;
  * How far behind the newest request one may come and still be handled (an anti-replay window as in
  * RFC 4303 section 3.4.3). One that comes again, or later than this, is not.
  */
-export const REORDER_WINDOW = 64;
+export const REORDER_WINDOW = 256;
+
+/** The same of a guest with so many slot pages: no longer than a round of slots. */
+export function reorderWindowOf(slotPages: number): number {
+  return Math.min(REORDER_WINDOW, slotPages);
+}
 
 /** The chain after `seq` was handled. */
 export function chainOf(chain: number, seq: number): number {

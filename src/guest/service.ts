@@ -3,26 +3,34 @@
  * answer tells of what was before. A page that did not come along in a move shows in the next answers.
  *
  *   client table, one entry of 16 words per client, found by probing from client mod 64:
- *     0 client   1 count   2 last seq   3 chain   4 highest seq   5,6 window   7 repeated
+ *     0 client   1 count   2 last seq   3 chain   4 highest seq   7 repeated   8 … 15 window
  *   slot page (seq mod S), one slot of 16 words per client:
  *     0 the seq that was handled there last
  *
  *   handle seq:  count += 1 · chain = mix(chain, seq) · answer what was in the slot · slot = seq
  *
- * The window holds a bit for each of the 64 seqs up to the highest: a request is handled at most once, however
- * often the network delivers it, so that handling twice is always the guest's fault.
+ * The window holds a bit for each of the 256 seqs up to the highest (fewer in a guest of few slot pages): a request is
+ * handled at most once, however often the network delivers it, so that handling twice is always the guest's fault.
+ * Requests that were forwarded after a pause may come a hundred milliseconds behind those that came by themselves.
  */
 import { CLIENT_WORDS, CLIENTS, type GuestLayout, PAGE_WORDS, wordsOf } from './layout.js';
-import { chainOf, REORDER_WINDOW, RESPONSE_SIZE, RequestMessage, ResponseMessage } from './service-wire.js';
+import {
+  chainOf,
+  REORDER_WINDOW,
+  RESPONSE_SIZE,
+  RequestMessage,
+  ResponseMessage,
+  reorderWindowOf,
+} from './service-wire.js';
 
 const ENTRY_CLIENT = 0;
 const ENTRY_COUNT = 1;
 const ENTRY_LAST_SEQ = 2;
 const ENTRY_CHAIN = 3;
 const ENTRY_HIGH_SEQ = 4;
-const ENTRY_WINDOW_LOW = 5;
-const ENTRY_WINDOW_HIGH = 6;
 const ENTRY_REPEATED = 7;
+const ENTRY_WINDOW = 8;
+const WINDOW_WORDS = REORDER_WINDOW / 32;
 
 export class Service {
   readonly #words: Uint32Array;
@@ -89,26 +97,33 @@ export class Service {
   /** Whether `seq` was not handled yet, and marks it handled. Bit k of the window stands for `highest - k`. */
   #isNew(entry: number, seq: number): boolean {
     const words = this.#words;
-    const low = words[entry + ENTRY_WINDOW_LOW]!;
-    const high = words[entry + ENTRY_WINDOW_HIGH]!;
+    const window = entry + ENTRY_WINDOW;
     const ahead = seq - words[entry + ENTRY_HIGH_SEQ]!;
     if (ahead > 0) {
       words[entry + ENTRY_HIGH_SEQ] = seq;
-      words[entry + ENTRY_WINDOW_LOW] = (ahead < 32 ? low << ahead : 0) | 1;
-      words[entry + ENTRY_WINDOW_HIGH] =
-        ahead < 32
-          ? (high << ahead) | (low >>> (32 - ahead))
-          : ahead < REORDER_WINDOW
-            ? low << (ahead - 32)
-            : 0;
+      this.#shift(window, ahead);
+      words[window] = words[window]! | 1;
       return true;
     }
     const behind = -ahead;
-    if (behind >= REORDER_WINDOW) return false;
-    const word = entry + (behind < 32 ? ENTRY_WINDOW_LOW : ENTRY_WINDOW_HIGH);
+    if (behind >= reorderWindowOf(this.#layout.slotPages)) return false;
+    const word = window + (behind >>> 5);
     const bit = 1 << (behind & 31);
     if ((words[word]! & bit) !== 0) return false;
     words[word] = words[word]! | bit;
     return true;
+  }
+
+  /** Moves every bit of a window up by `ahead`; those above its end are forgotten. */
+  #shift(window: number, ahead: number): void {
+    const words = this.#words;
+    const whole = ahead >>> 5;
+    const bits = ahead & 31;
+    for (let i = WINDOW_WORDS - 1; i >= 0; i--) {
+      const from = i - whole;
+      const low = from >= 0 ? words[window + from]! << bits : 0;
+      const high = bits > 0 && from >= 1 ? words[window + from - 1]! >>> (32 - bits) : 0;
+      words[window + i] = low | high;
+    }
   }
 }
