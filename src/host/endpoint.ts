@@ -97,6 +97,7 @@ export class Endpoint {
         report,
         onRunning: () => {
           this.#guestHere = true;
+          this.#announcements.start();
         },
         onReleased: () => this.#dropMemory(),
       });
@@ -165,6 +166,7 @@ export class Endpoint {
           keeper: this.#parts.keeper,
           passing: (point) => this.#passing(point),
           onPaused: () => this.#announcements.cancel(),
+          onReturned: () => this.#announcements.start(),
           onReleased: () => {
             this.#guestHere = false;
             this.#dropMemory();

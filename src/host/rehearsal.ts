@@ -223,6 +223,7 @@ class Rehearsal {
         onAccepted: () => {},
         keeper: null,
         onPaused: () => {},
+        onReturned: () => {},
         onReleased: () => source.drop(),
       },
     );

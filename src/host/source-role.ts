@@ -70,6 +70,8 @@ export interface SourceParts {
   readonly passing: Passing;
   /** The guest stands here, to start elsewhere. */
   readonly onPaused: () => void;
+  /** A guest that may have run elsewhere meanwhile runs here again. */
+  readonly onReturned: () => void;
   /** The guest has moved: its memory here belongs to nobody any more. */
   readonly onReleased: () => void;
 }
@@ -441,6 +443,7 @@ export class SourceRole {
         this.#final = { pages: 0, zero: 0, bytes: 0 };
         this.#carrier.stopServing();
         guest.control.resume();
+        if (this.#times.commitRecordedNs > 0) this.#parts.onReturned();
         break;
       case 'deliver-late-frames':
         for (const bytes of action.frames) guest.control.inject(bytes);

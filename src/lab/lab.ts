@@ -280,6 +280,7 @@ export class Lab implements Staged {
       to,
       sourceLives: source.alive,
       destinationLives: destination.alive,
+      returned: report?.outcome === 'aborted',
       decision: decisionOf(this.#recordsPath(to), migrationId),
       guestThere,
     });

@@ -4,7 +4,7 @@
  *
  *   source     destination                       the guest
  *   lives      lives                             as the source says: completed, stayed, in doubt
- *   lives      dead, RUNNING on record           lost: it started there
+ *   lives      dead, RUNNING on record           lost: it started there; unless an operator had it run on at the source
  *   lives      dead, RUNNING not on record       as the source says
  *   dead       lives, the guest has all pages    completed
  *   dead       lives, the guest lacks pages      lost: its missing pages were the source's
@@ -18,6 +18,8 @@ export interface MoveEvidence {
   readonly to: Site;
   readonly sourceLives: boolean;
   readonly destinationLives: boolean;
+  /** The source says that the guest runs on there. */
+  readonly returned: boolean;
   /** What the destination's store says of this migration. */
   readonly decision: 'RUNNING' | 'NEVER' | null;
   /** What the destination's process said of the guest. */
@@ -29,6 +31,7 @@ type End = Pick<MigrationResult, 'outcome' | 'guestAt' | 'reason'>;
 /** @returns the end that the hosts' lives decide, or null when the source's own report stands */
 export function endByDeath(e: MoveEvidence): End | null {
   const { from, to } = e;
+  if (e.sourceLives && e.returned) return null;
   const started = e.guestThere !== 'no' || e.decision === 'RUNNING';
   if (!e.destinationLives && started)
     return lost('LAB_HOST_DIED', `host ${to} has died, and the guest with it: it had started there`);

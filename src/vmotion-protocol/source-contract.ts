@@ -114,7 +114,7 @@ export type SourceEvent =
   | { readonly type: 'reconnected' }
   /** The other host lives and its process does not: nobody will ever answer. */
   | { readonly type: 'peer-gone'; readonly text: string }
-  /** In doubt, an operator's word; `never` says that answers given since the pause may be undone. */
+  /** In doubt, or serving a peer that is gone, an operator's word; `never` says that answers given since the pause may be undone. */
   | { readonly type: 'resolved'; readonly verdict: 'running' | 'never'; readonly text: string }
   /** The peer sent what a decoder refused. */
   | { readonly type: 'violation'; readonly code: string; readonly text: string }

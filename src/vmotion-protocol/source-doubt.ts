@@ -2,6 +2,7 @@
  * The source in doubt: COMMIT stands, and nobody has answered. It stays paused until somebody does.
  *
  *   committed ─lost, timeout─► in-doubt ─STARTED, ANSWER running─► serving, ending        ─NACK, ANSWER never─► returning
+ *   serving, and the destination is gone ─an operator's never─► returning
  */
 import type { Answer } from './messages.js';
 import { resume, startedThere } from './source-postcopy.js';
@@ -33,6 +34,13 @@ export function settle(s: SourceState, verdict: 'running' | 'never', text: strin
   if (!s.incomplete) return freedByWord(s, text);
   startedThere(s);
   resume(s);
+}
+
+/** A word on a guest that had started at the destination and lacks pages: `never` only when nobody there is served. */
+export function settleServing(s: SourceState, verdict: 'running' | 'never', text: string): void {
+  if (verdict === 'running') return freedByWord(s, text);
+  if (!s.connected) return returnGuest(s, 'VMOTION_RESOLVED', text);
+  s.note('VMOTION_RESOLVED', 'the destination is connected and runs the guest: it cannot run here');
 }
 
 export function nacked(s: SourceState, code: string, text: string): void {

@@ -6,6 +6,7 @@
  *   committed ─lost─► in-doubt ─ASK─┬─ STARTED, ANSWER running ─► serving or ending, RESUME
  *                                   └─ ANSWER undecided ─► RESUME, LACKS: the final flight again, and FINAL
  *   serving ─lost─► serving ─RESUME, LACKS─► what lacks is served        ending, proving: RESUME, the hashes again
+ *         └─ the destination's process is gone ─► an operator is asked for: the guest ran there
  *
  * The dirty log runs on meanwhile. What came of the broken round and was not written since is not sent again: LACKS
  * says what came, and what was written since is in the next harvest.
@@ -66,6 +67,10 @@ function takeBack(s: SourceState): void {
 /** What the destination had of the memory went with it. What it decided stands in its records: a doubt stays one. */
 export function peerGone(s: SourceState, text: string): void {
   if (s.phase === 'reconnecting') giveUp(s, CODE, text);
+  if (s.phase !== 'serving' || s.saidGone) return;
+  s.saidGone = true;
+  const end = `${text}, and the guest that had started there with it; it still stands here as it was in the pause`;
+  s.do({ type: 'finished', outcome: 'in-doubt', code: CODE, text: end });
 }
 
 export function reconnected(s: SourceState): void {

@@ -21,6 +21,8 @@ export class SourceState {
 
   phase: SourcePhase = 'idle';
   connected = true;
+  /** Serving, and it was told that the destination's process is gone. */
+  saidGone = false;
   /** The control connection broke and the source has not taken up its work again; -1 when it stands. */
   lostSinceNs = -1;
   /** ASK has left over the connection that stands. */

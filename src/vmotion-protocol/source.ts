@@ -27,7 +27,7 @@
  * Up to `committing` any other loss, timeout, cancel or violation leads back: ABORT, the guest resumes, over. If
  * COMMIT is just being written then, the guest resumes at once all the same (without FINAL nobody else can
  * start it) and `withdrawing` waits for the record, to close it with ENDED. From `committed` on the
- * guest resumes only on the destination's NEVER.
+ * guest resumes only on the destination's NEVER, or on an operator's.
  * Post-copy and hybrid: FINAL names the pages that the destination lacks; the guest stands, so their content is final,
  * and serving them begins behind FINAL without waiting for STARTED. Post-copy makes one round of no pages.
  * Here an event finds the function that answers it; `source-state.ts` is what the phases share, and each phase has a
@@ -36,11 +36,11 @@
 import type { Machine } from '../core/index.js';
 import type { Message, MigrationMode } from './messages.js';
 import type { SourceAction, SourceEvent, SourceOptions, SourcePhase } from './source-contract.js';
-import { answered, nacked, settle } from './source-doubt.js';
+import { answered, nacked, settle, settleServing } from './source-doubt.js';
 import { connectionLost, lacksCame, peerGone, reconnected } from './source-link.js';
 import { accepted, offer, pong } from './source-offer.js';
 import { alarm } from './source-postcopy.js';
-import { endRecorded, freedByWord, guestIsAway, hashesCame, withoutProof } from './source-proof.js';
+import { endRecorded, guestIsAway, hashesCame, withoutProof } from './source-proof.js';
 import { precopyLimit, roundDone, roundMayEnd, roundSent } from './source-rounds.js';
 import { SourceState } from './source-state.js';
 import {
@@ -137,7 +137,7 @@ export class Source implements Machine<SourceEvent, SourceAction> {
         break;
       case 'resolved':
         if (s.phase === 'in-doubt') settle(s, event.verdict, event.text);
-        else if (s.phase === 'serving' && event.verdict === 'running') freedByWord(s, event.text);
+        else if (s.phase === 'serving') settleServing(s, event.verdict, event.text);
         break;
       case 'violation':
         violation(s, event.code, event.text);

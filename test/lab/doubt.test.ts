@@ -2,8 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import {
+  canCatchFaults,
   findHosts,
   guestsOf,
   type Resolution,
@@ -75,6 +77,46 @@ test('the destination has died undecided, and an operator says resume-here: the 
     for (const c of m!.clients) assert.is(c.wrong + c.resets + c.duplicated, 0);
     assert.equal(runDirectories(), [], 'nothing is left behind');
   }));
+
+test.when(
+  canCatchFaults() ? null : 'no userfaultfd here',
+  'the destination dies while it is served, and an operator says resume-here: the copy of the pause runs on and is found',
+  () =>
+    inOwnDirectory(async () => {
+      let over = false;
+      let said: Promise<Resolution> | null = null;
+      const run = runExperiment(
+        experimentFrom({
+          // Some seconds of pages to serve.
+          fiber: { rate: '50Mbit' },
+          guest: { memory: '16MiB', fill: 'random', dirty: 'idle' },
+          clients: [{ site: 'a' }, { site: 'b' }],
+          probe: { count: 10 },
+          migration: { 'start-after': '200ms', mode: 'postcopy', doubt: '60s' },
+        }),
+        {
+          signal: new AbortController().signal,
+          onEvent: (e) => {
+            if (e.type === 'in-doubt') said = resolve('resume-here');
+          },
+        },
+      ).finally(() => {
+        over = true;
+      });
+      for (let pid: number | undefined; pid === undefined && !over; await sleep(10)) {
+        const hosts = await findHosts(runDirectories());
+        pid = hosts.find((h) => h.site === 'b' && h.live?.state === 'running')?.live?.pid;
+        if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      }
+      const [m] = (await run).migrations;
+      const resolution: Resolution = await said!;
+      assert.is(resolution.outcome, 'resumed', resolution.lines.join('\n'));
+      assert.equal([m!.outcome, m!.guestAt, m!.copiesRunning], ['stayed', 'a', 1]);
+      for (const c of m!.clients)
+        assert.ok(c.rttAfterP50Ns !== null, `${c.kind} at ${c.site} is answered again`);
+      assert.equal(children(), []);
+    }),
+);
 
 test('nobody settles the doubt: the run ends in doubt, its records stay, and a word closes them', () =>
   inOwnDirectory(async () => {

@@ -12,12 +12,21 @@ const end = (over: Partial<MoveEvidence>): string => {
     to: 'b',
     sourceLives: true,
     destinationLives: true,
+    returned: false,
     decision: null,
     guestThere: 'no',
     ...over,
   });
   return e === null ? 'as the source says' : `${e.outcome} ${e.guestAt ?? '-'} ${e.reason?.code}`;
 };
+
+test('an operator had the guest run on at its source: a destination that started it and died does not make it lost', () => {
+  assert.is(end({ destinationLives: false, decision: 'RUNNING', returned: true }), 'as the source says');
+  assert.is(
+    end({ sourceLives: false, destinationLives: false, decision: 'RUNNING', returned: true }),
+    'lost - LAB_HOST_DIED',
+  );
+});
 
 test('who has died, and what the records say, leaves one end', () => {
   assert.is(end({}), 'as the source says');

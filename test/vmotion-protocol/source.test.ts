@@ -631,6 +631,28 @@ test('hybrid: FINAL names what is missing, the memory is kept until COMPLETE, th
   s.expect('send ended', 'finished completed VMOTION_OK');
 });
 
+test('the destination of a guest that is served dies: an operator is asked for once, and has it run on here', () => {
+  const s = toServing(hybrid());
+  s.at(52 * MS)
+    .give({ type: 'connection-lost', text: 'broken' })
+    .expect();
+  s.give({ type: 'peer-gone', text: 'gone' }).expect('finished in-doubt VMOTION_CONNECTION_LOST');
+  s.give({ type: 'peer-gone', text: 'gone' }).expect();
+  s.at(60 * MS)
+    .give({ type: 'resolved', verdict: 'never', text: 'operator' })
+    .expect('resume-guest', 'record ENDED')
+    .give(ENDED)
+    .expect('finished aborted VMOTION_RESOLVED');
+});
+
+test('a destination that is connected runs the guest: no word has a second copy run here', () => {
+  const s = toServing(hybrid());
+  s.give({ type: 'resolved', verdict: 'never', text: 'operator' }).expect();
+  s.at(60 * MS)
+    .give(COMPLETE)
+    .expect('record ENDED', 'release-guest');
+});
+
 test('hybrid, and rounds that pay to the end: the last one leaves out only what is hot', () => {
   const s = hybrid({ policy: after(2) });
   toProbed(s, 'hybrid')
