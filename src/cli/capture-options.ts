@@ -29,6 +29,9 @@ const OPTIONS: readonly (readonly [flags: string, text: string])[] = [
   ['files <n>', 'keep the last n files (default: all)'],
 ];
 
+/** Above them in the help, where the command has other options too. */
+const HEAD = 'A recording:';
+
 const SNAP = { min: 64, max: 262_144, text: '64B..256KiB' };
 const FILE_SIZE = { min: 65_536, max: 2 ** 50, text: '64KiB and up' };
 const FILE_TIME = { min: 1e6, max: 86_400e9 * 30, text: '1ms and up' };
@@ -37,6 +40,7 @@ const FILE_TIME = { min: 1e6, max: 86_400e9 * 30, text: '1ms and up' };
 export function addRecordingOptions(command: Command, prefix: '' | 'capture-'): Command {
   for (const [flags, text] of OPTIONS) {
     const option = new Option(`--${prefix}${flags}`, text);
+    if (prefix !== '') option.helpGroup(HEAD);
     if (flags.startsWith('format')) option.choices(['pcapng', 'pcap-us', 'pcap-ns']);
     command.addOption(option);
   }
@@ -45,10 +49,8 @@ export function addRecordingOptions(command: Command, prefix: '' | 'capture-'): 
 
 /** Adds `--capture FILE` and what goes with it. */
 export function addCaptureOption(command: Command): Command {
-  command.option(
-    '--capture <file>',
-    'record what passes every port and both ends of the fiber; - for a pipe',
-  );
+  const text = 'record what passes every port and both ends of the fiber; - for a pipe';
+  command.addOption(new Option('--capture <file>', text).helpGroup(HEAD));
   return addRecordingOptions(command, 'capture-');
 }
 

@@ -173,10 +173,18 @@ const KEY_OPTIONS: readonly KeyOption[] = [
   },
 ];
 
-/** Adds the experiment's options to a command. */
+/** Under what heads the help shows them: by the first word of the key. */
+const HEADS: Readonly<Record<string, string>> = {
+  fiber: 'The fiber:',
+  guest: 'The guest:',
+  migration: 'The moves:',
+};
+const OTHER_HEAD = 'The run:';
+
+/** Adds the experiment's options to a command, under heads, in their order. */
 export function addKeyOptions(command: Command): Command {
-  for (const { flags, text, hidden } of KEY_OPTIONS) {
-    const option = new Option(flags, text);
+  for (const { flags, text, path, hidden } of KEY_OPTIONS) {
+    const option = new Option(flags, text).helpGroup(HEADS[path[0]!] ?? OTHER_HEAD);
     command.addOption(hidden ? option.hideHelp() : option);
   }
   return command;

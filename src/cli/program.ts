@@ -97,7 +97,7 @@ export async function runProgram(
     .configureOutput({
       writeOut: streams.out,
       writeErr: streams.err,
-      outputError: (text, write) => write(oneLine(text)),
+      outputError: (text, write) => write(oneLine(text, typedCommand(program, argv))),
     });
   const settle = (code: Promise<number>): Promise<void> =>
     code.then((value) => {
@@ -201,14 +201,26 @@ export async function runProgram(
   return exitCode;
 }
 
+/** The command that was typed, with those above it, as far as there is one. */
+function typedCommand(program: Command, argv: readonly string[]): string {
+  const names = [program.name()];
+  let at: Command | undefined = program;
+  for (const word of argv) {
+    at = at.commands.find((c) => c.name() === word);
+    if (at === undefined) break;
+    names.push(word);
+  }
+  return names.join(' ');
+}
+
 /** commander's complaint in this project's form: one line, with the remedy behind a semicolon. */
-function oneLine(text: string): string {
+function oneLine(text: string, command: string): string {
   const words = text
     .trim()
     .replace(/^error: /, '')
     .replace(/\s*\n\s*/g, ' ')
     .replace(/\s*\(Did you mean/, '; (did you mean');
   const suggestion = /; \(did you mean (?:one of )?(.+?)\?\)$/.exec(words);
-  const remedy = suggestion ? `did you mean ${suggestion[1]}?` : 'longhaul --help shows what may be typed';
+  const remedy = suggestion ? `did you mean ${suggestion[1]}?` : `${command} --help shows what may be typed`;
   return `longhaul: CLI_USAGE: ${suggestion ? words.slice(0, suggestion.index) : words}; ${remedy}\n`;
 }

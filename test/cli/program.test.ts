@@ -107,8 +107,8 @@ test('words that are no option or command are one line, with the nearest suggest
   const said: [string[], RegExp][] = [
     [['run', '--memry', '1GiB'], /unknown option '--memry'; did you mean --memory\?/],
     [['rnu'], /unknown command 'rnu'; did you mean run\?/],
-    [['run', '--colour'], /unknown option '--colour'; longhaul --help shows/],
-    [['run', '--seed'], /option '--seed <n>' argument missing; longhaul --help shows/],
+    [['run', '--colour'], /unknown option '--colour'; longhaul run --help shows/],
+    [['run', '--seed'], /option '--seed <n>' argument missing; longhaul run --help shows/],
     [['run', 'a.yaml', 'b.yaml'], /too many arguments/],
     [['doctor', 'x'], /too many arguments/],
   ];
