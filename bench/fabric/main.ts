@@ -33,6 +33,9 @@ const MEASURES: readonly Measure[] = [
   { name: 'distance', needs: ['iperf3'], run: measureTcpOverDistance },
 ];
 
+/** Emulators of this kind that Debian 12 has no package of. */
+const PEERS_WITHOUT_TESTBED = ['mm-delay', 'ubridge'];
+
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
@@ -64,5 +67,9 @@ for (const measure of MEASURES.filter((m) => only.includes(m.name))) {
     figures.skip(measure.name, messageOf(e));
     process.exitCode = 1;
   }
+}
+for (const program of PEERS_WITHOUT_TESTBED) {
+  const why = isOnPath(program) ? 'is here, and this bench has no testbed for it yet' : 'not on the PATH';
+  figures.skip(`small.over_${program}`, `${program} ${why}`);
 }
 figures.finish(values.out);

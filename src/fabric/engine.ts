@@ -5,8 +5,8 @@
  *
  * The loop: wait (ppoll) for frames or for the next release ─ release what is due ─ take frames in ─ write. It
  * sleeps to the nanosecond, spins only in the last 100 µs before a deadline, and is asleep when nothing is in
- * flight. One that is not to spin works by the beat when much passes (beat.ts). Releases come before intake at every step, so that a burst at one port delays no frame in the fiber
- * by more than a few reads.
+ * flight. One that is not to spin works by the beat when much passes (beat.ts). Releases come before intake at every
+ * step, so that a burst at one port delays no frame in the fiber by more than a few reads.
  *
  * A frame enters the fiber when it reached this machine's kernel, not when this thread has got round to it:
  * a packet socket says when (l2/ports/), of other ports it is when the wait that found it waiting was over.
