@@ -60,6 +60,6 @@ export function sharedKeys(place: Place, memory: string, hotSet: string, repeat:
       'hot-set': hotSet,
     },
     probe: { count: 10 },
-    migration: { repeat, between: '200ms', 'start-after': '300ms', limit: '30s' },
+    migration: { repeat, between: '200ms', 'start-after': '2s', limit: '30s' },
   };
 }

@@ -28,6 +28,8 @@ export function addQemuCommand(
     .option('--downtime-limit <time>', 'the pause that pre-copy aims at (default: 300ms, as in QEMU)')
     .option('--bandwidth <rate>', "most that it may send (default: unlimited; QEMU's own is 1 Gbit/s)")
     .option('--accel <how>', 'auto, tcg or kvm (default: auto, kvm where it boots the guest)')
+    .option('--verify', 'compare both memories before the guest starts there; the pause has that in it')
+    .option('--dirty-sync <how>', 'fast or slow: how QEMU is led to look for dirty pages (default: fast)')
     .option('--qemu <program>', 'path or name (default: qemu-system-i386 or -x86_64 in PATH)')
     .option('--json', "print the result's JSON on stdout, all else on stderr")
     .option('--no-progress', 'print no progress')

@@ -33,12 +33,13 @@ import {
 import type { Announcements } from './announcements.js';
 import type { ControlChannel } from './control-channel.js';
 import type { HostReport } from './ipc.js';
-import { MemoryPopulation } from './memory-population.js';
+import type { MemoryPopulation } from './memory-population.js';
 import { MissingMemory } from './missing-memory.js';
 import type { MovingGuest } from './moving-guest.js';
 import type { Passing } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
+import type { StandbyPlace } from './standby-place.js';
 import { hashOfState } from './state-hash.js';
 import type { Urgency } from './urgency.js';
 
@@ -74,8 +75,8 @@ export interface DestinationParts {
   readonly passing: Passing;
   /** Why this host cannot take the guest now, or null. */
   readonly refusal: string | null;
-  /** The memory is to be as if it had never been touched. */
-  readonly dropMemory: () => void;
+  /** Where the guest's memory will be. */
+  readonly place: StandbyPlace;
   /** The guest runs here now. */
   readonly onRunning: (epoch: number) => void;
 }
@@ -287,16 +288,15 @@ export class DestinationRole {
           break;
         }
         table.clear();
-        this.#parts.dropMemory();
         if (action.minor >= ENCODED_MINOR) {
           const codec = this.#parts.codecs.get(action.codec);
           this.#applier = new PageApplier(guest.memory.bytes, new PageDigester(), codec);
         }
         this.#receiver.begin(action.streams, this.#applier);
         this.#empty = action.mode === 'post-copy';
+        this.#population = this.#parts.place.take(!this.#empty);
         if (action.mode !== 'pre-copy')
           this.#missing = new MissingMemory(guest.memory, this.#parts.polls, this.#parts.poller);
-        this.#population = new MemoryPopulation(guest.memory, !this.#empty);
         this.#populate();
         break;
       case 'arm':
@@ -394,7 +394,7 @@ export class DestinationRole {
         this.#missing?.close();
         this.#missing = null;
         table.clear();
-        this.#parts.dropMemory();
+        this.#parts.place.clear();
         break;
       case 'report':
         this.#tell(action.event);

@@ -36,6 +36,7 @@ import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { RecoveredGuest } from './recovered-guest.js';
 import { SourceRole } from './source-role.js';
+import { StandbyPlace } from './standby-place.js';
 import { actWith } from './urgency.js';
 
 /** Links that have not said yet what they are; more are turned away. */
@@ -73,6 +74,7 @@ export class Endpoint {
   readonly #nicSlot: number;
   readonly #bellSlot: number;
   readonly #announcements: Announcements;
+  readonly #place: StandbyPlace;
   #strangers: Stranger[] = [];
   #source: SourceRole | null = null;
   #destination: DestinationRole | null = null;
@@ -88,6 +90,8 @@ export class Endpoint {
     this.#bellSlot = parts.polls.add(parts.bell.fd, POLLIN);
     this.#nicSlot = parts.polls.add(parts.orders.nicFd, 0);
     this.#guestHere = parts.orders.boots;
+    this.#place = new StandbyPlace(parts.guest.memory, () => this.#dropMemory());
+    if (!parts.orders.boots && parts.kept === null) this.#place.clear();
     const { kept, guest, records, report, orders } = parts;
     if (kept !== null)
       this.#recovered = new RecoveredGuest(kept, {
@@ -99,7 +103,7 @@ export class Endpoint {
           this.#guestHere = true;
           this.#announcements.start();
         },
-        onReleased: () => this.#dropMemory(),
+        onReleased: () => this.#place.clear(),
       });
     this.#announcements = new Announcements(parts.orders.guest, parts.orders.nicFd);
   }
@@ -118,6 +122,7 @@ export class Endpoint {
         this.#strangers.length > 0
           ? this.#strangers[0]!.sinceNs + PREAMBLE_LIMIT_NS
           : Number.POSITIVE_INFINITY,
+        this.#place.eager ? 0 : Number.POSITIVE_INFINITY,
       );
       polls.setEvents(this.#nicSlot, this.#source?.watchesNic ? POLLIN : 0);
       polls.wait(wakeNs === Number.POSITIVE_INFINITY ? wakeNs : Math.max(0, wakeNs - nowNs()));
@@ -134,6 +139,7 @@ export class Endpoint {
       if (this.#source?.finished) this.#source = null;
       if (this.#destination?.finished) this.#destination = null;
       poller.flush(nowNs());
+      if (this.#source === null && this.#destination === null) this.#place.step();
     }
     this.#codecs.close();
   }
@@ -169,7 +175,7 @@ export class Endpoint {
           onReturned: () => this.#announcements.start(),
           onReleased: () => {
             this.#guestHere = false;
-            this.#dropMemory();
+            this.#place.clear();
           },
         });
         break;
@@ -261,7 +267,7 @@ export class Endpoint {
       urgency: actWith,
       refusal: this.#refusal(),
       passing: (point) => this.#passing(point),
-      dropMemory: () => this.#dropMemory(),
+      place: this.#place,
       onRunning: () => {
         this.#guestHere = true;
       },

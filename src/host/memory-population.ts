@@ -7,8 +7,8 @@ import { freemem } from 'node:os';
 import type { GuestMemory } from '../guest/index.js';
 import { populatePages } from '../sys/index.js';
 
-/** A turn takes some 10 ms. */
-const SLICE_BYTES = 64 << 20;
+/** A turn takes some 3 ms. */
+const SLICE_BYTES = 16 << 20;
 /** A machine that has less than so many times what is wanted populates nothing: zero pages may never need it. */
 const FREE_SHARE = 2;
 

@@ -55,6 +55,7 @@ import type { MovingGuest } from './moving-guest.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
 import { SourceRole } from './source-role.js';
+import { StandbyPlace } from './standby-place.js';
 
 /** What seals the rehearsal's links, and outlives them. */
 interface Sealing {
@@ -241,7 +242,7 @@ class Rehearsal {
         polls: this.#polls,
         catchesFaults: this.#catchesFaults,
         refusal: null,
-        dropMemory: () => target.drop(),
+        place: new StandbyPlace(target.memory, () => target.drop()),
         onRunning: () => {},
       });
     };

@@ -254,6 +254,8 @@ export class SourceRole {
     if (message.type === 'accept') this.#parts.onAccepted(message.storeId);
     if (message.type === 'hashes' && this.#orders.verify) this.#compare(message.firstPfn, message.hashes);
     this.#step({ type: 'received', message });
+    // The page links are dialled while the round trip is measured.
+    if (message.type === 'accept' && this.#machine.phase === 'probing') this.#openCarrier();
     // The pause is over: reports that were kept out of it may go.
     if (message.type === 'started') this.#releaseHeld();
   }

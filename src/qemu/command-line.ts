@@ -20,17 +20,20 @@ export interface QemuMachine {
   readonly mac: string;
 }
 
+/** Whether a QEMU boots a guest, or waits for one; it stands then until `cont`, or is to run as soon as the guest is there. */
+export type QemuBegin = 'boots' | 'takes-over' | 'stands-by';
+
 /**
- * @param incoming waits for `migrate-incoming` instead of booting; else the machine stands until `cont`
+ * @param begin 'boots': the machine stands until `cont`; the others wait for `migrate-incoming`
  * @returns argv without the program
  */
-export function qemuArguments(m: QemuMachine, incoming: boolean): string[] {
+export function qemuArguments(m: QemuMachine, begin: QemuBegin): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'none'],
     // A guest that faults three times over ends its QEMU, instead of booting again unseen.
     '-no-reboot',
     ...['-machine', `pc,accel=${m.accelerator}`],
-    ...['-m', `${m.memoryBytes / 2 ** 20}M`],
+    ...['-m', `${m.memoryBytes / 2 ** 10}K`],
     ...['-kernel', m.image],
     ...(m.initrd === null ? [] : ['-initrd', m.initrd]),
     ...['-append', m.parameters],
@@ -40,6 +43,7 @@ export function qemuArguments(m: QemuMachine, incoming: boolean): string[] {
     ...['-netdev', `dgram,id=net,local.type=fd,local.str=${NIC_FD}`],
     // Without an option ROM the machine does not try to boot from the network.
     ...['-device', `virtio-net-pci,netdev=net,mac=${m.mac},romfile=`],
-    ...(incoming ? ['-incoming', 'defer'] : ['-S']),
+    ...(begin === 'boots' ? [] : ['-incoming', 'defer']),
+    ...(begin === 'takes-over' ? [] : ['-S']),
   ];
 }

@@ -1,6 +1,13 @@
 /** QEMU as a peer: found, started, driven over QMP. It knows nothing of fabric, hosts or experiments. */
-export { ACCELERATORS, type Accelerator, type QemuMachine, qemuArguments } from './command-line.js';
+export {
+  ACCELERATORS,
+  type Accelerator,
+  type QemuBegin,
+  type QemuMachine,
+  qemuArguments,
+} from './command-line.js';
 export type { QemuErrorCode } from './errors.js';
+export { compareBytes, type MemoryComparison } from './memory-comparison.js';
 export {
   migrateQemu,
   prepareMigration,

@@ -7,12 +7,14 @@
  *   source        migrate-start-postcopy, at once                  post-copy only
  *   destination                                                    RESUME, announces by RARP, runs
  *
- * The destination starts by itself (QEMU's autostart): one one-way trip lies between the source's last byte and RESUME.
+ * The destination starts by itself (QEMU's autostart): one one-way trip lies between the source's last byte and RESUME. One
+ * that stands by (`QemuBegin`) is told to run once the memories were compared, while both guests stood.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvironmentError, LonghaulError, messageOf } from '../core/index.js';
 import { nowNs } from '../sys/index.js';
 import type { QemuErrorCode } from './errors.js';
+import { compareMemories, type MemoryComparison } from './memory-comparison.js';
 import { type MigrationFigures, migrationFigures } from './migration-figures.js';
 import type { QemuProcess } from './qemu-process.js';
 import type { QmpEvent } from './qmp-messages.js';
@@ -29,6 +31,8 @@ export interface QemuMigrationOptions {
   readonly bandwidthBps: number | null;
   /** Pre-copy longer than this is cancelled, and the guest stays. */
   readonly limitNs: number;
+  /** Where the two memories are written to be compared before the guest starts; null: it starts at once. */
+  readonly compareAt: string | null;
 }
 
 /** Instants, CLOCK_MONOTONIC of this process; 0 for what did not happen. */
@@ -45,6 +49,7 @@ export interface QemuMigrationReport {
   /** Between the two by QEMU's own stamps of the wall clock; null when one is missing. */
   readonly stopToResumeByStampNs: number | null;
   readonly source: MigrationFigures;
+  readonly memory: MemoryComparison | null;
   readonly events: readonly { readonly side: 'source' | 'destination'; readonly event: QmpEvent }[];
 }
 
@@ -138,6 +143,7 @@ export async function migrateQemu(
   const startNs = nowNs();
   let figures: MigrationFigures = migrationFigures({});
   let trouble: { code: string; text: string } | null = null;
+  let memory: MemoryComparison | null = null;
   try {
     await source.qmp.execute('migrate', { uri: to });
     if (options.mode === 'postcopy') await source.qmp.execute('migrate-start-postcopy', {});
@@ -151,6 +157,12 @@ export async function migrateQemu(
         ? { code: 'QEMU_LIMIT', text: `pre-copy was cancelled after ${options.limitNs / 1e9} s` }
         : { code: 'QEMU_MIGRATION_FAILED', text: figures.errorText ?? 'QEMU gives no reason' };
     } else {
+      if (options.compareAt !== null) {
+        await bounded(arrived, destination);
+        const bytes = await memoryBytesOf(source);
+        memory = await compareMemories(source, destination, bytes, options.compareAt);
+        await destination.qmp.execute('cont', {});
+      }
       await bounded(Promise.all([resumed, arrived]), destination);
     }
   } catch (e) {
@@ -173,8 +185,14 @@ export async function migrateQemu(
     stopToResumeByStampNs:
       stamps[0] === null || stamps[1] === null ? null : Math.round((stamps[1] - stamps[0]) * 1000),
     source: figures,
+    memory,
     events,
   };
+}
+
+async function memoryBytesOf(qemu: QemuProcess): Promise<number> {
+  const answer = (await qemu.qmp.execute('query-memory-size-summary', {})) as { 'base-memory'?: unknown };
+  return Number(answer['base-memory'] ?? 0);
 }
 
 /** Waits for the end of a move, telling how far it has come; one that takes too long is cancelled. */

@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { LonghaulError } from '../core/index.js';
 import { inNetns } from '../sys/index.js';
-import { type QemuMachine, qemuArguments } from './command-line.js';
+import { type QemuBegin, type QemuMachine, qemuArguments } from './command-line.js';
 import type { QemuErrorCode } from './errors.js';
 import { QmpClient } from './qmp-client.js';
 
@@ -28,8 +28,7 @@ export interface QemuStart {
   readonly name: string;
   readonly program: string;
   readonly machine: QemuMachine;
-  /** Waits for a migration instead of booting. */
-  readonly incoming: boolean;
+  readonly begin: QemuBegin;
   /** Namespace whose network its migration stream takes. */
   readonly netnsFd: number;
   /** The guest's NIC; stays the caller's to close. */
@@ -49,12 +48,7 @@ export class QemuProcess {
 
   private constructor(start: QemuStart) {
     this.name = start.name;
-    const argv = [
-      LAUNCHER,
-      String(process.pid),
-      start.program,
-      ...qemuArguments(start.machine, start.incoming),
-    ];
+    const argv = [LAUNCHER, String(process.pid), start.program, ...qemuArguments(start.machine, start.begin)];
     this.#process = inNetns(start.netnsFd, () =>
       spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', start.nicFd] }),
     );

@@ -65,7 +65,7 @@ export class PageSource {
 
   /** @param final it goes in the pause: streams take it whole */
   begin(round: number, pages: PageSet, final: boolean): void {
-    this.#open();
+    this.open();
     this.#order = null;
     this.#round = { number: round, pages, final, next: 0, data: 0, zero: 0, bytes: 0 };
     this.#pump();
@@ -73,7 +73,7 @@ export class PageSource {
 
   /** @param pushFromNs by the world's time: nothing is pushed earlier */
   serve(round: number, pages: PageSet, hot: PageSet | null, pushFromNs: number): void {
-    this.#open();
+    this.open();
     this.#round = null;
     this.#servingRound = round;
     this.#order = new PushOrder(pages, hot);
@@ -103,7 +103,8 @@ export class PageSource {
     }
   }
 
-  #open(): void {
+  /** Dials the page links, unless they stand. */
+  open(): void {
     if (this.#streams.length > 0) return;
     for (let i = 0; i < this.#streamCount; i++) this.#streams.push(this.#newLink('pages'));
     this.#demand = this.#newLink('demand');

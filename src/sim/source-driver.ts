@@ -253,6 +253,8 @@ export class SourceDriver {
     }
     if (message.type === 'hashes') this.#compare(message.firstPfn, message.hashes);
     this.#step({ type: 'received', message });
+    // The page links are dialled while the round trip is measured.
+    if (message.type === 'accept' && this.#machine.phase === 'probing') this.#pages.open();
   }
 
   #compare(firstPfn: number, hashes: Uint8Array): void {

@@ -11,7 +11,7 @@ import type { TimelineEvent } from './timeline.js';
 export interface SourceTimers {
   /** OFFER → ACCEPT or REFUSE. Over: aborted. */
   readonly acceptNs: number;
-  /** PING → PONG, each. Over: aborted. */
+  /** PINGs → the last PONG. Over: aborted. */
   readonly pongNs: number;
   /** From the first round on, until the last one has left. Over: aborted, the guest stays. */
   readonly precopyNs: number;
@@ -72,7 +72,7 @@ export interface SourceOptions {
   readonly slowGuest?: boolean;
   /** Short for `timers.precopyNs`. */
   readonly precopyLimitNs?: number;
-  /** Round trips measured before the first round; default 4. */
+  /** PINGs by which the round trip is measured before the first round; default 4. */
   readonly probes?: number;
   /** Pages that the pause of a post-copy move carries, those just written first; default 16. */
   readonly flightPages?: number;

@@ -1,5 +1,6 @@
 /**
- * The source's first words: the offer, and the round trips that are measured before the first round.
+ * The source's first words: the offer, and the round trip that is measured before the first round, by PINGs that leave
+ * together: one after the other they would hold the first page up for as many round trips.
  *
  *   idle ─start─► offering ─ACCEPT─► probing ─PONGs─► tracking
  */
@@ -49,19 +50,14 @@ export function accepted(s: SourceState, m: Accept): void {
   s.log.mode = m.mode;
   s.peerStoreId = m.storeId;
   s.enter('probing', s.options.timers.pongNs);
-  ping(s);
-}
-
-function ping(s: SourceState): void {
-  s.deadlineNs = s.nowNs + s.options.timers.pongNs;
   s.pingNs = s.nowNs;
-  s.send({ type: 'ping', seq: s.rttsNs.length });
+  for (let seq = 0; seq < s.options.probes; seq++) s.send({ type: 'ping', seq });
 }
 
 export function pong(s: SourceState, seq: number): void {
   if (seq !== s.rttsNs.length) return unexpected(s, 'pong');
   s.rttsNs.push(s.nowNs - s.pingNs);
-  if (s.rttsNs.length < s.options.probes) return ping(s);
+  if (s.rttsNs.length < s.options.probes) return;
   s.log.rttsMeasured(s.rttsNs);
   const { rttMinNs: minNs, rttMedianNs: medianNs } = s.log;
   const text = `round trip ${formatNs(minNs)} at least, ${formatNs(medianNs)} in the median`;

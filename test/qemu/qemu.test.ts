@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { EnvironmentError, type LonghaulError } from '../../src/core/index.js';
-import { findQemu, migrationFigures, qemuArguments } from '../../src/qemu/index.js';
+import { compareBytes, findQemu, migrationFigures, qemuArguments } from '../../src/qemu/index.js';
 import { suite } from '../suite.js';
 
 const test = suite('qemu');
@@ -60,12 +60,23 @@ test('figures: of nothing, of nonsense', () => {
 });
 
 test('a source stands until it is told to go on, a destination waits for the stream', () => {
-  const source = qemuArguments(MACHINE, false);
-  const destination = qemuArguments(MACHINE, true);
+  const source = qemuArguments(MACHINE, 'boots');
+  const destination = qemuArguments(MACHINE, 'takes-over');
   assert.ok(source.includes('-S') && !source.includes('-incoming'));
   assert.ok(destination.includes('-incoming') && !destination.includes('-S'));
   assert.equal(source.slice(0, -1), destination.slice(0, -2), 'else they are the same machine');
-  assert.ok(source.includes('64M'));
+  const standing = qemuArguments(MACHINE, 'stands-by');
+  assert.ok(standing.includes('-incoming') && standing.includes('-S'), 'one whose memory is looked at first');
+  assert.ok(source.includes('65536K'));
+});
+
+test('two memories are compared page by page, the last one also where it is cut off', () => {
+  const a = Buffer.alloc(3 * 4096 + 10, 7);
+  const b = Buffer.from(a);
+  assert.equal(compareBytes(a, b), { pages: 4, differing: [] });
+  b[4096] = b[3 * 4096 + 9] = 8;
+  assert.equal(compareBytes(a, b).differing, [1, 3]);
+  assert.equal(compareBytes(a, a.subarray(0, 2 * 4096)).differing, [2, 3], 'what is not there differs');
 });
 
 test('QEMU that is not here is said so, with the remedy', async () => {

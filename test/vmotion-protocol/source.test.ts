@@ -98,11 +98,11 @@ function toRounds(s: S, precopyNs = SOURCE_TIMERS.precopyNs): S {
   s.at(0).give({ type: 'start' }).expect('send offer').wakesAt(SOURCE_TIMERS.acceptNs);
   s.at(MS)
     .give(ACCEPT)
-    .expect('send ping')
+    .expect('send ping', 'send ping')
     .wakesAt(MS + SOURCE_TIMERS.pongNs);
   s.at(1.8 * MS)
     .give(got({ type: 'pong', seq: 0 }))
-    .expect('send ping');
+    .expect();
   s.at(2.8 * MS)
     .give(got({ type: 'pong', seq: 1 }))
     .expect('harvest');
@@ -693,7 +693,7 @@ test('post-copy: one round of no pages, then all but the first few are missing',
 
 test('a destination that cannot catch missing pages: hybrid is pre-copy, and it is said; anything else is no answer', () => {
   const s = hybrid({ policy: after(1) });
-  s.at(0).give({ type: 'start' }).give(accept('pre-copy')).expect('send ping');
+  s.at(0).give({ type: 'start' }).give(accept('pre-copy')).expect('send ping', 'send ping');
   assert.ok(s.actions().some((a) => a.type === 'report' && a.event.type === 'note'));
   s.give(got({ type: 'pong', seq: 0 }))
     .give(got({ type: 'pong', seq: 1 }))
@@ -969,9 +969,9 @@ test('missed that is no set of pages, and a codec that was not offered, end the 
   const start = () => make({ codecs: 'zstd,lz4' }).at(0).give({ type: 'start' });
   assert.is(start().sent('offer').codecs, 'zstd,lz4');
   start().give(accept('gzip')).expect('send abort VMOTION_CODEC', 'finished aborted VMOTION_CODEC');
-  const s = start().give(accept('lz4')).expect('send ping');
+  const s = start().give(accept('lz4')).expect('send ping', 'send ping');
   assert.equal([(s.machine as Source).codec, (s.machine as Source).minor], ['lz4', 1]);
-  start().give(accept('')).expect('send ping');
+  start().give(accept('')).expect('send ping', 'send ping');
 });
 
 test.run();

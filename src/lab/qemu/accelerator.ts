@@ -20,7 +20,7 @@ const KVM = '/dev/kvm';
 export async function chooseAccelerator(
   asked: 'auto' | Accelerator,
   readyText: string,
-  trial: Omit<QemuStart, 'incoming' | 'nicFd'>,
+  trial: Omit<QemuStart, 'begin' | 'nicFd'>,
 ): Promise<{ readonly chosen: Accelerator; readonly why: string | null }> {
   if (asked === 'tcg') return { chosen: 'tcg', why: null };
   const lack = await kvmLack(readyText, trial);
@@ -31,10 +31,7 @@ export async function chooseAccelerator(
   });
 }
 
-async function kvmLack(
-  readyText: string,
-  trial: Omit<QemuStart, 'incoming' | 'nicFd'>,
-): Promise<string | null> {
+async function kvmLack(readyText: string, trial: Omit<QemuStart, 'begin' | 'nicFd'>): Promise<string | null> {
   try {
     accessSync(KVM, constants.R_OK | constants.W_OK);
   } catch {
@@ -42,7 +39,7 @@ async function kvmLack(
   }
   const pair = openNioUdpPair(2 ** 16);
   try {
-    const qemu = await QemuProcess.start({ ...trial, incoming: false, nicFd: pair.farFd });
+    const qemu = await QemuProcess.start({ ...trial, begin: 'boots', nicFd: pair.farFd });
     try {
       await qemu.qmp.execute('cont', {});
       return (await qemu.hears(readyText, TRIAL_MS))

@@ -14,7 +14,7 @@ export interface QemuMoveContext {
   readonly segments: { readonly sent: number; readonly resent: number } | null;
   /** Living QEMUs whose guest runs. */
   readonly copiesRunning: number | null;
-  /** The guest found a page changed. */
+  /** The guest found a page changed, by now; it counts where the memories were not compared. */
   readonly complained: boolean;
   readonly clients: readonly ClientResult[];
 }
@@ -50,7 +50,7 @@ export function qemuMoveResult(r: QemuMigrationReport, c: QemuMoveContext): Migr
     copiesRunning: c.copiesRunning,
     linkBreaks: 0,
     pagesResent: 0,
-    memoryIdentical: c.complained ? false : null,
+    memoryIdentical: r.memory !== null ? r.memory.differing.length === 0 : c.complained ? false : null,
     qemu: {
       status: r.source.status,
       totalNs: r.source.totalNs,

@@ -18,6 +18,10 @@ export interface QemuTyped {
   readonly downtimeLimit?: string;
   readonly bandwidth?: string;
   readonly accel?: string;
+  /** Both memories are compared before the guest starts at the destination. */
+  readonly verify?: boolean;
+  /** The guest has so much less memory, and QEMU looks for dirty pages another way (docs/peers.md). */
+  readonly dirtySync?: string;
   /** Path or name of the program. */
   readonly qemu?: string;
 }
@@ -31,11 +35,17 @@ export interface QemuPlan {
   readonly parameters: string;
   /** What the guest writes to its serial line when it can be talked to. */
   readonly readyText: string;
-  readonly migration: QemuMigrationOptions;
+  /** Bytes of memory that the guest has less than the experiment says. */
+  readonly lessBytes: number;
+  readonly verify: boolean;
+  readonly migration: Omit<QemuMigrationOptions, 'compareAt'>;
 }
 
 const READY_TEXT = 'metal: ready';
 const MAX_CHANNELS = 16;
+/** `fast` looks at 64 pages at once where a block of memory is that well aligned, `slow` at each; `slow` by two pages less. */
+const DIRTY_SYNCS = ['fast', 'slow'] as const;
+const SLOW_SYNC_BYTES = 8192;
 /** QEMU's own default is kept: 300 ms. */
 const DOWNTIME_LIMIT = '300ms';
 const DOWNTIME_RANGE = { min: 1e6, max: 2000e9, text: '1ms..2000s' };
@@ -91,6 +101,13 @@ export function qemuPlan(
   const bandwidth = typed.bandwidth ?? 'unlimited';
   const bandwidthBps =
     bandwidth === 'unlimited' ? null : parseRate(bandwidth, '--bandwidth', BANDWIDTH_RANGE);
+  const dirtySync = oneOf(typed.dirtySync ?? 'fast', '--dirty-sync', DIRTY_SYNCS);
+  const verify = typed.verify === true;
+  if (verify && mode === 'postcopy') {
+    throw new ConfigError<QemuPlanErrorCode>('LAB_QEMU_OPTION', '--verify stands beside --mode postcopy', {
+      hint: 'in post-copy the guest runs before its memory is whole; leave --verify out',
+    });
+  }
   const accelerator = oneOf(typed.accel ?? 'auto', '--accel', ['auto', ...ACCELERATORS] as const);
   const base: ExperimentInput = {
     attach: 'netns',
@@ -122,6 +139,8 @@ export function qemuPlan(
     // As the hosts of a run have it: the same machine, with the same content.
     parameters: commandLineOf(experiment.guest, new Rng(experiment.seed).fork('guest').u32()),
     readyText: READY_TEXT,
+    lessBytes: dirtySync === 'slow' ? SLOW_SYNC_BYTES : 0,
+    verify,
     migration: { mode, channels, downtimeLimitNs, bandwidthBps, limitNs: experiment.migration.limitNs },
   };
 }

@@ -5,6 +5,7 @@
  *
  * A QEMU that guests left is ended; the next move's destination is a new one. What is made here is also removed here.
  */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeRecording } from '../../capture/index.js';
 import { EnvironmentError, LonghaulError } from '../../core/index.js';
@@ -13,8 +14,10 @@ import { formatIpv4 } from '../../l2/index.js';
 import { openNioUdpPair } from '../../l2/ports/index.js';
 import {
   type Accelerator,
+  type MemoryComparison,
   migrateQemu,
   prepareMigration,
+  type QemuBegin,
   type QemuErrorCode,
   type QemuMachine,
   type QemuMigrationReport,
@@ -44,6 +47,8 @@ const NIC_BUFFER_BYTES = 4 * 2 ** 20;
 const MIGRATION_PORT = 49152;
 /** How long the guest may take to boot: 4 GiB are filled before it is ready. */
 const BOOT_LIMIT_MS = 30_000;
+/** Pages that a note names. */
+const DIFFERING_NAMED = 20;
 /** What the guest says when it finds a page that is not what it wrote last. */
 const MEMORY_COMPLAINT = 'is not what was written to it';
 
@@ -53,6 +58,7 @@ export class QemuLab implements Staged {
   readonly #plan: QemuPlan;
   readonly #program: QemuProgram;
   readonly #chosen: ChosenAttach;
+  readonly #dir: string;
   readonly #epochNs: number;
   readonly #hooks: RunHooks;
   readonly #vmk: AttachedStation[] = [];
@@ -67,7 +73,16 @@ export class QemuLab implements Staged {
   #starts = 0;
   #ending = false;
 
-  constructor(plan: QemuPlan, program: QemuProgram, chosen: ChosenAttach, epochNs: number, hooks: RunHooks) {
+  /** @param dir a directory of the run's own */
+  constructor(
+    plan: QemuPlan,
+    program: QemuProgram,
+    chosen: ChosenAttach,
+    dir: string,
+    epochNs: number,
+    hooks: RunHooks,
+  ) {
+    this.#dir = dir;
     this.#plan = plan;
     this.#program = program;
     this.#chosen = chosen;
@@ -90,7 +105,7 @@ export class QemuLab implements Staged {
       await this.#fabric.addPort(attached.port);
     }
     this.#accelerator = await this.#chooseAccelerator();
-    this.#guest = await this.#start('a', false);
+    this.#guest = await this.#start('a', 'boots');
     this.#sessions = new Sessions(experiment, this.#chosen, this.#fabric, this.#epochNs, note);
     await this.#sessions.attach();
     this.#stopBackground = await startBackground(this.#fabric, experiment.background);
@@ -120,15 +135,16 @@ export class QemuLab implements Staged {
     const { migration, experiment } = this.#plan;
     const { onEvent } = this.#hooks;
     const source = this.#guest!;
-    const destination = await this.#start(to, true);
+    const options = { ...migration, compareAt: this.#plan.verify ? join(this.#dir, 'memory') : null };
+    const destination = await this.#start(to, this.#plan.verify ? 'stands-by' : 'takes-over');
     const address = formatIpv4(this.#vmkOf(to).station.ip);
     const uri = `tcp:${address}:${MIGRATION_PORT}`;
-    await prepareMigration(source, destination, uri, migration);
+    await prepareMigration(source, destination, uri, options);
     const before = await this.snapshot();
     const tcpBefore = tcpCounters(this.#vmkOf(from).netnsFd!);
     onEvent({ type: 'phase', migration: index, phase: 'pre-copy', from, to });
     this.#mark('lab', `migration ${index} from ${from} to ${to} ordered`);
-    const report = await migrateQemu(source, destination, uri, migration, ({ ram }) => {
+    const report = await migrateQemu(source, destination, uri, options, ({ ram }) => {
       if (ram === null || ram.pageBytes === 0) return;
       const pagesTotal = Math.round(ram.totalBytes / ram.pageBytes);
       const pagesSent = pagesTotal - Math.round(ram.remainingBytes / ram.pageBytes);
@@ -145,6 +161,7 @@ export class QemuLab implements Staged {
     if (report.outcome !== 'stayed') this.#guest = destination;
     await this.#end(report.outcome === 'stayed' ? destination : source);
     const complaint = this.#complaint();
+    this.#tellDifference(index, report.memory);
     if (complaint !== null) this.note(`move ${index + 1}: the guest's memory was not intact: ${complaint}`);
     return qemuMoveResult(report, {
       index,
@@ -159,6 +176,7 @@ export class QemuLab implements Staged {
           : { sent: tcpAfter.sent - tcpBefore.sent, resent: tcpAfter.resent - tcpBefore.resent },
       copiesRunning,
       complained: complaint !== null,
+
       clients,
     });
   }
@@ -238,13 +256,13 @@ export class QemuLab implements Staged {
   }
 
   #machine(accelerator: Accelerator): QemuMachine {
-    const { experiment, image, parameters } = this.#plan;
+    const { experiment, image, parameters, lessBytes } = this.#plan;
     const { memoryBytes, mac } = experiment.guest;
-    return { accelerator, memoryBytes, image, initrd: null, parameters, mac };
+    return { accelerator, memoryBytes: memoryBytes - lessBytes, image, initrd: null, parameters, mac };
   }
 
   /** Starts a QEMU with a port of its own: what stood in the buffer of another's is not for this one. */
-  async #start(site: Site, incoming: boolean): Promise<QemuProcess> {
+  async #start(site: Site, begin: QemuBegin): Promise<QemuProcess> {
     const pair = openNioUdpPair(NIC_BUFFER_BYTES);
     const portName = `guest-${site}${this.#starts++}`;
     try {
@@ -260,7 +278,7 @@ export class QemuLab implements Staged {
         name: `QEMU at site ${site}`,
         program: this.#program.path,
         machine: this.#machine(this.#accelerator),
-        incoming,
+        begin,
         netnsFd: this.#vmkOf(site).netnsFd!,
         nicFd: pair.farFd,
       });
@@ -297,6 +315,16 @@ export class QemuLab implements Staged {
   #complaint(): string | null {
     const lines = this.#guest!.serial.split('\n').filter((line) => line.includes(MEMORY_COMPLAINT));
     return lines[0]?.trim() ?? null;
+  }
+
+  #tellDifference(index: number, memory: MemoryComparison | null): void {
+    if (memory === null || memory.differing.length === 0) return;
+    const { differing, pages } = memory;
+    const named = differing.slice(0, DIFFERING_NAMED).join(', ');
+    const more = differing.length > DIFFERING_NAMED ? ', …' : '';
+    this.note(
+      `move ${index + 1}: while both guests stood, ${differing.length} of ${pages} pages differed: ${named}${more}`,
+    );
   }
 
   #tellEvents(report: QemuMigrationReport, from: Site, to: Site): void {

@@ -23,6 +23,6 @@ export async function runQemu(plan: QemuPlan, hooks: RunHooks): Promise<RunResul
     experiment,
     chosen,
     hooks,
-    (_dir, epochNs) => new QemuLab(plan, program, chosen, epochNs, hooks),
+    (dir, epochNs) => new QemuLab(plan, program, chosen, dir, epochNs, hooks),
   );
 }

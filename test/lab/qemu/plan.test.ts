@@ -42,6 +42,8 @@ test('modes, channels, limits out of range: one line with what is allowed', () =
   assert.match(refused({ mode: 'multifd', channels: 'many' }), /1\.\.16/);
   assert.match(refused({ downtimeLimit: '1us' }), /--downtime-limit/);
   assert.match(refused({ bandwidth: '1kbit' }), /--bandwidth/);
+  assert.match(refused({ verify: true, mode: 'postcopy' }), /--verify/);
+  assert.match(refused({ dirtySync: 'quick' }), /fast, slow/);
   assert.match(refused({ accel: 'hvf' }), /auto, tcg, kvm/);
 });
 
@@ -76,6 +78,7 @@ const REPORT = {
   resumeNs: 9_002_000,
   endNs: 10_002_000,
   stopToResumeByStampNs: 3_999_000,
+  memory: null,
   source: migrationFigures({ status: 'completed', ram: { 'page-size': 4096, 'downtime-bytes': 8192 } }),
   events: [],
 } as const;
@@ -89,6 +92,9 @@ test('a move: the pause is STOP to RESUME, and memory is not called identical by
   assert.is(m.guestAt, 'b');
   assert.is(m.memoryIdentical, null);
   assert.is(qemuMoveResult(REPORT, { ...CONTEXT, complained: true }).memoryIdentical, false);
+  const compared = (differing: number[]) =>
+    qemuMoveResult({ ...REPORT, memory: { pages: 100, differing } }, CONTEXT).memoryIdentical;
+  assert.equal([compared([]), compared([3])], [true, false], 'where it was looked at, that counts');
 });
 
 test('a move that was called off leaves the guest where it was; one whose destination died does not', () => {
