@@ -30,6 +30,11 @@ export interface QmpCommands {
   readonly migrate: { readonly takes: { readonly uri: string }; readonly returns: unknown };
   readonly 'migrate-start-postcopy': { readonly takes: Record<string, never>; readonly returns: unknown };
   readonly migrate_cancel: { readonly takes: Record<string, never>; readonly returns: unknown };
+  readonly 'query-memory-size-summary': { readonly takes: Record<string, never>; readonly returns: unknown };
+  readonly pmemsave: {
+    readonly takes: { readonly val: number; readonly size: number; readonly filename: string };
+    readonly returns: unknown;
+  };
   readonly 'query-migrate': { readonly takes: Record<string, never>; readonly returns: unknown };
 }
 

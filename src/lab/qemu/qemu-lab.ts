@@ -7,9 +7,8 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeRecording } from '../../capture/index.js';
 import { EnvironmentError, LonghaulError } from '../../core/index.js';
-import type { Fabric, FabricSnapshot } from '../../fabric/index.js';
+import type { FabricSnapshot } from '../../fabric/index.js';
 import { formatIpv4 } from '../../l2/index.js';
 import { openNioUdpPair } from '../../l2/ports/index.js';
 import {
@@ -24,18 +23,14 @@ import {
   QemuProcess,
   type QemuProgram,
 } from '../../qemu/index.js';
-import { closeFd, connectUdp, nowNs } from '../../sys/index.js';
-import { type AttachedStation, attachStation, type ChosenAttach } from '../attach.js';
-import { startBackground } from '../background.js';
+import { closeFd, connectUdp } from '../../sys/index.js';
+import type { AttachedStation, ChosenAttach } from '../attach.js';
 import type { ProbeResult } from '../client/protocol.js';
 import type { Site } from '../config/experiment.js';
-import { eventLine } from '../event-words.js';
-import { openFabric, recordRun } from '../open-fabric.js';
 import type { MigrationResult, RunResult } from '../result.js';
 import type { RunHooks } from '../run-events.js';
-import { Sessions } from '../sessions.js';
+import { hostBytes, Stage } from '../stage.js';
 import type { Staged } from '../staged.js';
-import { hostStation } from '../stations.js';
 import { chooseAccelerator } from './accelerator.js';
 import { qemuMoveResult } from './move-result.js';
 import type { QemuPlan } from './plan.js';
@@ -53,22 +48,16 @@ const DIFFERING_NAMED = 20;
 const MEMORY_COMPLAINT = 'is not what was written to it';
 
 export class QemuLab implements Staged {
-  readonly notes: string[] = [];
   readonly dirtyLog = 'qemu';
   readonly #plan: QemuPlan;
   readonly #program: QemuProgram;
-  readonly #chosen: ChosenAttach;
   readonly #dir: string;
   readonly #epochNs: number;
   readonly #hooks: RunHooks;
-  readonly #vmk: AttachedStation[] = [];
-  readonly #timeline: { atNs: number; where: string; what: string }[] = [];
+  readonly #stage: Stage;
   /** Every QEMU that was started and not ended. */
   readonly #running = new Set<QemuProcess>();
   #accelerator: Accelerator = 'tcg';
-  #fabric: Fabric | null = null;
-  #sessions: Sessions | null = null;
-  #stopBackground: (() => void) | null = null;
   #guest: QemuProcess | null = null;
   #starts = 0;
   #ending = false;
@@ -85,7 +74,7 @@ export class QemuLab implements Staged {
     this.#dir = dir;
     this.#plan = plan;
     this.#program = program;
-    this.#chosen = chosen;
+    this.#stage = new Stage(plan.experiment, chosen, epochNs, hooks);
     this.#epochNs = epochNs;
     this.#hooks = hooks;
   }
@@ -94,25 +83,19 @@ export class QemuLab implements Staged {
     return this.#guest?.alive === true;
   }
 
+  get notes(): string[] {
+    return this.#stage.notes;
+  }
+
   async build(): Promise<void> {
-    const { experiment } = this.#plan;
-    const note = (text: string): void => this.note(text);
-    this.#fabric = openFabric(experiment, { happened: (what) => this.#mark('fabric', what), note });
-    await recordRun(this.#fabric, experiment, this.#hooks, 'longhaul qemu migrate', note);
-    for (const site of ['a', 'b'] as const) {
-      const attached = attachStation(this.#chosen, hostStation(site));
-      this.#vmk.push(attached);
-      await this.#fabric.addPort(attached.port);
-    }
+    await this.#stage.open('longhaul qemu migrate');
     this.#accelerator = await this.#chooseAccelerator();
     this.#guest = await this.#start('a', 'boots');
-    this.#sessions = new Sessions(experiment, this.#chosen, this.#fabric, this.#epochNs, note);
-    await this.#sessions.attach();
-    this.#stopBackground = await startBackground(this.#fabric, experiment.background);
+    await this.#stage.admitClients();
   }
 
   async probe(): Promise<ProbeResult> {
-    return this.#sessions!.probe();
+    return this.#stage.sessions.probe();
   }
 
   async startClients(): Promise<void> {
@@ -127,8 +110,8 @@ export class QemuLab implements Staged {
         { hint: 'try --accel tcg, or another --image' },
       );
     }
-    await this.#sessions!.mark('before');
-    this.#mark('lab', 'client sessions started');
+    await this.#stage.sessions.mark('before');
+    this.#stage.mark('lab', 'client sessions started');
   }
 
   async migrate(index: number, from: Site, to: Site, settleMs: number): Promise<MigrationResult> {
@@ -137,13 +120,13 @@ export class QemuLab implements Staged {
     const source = this.#guest!;
     const options = { ...migration, compareAt: this.#plan.verify ? join(this.#dir, 'memory') : null };
     const destination = await this.#start(to, this.#plan.verify ? 'stands-by' : 'takes-over');
-    const address = formatIpv4(this.#vmkOf(to).station.ip);
+    const address = formatIpv4(this.#stage.stationOf(to).station.ip);
     const uri = `tcp:${address}:${MIGRATION_PORT}`;
     await prepareMigration(source, destination, uri, options);
-    const before = await this.snapshot();
-    const tcpBefore = tcpCounters(this.#vmkOf(from).netnsFd!);
+    const before = await this.#stage.snapshot();
+    const tcpBefore = tcpCounters(this.#stage.stationOf(from).netnsFd!);
     onEvent({ type: 'phase', migration: index, phase: 'pre-copy', from, to });
-    this.#mark('lab', `migration ${index} from ${from} to ${to} ordered`);
+    this.#stage.mark('lab', `migration ${index} from ${from} to ${to} ordered`);
     const report = await migrateQemu(source, destination, uri, options, ({ ram }) => {
       if (ram === null || ram.pageBytes === 0) return;
       const pagesTotal = Math.round(ram.totalBytes / ram.pageBytes);
@@ -152,11 +135,11 @@ export class QemuLab implements Staged {
       onEvent({ type: 'pages', migration: index, round: ram.dirtySyncs, pagesSent, pagesTotal, rateBps });
     });
     this.#tellEvents(report, from, to);
-    await this.#sessions!.mark('after');
+    await this.#stage.sessions.mark('after');
     await sleep(settleMs);
-    const after = await this.snapshot();
-    const tcpAfter = tcpCounters(this.#vmkOf(from).netnsFd!);
-    const clients = await this.#sessions!.accounts();
+    const after = await this.#stage.snapshot();
+    const tcpAfter = tcpCounters(this.#stage.stationOf(from).netnsFd!);
+    const clients = await this.#stage.sessions.accounts();
     const copiesRunning = await this.#copiesRunning([source, destination]);
     if (report.outcome !== 'stayed') this.#guest = destination;
     await this.#end(report.outcome === 'stayed' ? destination : source);
@@ -169,7 +152,7 @@ export class QemuLab implements Staged {
       to,
       epochNs: this.#epochNs,
       mode: experiment.migration.mode === 'postcopy' ? 'postcopy' : 'precopy',
-      bytesOnWire: vmkBytes(after, from) - vmkBytes(before, from),
+      bytesOnWire: hostBytes(after, from) - hostBytes(before, from),
       segments:
         tcpBefore === null || tcpAfter === null
           ? null
@@ -181,23 +164,20 @@ export class QemuLab implements Staged {
     });
   }
 
-  async finishRecording(): Promise<void> {
-    const report = (await this.#fabric?.stopRecording()) ?? null;
-    if (report !== null) this.note(describeRecording(report));
+  finishRecording(): Promise<void> {
+    return this.#stage.finishRecording();
   }
 
-  async snapshot(): Promise<FabricSnapshot> {
-    return this.#fabric!.snapshot();
+  snapshot(): Promise<FabricSnapshot> {
+    return this.#stage.snapshot();
   }
 
   timeline(): RunResult['timeline'] {
-    return this.#timeline
-      .map((e) => ({ ...e, atNs: Math.max(0, e.atNs - this.#epochNs) }))
-      .sort((x, y) => x.atNs - y.atNs);
+    return this.#stage.timeline();
   }
 
   hostStations(): AttachedStation[] {
-    return this.#vmk;
+    return this.#stage.hostStations;
   }
 
   async security(): Promise<null> {
@@ -217,7 +197,7 @@ export class QemuLab implements Staged {
       channels,
       downtimeLimitNs,
       bandwidthBps,
-      congestion: congestionOf(this.#vmkOf('a').netnsFd!),
+      congestion: congestionOf(this.#stage.stationOf('a').netnsFd!),
     };
   }
 
@@ -227,20 +207,12 @@ export class QemuLab implements Staged {
   }
 
   note(text: string): void {
-    this.notes.push(text);
-    this.#hooks.onEvent({ type: 'note', text });
+    this.#stage.note(text);
   }
 
   async tearDown(): Promise<void> {
     this.#ending = true;
-    this.#stopBackground?.();
-    await Promise.all([this.#sessions?.end(), ...[...this.#running].map((q) => this.#end(q))]);
-    await this.#fabric?.stop();
-    for (const { netnsFd } of this.#vmk.splice(0)) if (netnsFd !== null) closeFd(netnsFd);
-  }
-
-  #vmkOf(site: Site): AttachedStation {
-    return this.#vmk.find(({ station }) => station.site === site)!;
+    await this.#stage.tearDown([...this.#running].map((q) => this.#end(q)));
   }
 
   async #chooseAccelerator(): Promise<Accelerator> {
@@ -249,7 +221,7 @@ export class QemuLab implements Staged {
       name: 'a QEMU on trial',
       program: this.#program.path,
       machine: this.#machine('kvm'),
-      netnsFd: this.#vmkOf('a').netnsFd!,
+      netnsFd: this.#stage.stationOf('a').netnsFd!,
     });
     if (why !== null) this.note(why);
     return chosen;
@@ -267,7 +239,7 @@ export class QemuLab implements Staged {
     const portName = `guest-${site}${this.#starts++}`;
     try {
       connectUdp(pair.farFd, { ip: LOOPBACK, port: pair.fabricPort });
-      await this.#fabric!.addPort({
+      await this.#stage.fabric.addPort({
         name: portName,
         site,
         role: 'guest',
@@ -279,13 +251,13 @@ export class QemuLab implements Staged {
         program: this.#program.path,
         machine: this.#machine(this.#accelerator),
         begin,
-        netnsFd: this.#vmkOf(site).netnsFd!,
+        netnsFd: this.#stage.stationOf(site).netnsFd!,
         nicFd: pair.farFd,
       });
       this.#running.add(qemu);
       void qemu.ended.then((how) => {
-        if (this.#running.has(qemu)) this.#mark(`qemu ${site}`, how);
-        if (!this.#ending) void this.#fabric!.removePort(portName).catch(() => {});
+        if (this.#running.has(qemu)) this.#stage.mark(`qemu ${site}`, how);
+        if (!this.#ending) void this.#stage.fabric.removePort(portName).catch(() => {});
       });
       // Ctrl-C came while it started: the clean-up has not seen it.
       if (this.#ending) await this.#end(qemu);
@@ -331,24 +303,9 @@ export class QemuLab implements Staged {
     for (const { side, event } of report.events) {
       const { status } = event.data;
       const what = typeof status === 'string' ? `${event.name} ${status}` : event.name;
-      this.#happened(event.atNs, `qemu ${side === 'source' ? from : to}`, what);
+      this.#stage.happened(event.atNs, `qemu ${side === 'source' ? from : to}`, what);
     }
   }
-
-  #mark(where: string, what: string): void {
-    this.#happened(nowNs(), where, what);
-  }
-
-  #happened(atNs: number, where: string, what: string): void {
-    this.#timeline.push({ atNs, where, what });
-    this.#fabric?.comment(atNs, eventLine(where, what));
-  }
-}
-
-function vmkBytes(s: FabricSnapshot, site: Site): number {
-  return s.ports
-    .filter((p) => p.site === site && p.role === 'vmk')
-    .reduce((sum, p) => sum + p.wireBytesIn, 0);
 }
 
 /** A migration between QEMUs is kernel TCP. @throws EnvironmentError LAB_NO_TCP */
