@@ -85,6 +85,7 @@ test.when(lack, 'a shell over SSH, sessions, downloads and the console go on acr
     `the shell answered ${session.answersNs.length} of ${session.asked} lines, ` +
       `the slowest after ${ms(Math.max(...session.answersNs))} ms; ${session.end ?? 'its client lives'}\n`,
   );
+  session.close();
   assert.is(session.answersNs.length, session.asked, session.end ?? 'it still runs');
   assert.ok(session.asked >= 2 * MOVES, `${session.asked} lines were typed`);
 });

@@ -69,7 +69,7 @@ export class ShellSession {
   }
 
   close(): void {
-    this.#ssh.stdin!.end('exit\n');
     this.#ssh.kill('SIGTERM');
+    for (const stream of this.#ssh.stdio) stream?.destroy();
   }
 }
