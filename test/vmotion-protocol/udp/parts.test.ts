@@ -269,8 +269,8 @@ test('BBR: a known rate does not grow old while there is little to send', () => 
 test('BBR: in startup a loss counts only when the round trip shows the queue that it fell out of', () => {
   for (const [rttNs, state] of [
     [10 * MS, 'startup'],
-    [15 * MS, 'startup'],
-    [17 * MS, 'drain'],
+    [19 * MS, 'startup'],
+    [20 * MS, 'drain'],
   ] as const) {
     const bbr = new Bbr();
     let delivered = 0;

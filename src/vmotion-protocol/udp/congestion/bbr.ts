@@ -29,9 +29,8 @@ const WINDOW_GAIN = 2;
 /** Startup is over when this many rounds brought less than a quarter more. */
 const FULL_ROUNDS = 3;
 const FULL_GROWTH = 1.25;
-/** A queue stands on the path when the round trip is longer than the shortest by half of it and this. */
+/** A queue stands on the path when the round trip is longer than the shortest by half of it and by what a peer may wait. */
 const QUEUE_RTT_GAIN = 1.5;
-const QUEUE_NS = NS_PER_MS;
 /** Filter of the rate in rounds, of the round trip in time. */
 const RATE_ROUNDS = 10;
 const MIN_RTT_NS = 10 * NS_PER_S;
@@ -112,7 +111,7 @@ export class Bbr implements CongestionControl {
 
   onLoss(): void {
     this.#phaseLost = true;
-    if (this.#state !== 'startup' || this.#rttNs <= QUEUE_RTT_GAIN * this.#minRttNs + QUEUE_NS) return;
+    if (this.#state !== 'startup' || this.#rttNs <= QUEUE_RTT_GAIN * this.#minRttNs + SCHEDULING_NS) return;
     this.#filled = true;
     this.#state = 'drain';
   }
