@@ -1,5 +1,5 @@
 /**
- * `npm run bench:prediction -- [--costs FILE] [--runs DIR] [--turns N] [--moves N] [--only WORD,…] [--for SECONDS] [--out FILE]`
+ * `npm run bench:prediction -- [--costs FILE] [--runs DIR] [--turns N] [--warm-up N] [--moves N] [--only WORD,…] [--for SECONDS] [--out FILE]`
  *
  * Real moves against simulated ones, on the grid of `cells.ts`. In each turn every cell has one run of some moves, the
  * first of which are left out; figures are medians over all turns. Runs are kept in DIR, those that lie there are not made
@@ -29,8 +29,6 @@ import { makeMoves } from '../migration/moves.js';
 import { CELLS, type Cell } from './cells.js';
 import { openRuns, RunFolder } from './runs.js';
 
-/** The first moves each way are slower: untouched memory, code that never ran, or ran too seldom to be compiled. */
-const WARM_UP_MOVES = 4;
 /** Simulated moves differ little. */
 const SIMULATED_MOVES = 10;
 const TOTAL_ERROR_MAX = 0.15;
@@ -43,6 +41,8 @@ const { values } = parseArgs({
     costs: { type: 'string' },
     runs: { type: 'string' },
     turns: { type: 'string', default: '3' },
+    // The first moves each way are slower: untouched memory, code that never ran, or too seldom to be compiled.
+    'warm-up': { type: 'string', default: '4' },
     moves: { type: 'string', default: '6' },
     only: { type: 'string' },
     for: { type: 'string', default: 'Infinity' },
@@ -51,11 +51,18 @@ const { values } = parseArgs({
   },
 });
 const turns = Number(values.turns);
+const warmUp = Number(values['warm-up']);
 const moves = Number(values.moves);
 const untilMs = performance.now() + Number(values.for) * 1000;
-if (values.help || !(turns >= 0 && turns <= 100) || !(moves >= 1 && moves <= 100) || Number.isNaN(untilMs)) {
+if (
+  values.help ||
+  !(warmUp >= 0 && warmUp <= 100) ||
+  !(turns >= 0 && turns <= 100) ||
+  !(moves >= 1 && moves <= 100) ||
+  Number.isNaN(untilMs)
+) {
   console.log(
-    'npm run bench:prediction -- [--costs FILE] [--runs DIR] [--turns 0..100] [--moves 1..100] [--only WORD,…] [--for SECONDS] [--out FILE]',
+    'npm run bench:prediction -- [--costs FILE] [--runs DIR] [--turns 0..100] [--warm-up 0..100] [--moves 1..100] [--only WORD,…] [--for SECONDS] [--out FILE]',
   );
   console.log(`cells: ${CELLS.map((c) => c.name).join(' ')}`);
   process.exit(values.help ? 0 : 2);
@@ -104,7 +111,7 @@ figures.finish(values.out);
 
 async function measure({ name, input }: Cell, turn: number): Promise<void> {
   say(`turn ${turn + 1}: ${name}, ${moves} moves`);
-  const repeat = WARM_UP_MOVES + moves;
+  const repeat = warmUp + moves;
   try {
     const { result } = await makeMoves({ ...input, migration: { ...input.migration, repeat } });
     folder.add(name, turn, result);
@@ -117,7 +124,7 @@ async function measure({ name, input }: Cell, turn: number): Promise<void> {
 async function compare({ name, input }: Cell): Promise<void> {
   const runs = folder.of(name);
   if (runs.length === 0) return figures.skip(name, 'not measured yet');
-  const measured = sampleOf(runs.flatMap((run) => run.migrations.slice(WARM_UP_MOVES)));
+  const measured = sampleOf(runs.flatMap((run) => run.migrations.slice(warmUp)));
   const repeat = 2 + SIMULATED_MOVES;
   const experiment = experimentFrom({ ...input, attach: 'sim', migration: { ...input.migration, repeat } });
   const simulated = sampleOf((await simulateExperiment(experiment, { costs })).migrations.slice(2));
