@@ -35,7 +35,7 @@ import { type BenchCell, benchCells, FULL_BASE, QUICK_BASE } from './cells.js';
 import { BenchProgress } from './progress.js';
 import { benchSections } from './sections.js';
 
-const QUICK_MOVES = 3;
+const QUICK_MOVES = 2;
 const FULL_MOVES = 20;
 
 const { values } = parseArgs({
