@@ -43,9 +43,12 @@ import type { StandbyPlace } from './standby-place.js';
 import { hashOfState } from './state-hash.js';
 import type { Urgency } from './urgency.js';
 
-/** Once the last round has come, FINAL is a round trip away: it is looked for so long without sleeping. */
+/** Once the source has said that FINAL is near, it is looked for so long without sleeping. */
 const FINAL_SPIN_NS = 20_000_000;
-/** With fewer cores a thread that spins takes the time from the guest that has to stop, or from the fabric. */
+/**
+ * With fewer cores a thread that spins takes the time from the guest that has to stop, or from the fabric; and one that
+ * spins only where nobody else wants to run gets no core at all, for milliseconds (SCHED_IDLE, seen).
+ */
 const CORES_TO_SPIN = 4;
 /** How long the guest's first step is awaited before anything else, and then between two looks for it. */
 const START_WAIT_MS = 0.2;
@@ -71,6 +74,8 @@ export interface DestinationParts {
   readonly report: (report: HostReport) => void;
   /** How much of a hurry this thread is in from now on (`urgency.ts`). */
   readonly urgency: (urgency: Urgency) => void;
+  /** Plays once what a start takes, so that code and data are at the processor's hand (`rehearsal.ts`). */
+  readonly warmUp: () => void;
   /** Called at the points of the move that have a name (`named-points.ts`). */
   readonly passing: Passing;
   /** Why this host cannot take the guest now, or null. */
@@ -101,6 +106,8 @@ export class DestinationRole {
   #empty = false;
   #starting = false;
   #spinUntilNs = 0;
+  /** There is a moment to warm up in. */
+  #cued = false;
   #urgentUntilNs = Number.POSITIVE_INFINITY;
   /** Reports from FINAL to STARTED: telling them takes time that the guest would stand. */
   #held: HostReport[] | null = null;
@@ -119,8 +126,6 @@ export class DestinationRole {
     const memory = regionOf(guest.memory.bytes);
     const events = {
       onRoundApplied: (round: number, pages: number) => {
-        if (round === this.#armRound && availableParallelism() >= CORES_TO_SPIN)
-          this.#spinUntilNs = nowNs() + FINAL_SPIN_NS;
         const missed = this.#applier?.takeMisses() ?? null;
         this.#step({ type: 'round-applied', round, pages, ...(missed === null ? {} : { missed }) });
       },
@@ -155,6 +160,14 @@ export class DestinationRole {
     )
       return 0;
     return Math.min(this.#machine.nextWakeNs(), this.#urgentUntilNs);
+  }
+
+  /** To be called when all that was to leave has left: makes use of the time until FINAL comes. */
+  awaitFinal(): void {
+    if (!this.#cued) return;
+    this.#cued = false;
+    this.#parts.warmUp();
+    if (availableParallelism() >= CORES_TO_SPIN) this.#spinUntilNs = nowNs() + FINAL_SPIN_NS;
   }
 
   /** Whether the connection to the source is lost. */
@@ -258,7 +271,10 @@ export class DestinationRole {
 
   #received(message: Message): void {
     if (message.type === 'offer') this.#epoch = message.epoch;
+    // The source says so just before its pause.
+    if (message.type === 'ping') this.#cued = this.#armRound > 0 && this.#held === null;
     if (message.type === 'final') {
+      this.#cued = false;
       this.#parts.passing('final-heard');
       this.#spinUntilNs = 0;
       this.#held ??= [];
@@ -315,7 +331,8 @@ export class DestinationRole {
         }
         this.#step({ type: 'armed' });
         this.#parts.urgency('starting');
-        guest.control.urge(true);
+        guest.control.spinAtStart(true);
+        this.#cued = true;
         this.#urgentUntilNs = nowNs() + URGENT_NS;
         break;
       case 'verify': {
@@ -358,6 +375,7 @@ export class DestinationRole {
         }
         break;
       case 'start-guest':
+        guest.control.urge(true);
         guest.control.resume();
         this.#applier?.guestRuns();
         this.#missing?.begin();

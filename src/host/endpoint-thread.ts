@@ -16,7 +16,7 @@ import { readKeyFile, writeKeyFile } from './key-file.js';
 import { openLinks } from './open-links.js';
 import { PageTable } from './page-table.js';
 import { RecordStore } from './records.js';
-import { rehearse } from './rehearsal.js';
+import { Rehearsal } from './rehearsal.js';
 import { startGuest } from './start-guest.js';
 
 const LOOPBACK = 0x7f000001;
@@ -75,9 +75,11 @@ function secureLinks(bare: LinkPoller, runKey: RunKey): SecureLinks {
 try {
   connectUdp(orders.nicFd, { ip: LOOPBACK, port: orders.nicFabricPort });
   const guest = await startGuest(orders);
-  rehearse(orders.recordsPath, orders.transport, orders.runKey !== null);
+  const rehearsal = new Rehearsal(orders.recordsPath, orders.transport, orders.runKey !== null);
+  rehearsal.run();
   if (orders.vmk.kind === 'kernel' && orders.transport.kind === 'udp') rehearseFlow(orders.runKey !== null);
   collectGarbage();
+  rehearsal.poise();
   const table = new PageTable(guest.memory);
   const records = new RecordStore(orders.recordsPath, orders.durable);
   keepKeys();
@@ -98,6 +100,7 @@ try {
     kept,
     bell: new Doorbell(bellFd),
     takeRequests,
+    rehearsal,
     report,
   });
   const doubt =
@@ -110,6 +113,7 @@ try {
   report({ type: 'ready', dirtyLog: guest.dirtyLog.kind, why: guest.dirtyLogWhy, doubt });
   report({ type: 'event', atNs: nowNs(), what: firstWord(doubt?.memory ?? null) });
   await endpoint.run();
+  rehearsal.close();
   await guest.close();
   records.close();
   port.close();

@@ -35,6 +35,7 @@ import { type Passing, signalAt } from './named-points.js';
 import type { PageTable } from './page-table.js';
 import type { RecordStore } from './records.js';
 import { RecoveredGuest } from './recovered-guest.js';
+import type { Rehearsal } from './rehearsal.js';
 import { SourceRole } from './source-role.js';
 import { StandbyPlace } from './standby-place.js';
 import { actWith } from './urgency.js';
@@ -60,6 +61,8 @@ export interface EndpointParts {
   readonly poller: LinkPoller;
   readonly bell: Doorbell;
   readonly takeRequests: () => HostRequest[];
+  /** What the pause will take is played just before it. */
+  readonly rehearsal: Rehearsal;
   /** What the record layer has turned away; null of a host that talks in clear. */
   readonly refusals: RefusalCounts | null;
   /** Where a guest that stands committed is kept beyond this process; null where its memory is not. */
@@ -136,12 +139,18 @@ export class Endpoint {
       this.#announcements.service();
       this.#source?.service();
       this.#destination?.service();
-      if (this.#source?.finished) this.#source = null;
-      if (this.#destination?.finished) this.#destination = null;
       poller.flush(nowNs());
+      this.#destination?.awaitFinal();
+      if (this.#source?.finished || this.#destination?.finished) this.#endRoles();
       if (this.#source === null && this.#destination === null) this.#place.step();
     }
     this.#codecs.close();
+  }
+
+  #endRoles(): void {
+    if (this.#source?.finished) this.#source = null;
+    if (this.#destination?.finished) this.#destination = null;
+    this.#parts.rehearsal.poise();
   }
 
   #handle(request: HostRequest): void {
@@ -167,6 +176,10 @@ export class Endpoint {
           codecs: this.#codecs,
           report,
           urgency: actWith,
+          warmUp: () => {
+            guest.saveState();
+            this.#parts.rehearsal.playSource();
+          },
           onAccepted: (storeId) =>
             notePeerStore(hostFilesOf(orders.recordsPath).keys, request.orders.migrationId, storeId),
           keeper: this.#parts.keeper,
@@ -252,6 +265,7 @@ export class Endpoint {
     if (this.#destination?.migrationId === id) return this.#destination.reconnect(control, preamble.attempt);
     if (this.#destination?.lost) this.#destination.supersede('another migration was offered');
     if (this.#destination !== null && !this.#destination.finished) return link.close();
+    this.#parts.rehearsal.playSources();
     this.#destination = new DestinationRole(control, preamble.attempt, id, {
       guest,
       guestName: orders.guest.name,
@@ -265,6 +279,10 @@ export class Endpoint {
       catchesFaults: this.#catchesFaults,
       report,
       urgency: actWith,
+      warmUp: () => {
+        guest.rehearseLoad?.();
+        this.#parts.rehearsal.playDestination();
+      },
       refusal: this.#refusal(),
       passing: (point) => this.#passing(point),
       place: this.#place,

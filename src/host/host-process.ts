@@ -3,6 +3,7 @@
  * carries orders down and reports up; the endpoint's thread does the work, the guest's thread is the guest.
  */
 import { resourceUsage } from 'node:process';
+import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { Doorbell, dieWithParent } from '../sys/index.js';
 import { serveControl } from './control-socket.js';
@@ -12,6 +13,8 @@ import { HostStatusKeeper } from './host-status.js';
 import type { HostReport, HostRequest } from './ipc.js';
 
 dieWithParent();
+// Code of a pause is used once in a while, and V8 throws away what it has not seen used for a few collections.
+setFlagsFromString('--no-flush-bytecode');
 
 const bell = new Doorbell();
 const channel = new MessageChannel();

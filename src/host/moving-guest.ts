@@ -20,6 +20,8 @@ export interface HostedGuest extends MovingGuest {
   readonly dirtyLogWhy: string;
   /** Lets the guest run and waits until it has made its first step. @throws LonghaulError `GUEST_STOPPED` */
   resume(timeoutMs?: number): void;
+  /** Plays once what `loadState` does; of a guest for which that is much. */
+  rehearseLoad?(): void;
   /** Ends the guest's thread and gives back what it held. */
   close(): Promise<void>;
 }

@@ -62,6 +62,8 @@ export interface SourceParts {
   readonly report: (report: HostReport) => void;
   /** How much of a hurry this thread is in from now on (`urgency.ts`). */
   readonly urgency: (urgency: Urgency) => void;
+  /** Plays once what a pause takes, so that code and data are at the processor's hand (`rehearsal.ts`). */
+  readonly warmUp: () => void;
   /** The peer has the guest's place ready; this is the name of the store in which it will decide. */
   readonly onAccepted: (storeId: string) => void;
   /** Keeps what stands committed beyond this process; null where its memory is not kept. */
@@ -199,7 +201,7 @@ export class SourceRole {
   #lookAfterLink(): void {
     switch (this.#watch.poll(nowNs())) {
       case 'ask':
-        this.#control.send({ type: 'ping', seq: HEARTBEAT_SEQ + this.#pings++ });
+        this.#ping();
         break;
       case 'lost':
         this.#lose('VMOTION_CONNECTION_LOST', 'the destination has fallen silent');
@@ -213,6 +215,10 @@ export class SourceRole {
       case 'wait':
         break;
     }
+  }
+
+  #ping(): void {
+    this.#control.send({ type: 'ping', seq: HEARTBEAT_SEQ + this.#pings++ });
   }
 
   #dial(): ControlChannel {
@@ -334,6 +340,7 @@ export class SourceRole {
       case 'send':
         if (action.message.type === 'arm') {
           this.#parts.urgency('prompt');
+          guest.control.rehearseStop();
           if (this.#orders.holdNs === 0) this.#parts.report({ type: 'phase', phase: 'switchover' });
           const left = decodePageSet(guest.memory.pages, action.message.left)!;
           this.#carrier.dropped(left);
@@ -391,7 +398,11 @@ export class SourceRole {
       case 'pause-guest':
         this.#hold();
         this.#held = [];
+        this.#parts.warmUp();
+        // FINAL is near: the destination warms up too.
+        if (!this.#lost) this.#ping();
         this.#harvestEarly();
+        this.#parts.warmUp();
         this.#parts.urgency('pausing');
         this.#urgentUntilNs = nowNs() + URGENT_NS;
         this.#times.pauseCalledNs = nowNs();

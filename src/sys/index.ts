@@ -46,7 +46,7 @@ export { populatePages, preferLargePages } from './page-population.js';
 export { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, PollSet, sharpenTimers } from './poll.js';
 export { dieWithParent, nameThread, replaceProcess } from './process.js';
 export { type ProcessorTime, processFamilyNs, processorTime } from './processor-use.js';
-export { actAtEase, actInRealTime, actPromptly, threadNumber } from './scheduling.js';
+export { actAtEase, actInRealTime, actPromptly, actWhenIdle, threadNumber } from './scheduling.js';
 export {
   acceptTcp,
   connectTcp,

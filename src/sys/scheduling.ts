@@ -22,6 +22,7 @@ const RUNTIME_AT = 24;
 const PRIO_PROCESS = 0;
 const SCHED_OTHER = 0;
 const SCHED_FIFO = 1;
+const SCHED_IDLE = 5;
 /** The lowest of the real-time class: below the kernel's own threads, above all that is not of it. */
 const LOWEST_PRIORITY = 1;
 /** The shortest turn that the kernel grants. */
@@ -44,7 +45,7 @@ export function actPromptly(thread = 0): void {
   setAttr(thread, SCHED_OTHER, nice, 0, SHORTEST_TURN_NS);
 }
 
-/** Takes `actPromptly` and `actInRealTime` back. */
+/** Takes `actPromptly`, `actInRealTime` and `actWhenIdle` back. */
 export function actAtEase(thread = 0): void {
   const nice = Math.max(0, libc.getpriority(PRIO_PROCESS, thread));
   setAttr(thread, SCHED_OTHER, nice, 0, KERNELS_TURN);
@@ -58,6 +59,14 @@ export function actAtEase(thread = 0): void {
  */
 export function actInRealTime(thread = 0, priority = LOWEST_PRIORITY): boolean {
   return setAttr(thread, SCHED_FIFO, 0, priority, 0);
+}
+
+/**
+ * Lets a thread run only where a processor has nothing else to do, and be interrupted at once. Without privilege there may
+ * be no way back. @returns false where the system refuses it, and nothing has changed
+ */
+export function actWhenIdle(thread = 0): boolean {
+  return setAttr(thread, SCHED_IDLE, 0, 0, KERNELS_TURN);
 }
 
 /** The kernel's number of the calling thread. gettid(2) */

@@ -12,15 +12,15 @@
  *   The guest says STARTING and then looks at the command once more before it writes: a host that took RUN back
  *   and sees PARKED can rely on it.
  *
- *   ARMED is PAUSE with the guest's thread at the start line: it spins on the command instead of sleeping, for
- *   50 ms at most, so that RUN takes effect within microseconds.
+ *   ARMED is PAUSE with the guest's thread at the start line: it warms up, then spins on the command instead of sleeping,
+ *   where no other thread wants the processor and for 50 ms at most, so that RUN takes effect within microseconds.
  *
  *   A guest that waits for something to do has *halted*, as a virtual CPU does. It need not be woken to be paused, which
  *   would take a hundred microseconds: the host takes the halted thread, and that one finds itself parked when it wakes.
  *
  *        AWAKE ◄──────► HALTED ──host──► TAKEN ──the thread wakes──► AWAKE, parked
  *
- *   bytes    0 command i32   4 state i32   8 halted i32   12 slowed i32   64 ring head   128 ring tail   192 figures f64   512 ring data
+ *   bytes    0 command i32   4 state i32   8 halted i32   12 slowed i32   16 rehearse i32   64 ring head   128 ring tail   192 figures f64   512 ring data
  */
 import { actInRealTime, actPromptly, type Doorbell, nowNs } from '../../sys/index.js';
 import { InjectRing, RING_SIZE } from './inject-ring.js';
@@ -46,6 +46,8 @@ export const STATE = 1;
 export const HALT = 2;
 /** Share of its time, in thousandths, that a running guest is kept from running. */
 export const SLOWED = 3;
+/** 1: what a stop takes is to be played once. */
+export const REHEARSE = 4;
 const RING_HEAD = 16;
 const RING_TAIL = 32;
 
@@ -136,6 +138,11 @@ export class GuestControl {
     const thread = this.block.figures[THREAD]!;
     if (thread === 0) return;
     if (!on || !actInRealTime(thread, GUEST_PRIORITY)) actPromptly(thread);
+  }
+
+  /** Asks a running guest to play what it does when it comes to stand, soon: one that has much to do has it warm then. */
+  rehearseStop(): void {
+    Atomics.store(this.block.words, REHEARSE, 1);
   }
 
   /** Ends the guest's thread for good. */

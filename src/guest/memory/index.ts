@@ -10,6 +10,7 @@ export {
   PARKED,
   PARKED_AT_NS,
   RAN_NS,
+  REHEARSE,
   RUN,
   RUNNING,
   SEND_DROPS,

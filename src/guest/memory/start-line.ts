@@ -2,7 +2,7 @@
  * The guest's thread at the start line: how it waits for commands, and how it says where it stands. Shared by every
  * virtual CPU; what the states mean is in `guest-control.ts`.
  */
-import { actPromptly, nowNs } from '../../sys/index.js';
+import { actInRealTime, actPromptly, actWhenIdle, nowNs } from '../../sys/index.js';
 import {
   ARMED,
   AWAKE,
@@ -48,9 +48,10 @@ export class StartLine {
   /**
    * Waits until the guest is to run, or to end.
    * @param start its first step; it is said to run once that has been made
+   * @param warmUp what can be played of it beforehand, without a touch of guest memory, when it is put at the start line
    */
-  leave(start: () => void): void {
-    while (this.awaitCommand() === RUN) {
+  leave(start: () => void, warmUp: () => void = () => {}): void {
+    while (this.awaitCommand(warmUp) === RUN) {
       // Nobody waits for this state.
       Atomics.store(this.#words, STATE, STARTING);
       if (this.command === RUN) {
@@ -78,13 +79,16 @@ export class StartLine {
   }
 
   /** Waits, asleep or spinning as the command says, until it is neither PAUSE nor ARMED. @returns it */
-  awaitCommand(): number {
+  awaitCommand(warmUp: () => void = () => {}): number {
     const words = this.#words;
     for (;;) {
       const command = Atomics.load(words, COMMAND);
-      if (command === PAUSE) Atomics.wait(words, COMMAND, PAUSE);
-      else if (command !== ARMED) return command;
-      else if (!this.#spin()) Atomics.compareExchange(words, COMMAND, ARMED, PAUSE);
+      if (command === PAUSE) {
+        Atomics.wait(words, COMMAND, PAUSE);
+      } else if (command === ARMED) {
+        warmUp();
+        if (!this.#spin()) Atomics.compareExchange(words, COMMAND, ARMED, PAUSE);
+      } else return command;
     }
   }
 
@@ -110,12 +114,18 @@ export class StartLine {
     return true;
   }
 
-  /** Spins at the start line. @returns false when it waited too long and should sleep */
+  /**
+   * Spins at the start line, on a processor that nobody else wants.
+   * @returns false when it waited too long, or would take from others, and should sleep
+   */
   #spin(): boolean {
+    // Whom the system lets go up may come back from below.
+    if (!actInRealTime() || !actWhenIdle()) return false;
     const untilNs = nowNs() + SPIN_NS;
     do {
       for (let i = 0; i < 256; i++) if (Atomics.load(this.#words, COMMAND) !== ARMED) return true;
     } while (nowNs() < untilNs);
+    actPromptly();
     return false;
   }
 }

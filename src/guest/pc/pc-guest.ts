@@ -136,6 +136,11 @@ export class PcGuest {
     this.#parts.box.load(bytes);
   }
 
+  /** Plays once what `loadState` does, for its code and data to be warm. */
+  rehearseLoad(): void {
+    checkMachineState(this.saveState(), this.shape);
+  }
+
   /** Ends the machine's thread and gives back what it held; its memory is gone then. */
   async close(): Promise<void> {
     this.dirtyLog.close();

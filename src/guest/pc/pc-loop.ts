@@ -38,6 +38,7 @@ import {
   PARKED,
   PARKED_AT_NS,
   RAN_NS,
+  REHEARSE,
   RUN,
   RUNNING,
   SEND_DROPS,
@@ -219,6 +220,7 @@ class PcLoop {
   #turn(): void {
     if (this.#line.command !== RUN) return this.#park();
     if (this.#line.standIfSlowed(this.#onStand)) this.#lastAccountNs = nowNs();
+    if (Atomics.exchange(this.#control.words, REHEARSE, 0) === 1) this.#pack();
     const more = this.#takeFrames();
     this.#takeTyped();
     const sleepNs = this.#machine!.step();
@@ -245,11 +247,21 @@ class PcLoop {
       const now = nowNs();
       this.#account(now);
       this.#figures[PARKED_AT_NS] = now;
-      this.#box.saved(packMachineState(this.#shape, this.#machine!.save(), this.#box.room));
+      this.#pack();
     }
     this.#line.enter(PARKED);
-    this.#line.leave(this.#start);
+    this.#line.leave(this.#start, this.#unpack);
   }
+
+  #pack(): void {
+    this.#box.saved(packMachineState(this.#shape, this.#machine!.save(), this.#box.room));
+  }
+
+  /** Of the state that this machine saved last: for practice. */
+  readonly #unpack = (): void => {
+    const saved = this.#box.read();
+    if (saved !== null) unpackMachineState(saved, this.#shape);
+  };
 
   readonly #start = (): void => {
     const loaded = this.#box.takeLoaded();
