@@ -3,7 +3,7 @@
  *
  *   table   pfn 0: lo u32, hi u32 │ pfn 1: lo, hi │ …          `words`; the same as u64: `table`
  *
- * About 0.16 µs a page, read where it lies (`page-hash-code.ts`). A guest that writes meanwhile gets a hash of neither
+ * About 0.18 µs a page, read where it lies (`page-hash-code.ts`). A guest that writes meanwhile gets a hash of neither
  * content: then the page is dirty, and is hashed again.
  */
 import { PAGE_SIZE } from '../../core/index.js';
