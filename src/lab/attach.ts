@@ -141,6 +141,12 @@ export function attachStation(chosen: ChosenAttach, station: Station): AttachedS
   return { station, port, netnsFd, farFd: null, fabricUdpPort: null };
 }
 
+/** Gives back this process's ends of a station; the fabric has its own. */
+export function closeStation({ netnsFd, farFd }: AttachedStation): void {
+  if (netnsFd !== null) closeFd(netnsFd);
+  if (farFd !== null) closeFd(farFd);
+}
+
 function openTapPort(netnsFd: number, settings: InterfaceSettings): number {
   return inNetns(netnsFd, () => {
     const fd = openTap(INTERFACE, true);

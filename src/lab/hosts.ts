@@ -4,7 +4,7 @@
  */
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Rng } from '../core/index.js';
+import { LonghaulError, Rng } from '../core/index.js';
 import {
   CIPHER_NAME,
   findHosts,
@@ -64,6 +64,7 @@ export class Hosts {
   readonly #hosts: Partial<Record<Site, Host>> = {};
   /** Ends of ports that children have inherited: ours to close. */
   readonly #descriptors: number[] = [];
+  #over = false;
 
   /** @param dir the run's own */
   constructor(
@@ -129,8 +130,9 @@ export class Hosts {
     return runs.includes(undefined) ? null : runs.filter(Boolean).length;
   }
 
-  /** Tells each to end. @returns when it has */
+  /** Tells each to end; one that is about to be started is not. @returns when it has */
   end(): Promise<unknown>[] {
+    this.#over = true;
     return Object.values(this.#hosts).map((h) => h.end({ type: 'end' }));
   }
 
@@ -146,6 +148,10 @@ export class Hosts {
     const attached = this.#stage.stationOf(site);
     const peer = this.#stage.stationOf(site === 'a' ? 'b' : 'a');
     const nic = await this.#guestPort(site);
+    if (this.#over) {
+      if (this.#backing === null) closeFd(nic.farFd);
+      throw new LonghaulError('LAB_INTERRUPTED', 'the run ended while its hosts were started');
+    }
     const again = this.#hosts[site] !== undefined;
     const recordsPath = this.recordsPath(site);
     const fds = [nic.farFd, (attached.netnsFd ?? attached.farFd)!];

@@ -2,12 +2,12 @@
  * The clients of a run: a process each, at a site that it does not leave, that holds sessions with the guest whoever
  * moves it, and says what it saw of every move. Two of them also measure the round trip before there is a guest.
  */
-import { PAGE_SIZE } from '../core/index.js';
+import { LonghaulError, PAGE_SIZE } from '../core/index.js';
 import type { Fabric } from '../fabric/index.js';
 import { parseIpv4 } from '../l2/index.js';
 import { openNioUdpPair } from '../l2/ports/index.js';
 import { closeFd, nowNs } from '../sys/index.js';
-import { type AttachedStation, attachStation, type ChosenAttach } from './attach.js';
+import { type AttachedStation, attachStation, type ChosenAttach, closeStation } from './attach.js';
 import { Child, inheritedFd } from './child.js';
 import type { ClientReply, ClientRequest, PortAttach, ProbeResult } from './client/protocol.js';
 import { rawSocketBuilt } from './client/raw-socket.js';
@@ -43,6 +43,7 @@ export class Sessions {
   readonly #clients: Client[] = [];
   /** Ends of ports that children have inherited: ours to close. */
   readonly #descriptors: number[] = [];
+  #over = false;
 
   /** @param note told what a reader of the result should know */
   constructor(
@@ -114,14 +115,12 @@ export class Sessions {
     return results;
   }
 
-  /** Ends the processes; their ports go with them. Safe at any moment. */
+  /** Ends the processes; their ports go with them. Safe at any moment: what is being attached then is not begun. */
   async end(): Promise<void> {
+    this.#over = true;
     const ended = this.#clients.splice(0);
     await Promise.all(ended.map(({ child }) => child.end({ type: 'end' })));
-    for (const { station } of ended) {
-      if (station.netnsFd !== null) closeFd(station.netnsFd);
-      if (station.farFd !== null) closeFd(station.farFd);
-    }
+    for (const { station } of ended) closeStation(station);
     for (const fd of this.#descriptors.splice(0)) closeFd(fd);
   }
 
@@ -136,6 +135,11 @@ export class Sessions {
     const { netnsFd, farFd, fabricUdpPort } = station;
     await this.#fabric.addPort(station.port);
     const echo = netnsFd !== null && !rawSocketBuilt() ? await this.#attachEcho(site, index) : null;
+    if (this.#over) {
+      closeStation(station);
+      for (const fd of this.#descriptors.splice(0)) closeFd(fd);
+      throw new LonghaulError('LAB_INTERRUPTED', 'the run ended while its clients were attached');
+    }
     const inherited = farFd ?? echo?.farFd ?? null;
     const fds = inherited === null ? [] : [inherited];
     const child: Client['child'] = new Child({

@@ -4,8 +4,8 @@
  */
 import { describeRecording } from '../capture/index.js';
 import type { Fabric, FabricSnapshot } from '../fabric/index.js';
-import { closeFd, nowNs } from '../sys/index.js';
-import { type AttachedStation, attachStation, type ChosenAttach } from './attach.js';
+import { nowNs } from '../sys/index.js';
+import { type AttachedStation, attachStation, type ChosenAttach, closeStation } from './attach.js';
 import { startBackground } from './background.js';
 import { type Experiment, SITES, type Site } from './config/experiment.js';
 import { eventLine } from './event-words.js';
@@ -109,10 +109,7 @@ export class Stage {
     this.#stopBackground?.();
     await Promise.all([this.#sessions?.end(), ...others]);
     await this.#fabric?.stop();
-    for (const s of this.#stations.splice(0)) {
-      if (s.netnsFd !== null) closeFd(s.netnsFd);
-      if (s.farFd !== null) closeFd(s.farFd);
-    }
+    for (const station of this.#stations.splice(0)) closeStation(station);
   }
 }
 

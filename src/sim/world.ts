@@ -6,6 +6,8 @@
  *              host a ══ vmk ═╗   ╔═ vmk ══ host b ▼                           ▼
  *                guest ─── bridge A ═══ fiber ═══ bridge B ─── guest
  *                                  judge: looks at every start, every return, and at the end
+ *
+ * Longer than 400 lines for its wiring: who hears whom stands in one place, in the order in which it is built.
  */
 import { frameOf, NS_PER_MS, NS_PER_S, Rng } from '../core/index.js';
 import {

@@ -13,6 +13,8 @@
  *   receive: frames ─► Flight (ACK), ControlInbox, PageInbox, ParityStore ─► Acknowledger
  *   poll:    path probe ─► Flight allows: control stream, then pages; parity ─► or an acknowledgement alone
  *
+ * Longer than 400 lines: one datagram is made of what all parts have to say, and what comes in is dealt to all of them.
+ *
  * Left out: migration of a connection to another address, ECN, authentication (`reservedBytes` keeps room for a tag).
  * Longer than a file should be: frames in and datagrams out share nearly every field.
  */
