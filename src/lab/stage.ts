@@ -3,6 +3,7 @@
  * account of what happened. What is made here is also removed here.
  */
 import { describeRecording } from '../capture/index.js';
+import { LonghaulError } from '../core/index.js';
 import type { Fabric, FabricSnapshot } from '../fabric/index.js';
 import { nowNs } from '../sys/index.js';
 import { type AttachedStation, attachStation, type ChosenAttach, closeStation } from './attach.js';
@@ -25,6 +26,7 @@ export class Stage {
   readonly #timeline: { atNs: number; where: string; what: string }[] = [];
   #fabric: Fabric | null = null;
   #sessions: Sessions | null = null;
+  #over = false;
   #stopBackground: (() => void) | null = null;
 
   constructor(experiment: Experiment, chosen: ChosenAttach, epochNs: number, hooks: RunHooks) {
@@ -66,6 +68,7 @@ export class Stage {
 
   /** Attaches the clients, silent so far, and the other traffic. */
   async admitClients(): Promise<void> {
+    if (this.#over) throw new LonghaulError('LAB_INTERRUPTED', 'the run ended while it was built');
     this.#sessions = new Sessions(this.#experiment, this.#chosen, this.fabric, this.#epochNs, (text) =>
       this.note(text),
     );
@@ -106,6 +109,7 @@ export class Stage {
 
   /** Safe at any moment, also half-way through `open`. @param others what is ended beside the clients, before the fabric */
   async tearDown(others: readonly Promise<unknown>[]): Promise<void> {
+    this.#over = true;
     this.#stopBackground?.();
     await Promise.all([this.#sessions?.end(), ...others]);
     await this.#fabric?.stop();

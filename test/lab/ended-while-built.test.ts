@@ -5,7 +5,7 @@ import type { ChosenAttach } from '../../src/lab/attach.js';
 import { experimentFrom } from '../../src/lab/config/experiment-file.js';
 import { Hosts } from '../../src/lab/hosts.js';
 import { Sessions } from '../../src/lab/sessions.js';
-import type { Stage } from '../../src/lab/stage.js';
+import { Stage } from '../../src/lab/stage.js';
 import { suite } from '../suite.js';
 
 const test = suite('lab/ended-while-built');
@@ -45,6 +45,15 @@ test('Ctrl-C while a host was started left its process, and the run waited for i
   await Promise.all(hosts.end());
   open();
   assert.is(await started, 'LAB_INTERRUPTED');
+});
+
+test('Ctrl-C while hosts became ready let clients begin behind it, and the run waited for them for ever', async () => {
+  const stage = new Stage(experimentFrom(), CHOSEN, 0, {
+    onEvent: () => {},
+    signal: new AbortController().signal,
+  });
+  await stage.tearDown([]);
+  assert.is(await codeOf(stage.admitClients()), 'LAB_INTERRUPTED');
 });
 
 test.run();
