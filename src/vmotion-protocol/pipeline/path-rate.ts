@@ -10,8 +10,12 @@
  */
 const STRETCH_MIN_NS = 1_000_000;
 const NEW_WEIGHT = 0.25;
-/** After so long without a refusal, nothing holds the sender up any more. */
-const FORGET_NS = 1_000_000_000;
+/**
+ * After so long without a refusal, nothing holds the sender up any more, and what was measured is stale: the first
+ * stretches fall into TCP's slow start, and a sender that compresses because of them never fills the link again. What
+ * is forgotten too early is learned again within a stretch.
+ */
+const FORGET_NS = 30_000_000;
 
 export class PathRate {
   /** Bits per second; Infinity while the path was never, or is no longer, the slower part. */

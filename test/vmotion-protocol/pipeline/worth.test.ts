@@ -128,8 +128,28 @@ test('the rate of the path is only what was sent between two refusals', () => {
   rate.sent(500);
   assert.not.ok(rate.refused(40_000_000), 'a stretch in which the links ran empty is void');
   assert.is(rate.rateBps, 1e9);
-  assert.ok(rate.ranEmpty(1_100_000_000), 'a second without a refusal');
+  assert.not.ok(rate.ranEmpty(69_000_000));
+  assert.ok(rate.ranEmpty(71_000_000), '30 ms without a refusal');
   assert.is(rate.rateBps, Number.POSITIVE_INFINITY);
+});
+
+test('compression that slow start switched on does not stay on while the link has room', () => {
+  const rate = new PathRate();
+  const w = worth();
+  const told = () => w.pathRate(rate.rateBps);
+  told();
+  rate.refused(0);
+  rate.sent(40_000);
+  assert.ok(rate.refused(1_400_000), 'a window of ten packets: 228 Mbit/s');
+  told();
+  window(w, 0.3, 13_000);
+  assert.ok(w.active);
+  // From here this side is the slower one: 16 µs a page, and the link is empty each time.
+  for (let nowNs = 1_400_000; nowNs < 40_000_000; nowNs += 1_000_000) {
+    rate.sent(180_000);
+    if (rate.ranEmpty(nowNs)) told();
+  }
+  assert.not.ok(w.active);
 });
 
 test('a codec is agreed on by name: the first that both have', () => {
