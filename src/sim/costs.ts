@@ -2,7 +2,7 @@
  * What a host takes for each step of a migration, so that simulated totals and pauses stand for real ones.
  *
  *   round     pages · sendPageNs at the source ─► fiber ─► pages · applyPageNs at the destination ─► roundNs
- *   pause     park ─ harvest ─ save ─ final, flight ─ record ─► fiber ─► message ─ verify, drop ─ load ─ record ─ start
+ *   pause     poise ─ park ─ harvest ─ save ─ final, flight ─ record ─► fiber ─► message ─ verify, drop ─ load ─ record ─ start
  *
  * `longhaul calibrate` measures them on a machine (`lab/calibration/`); the defaults are what it found on the machine of
  * docs/benchmarks.md. Nothing else in `sim/` knows a duration of a host. They hold what threads take from one
@@ -23,7 +23,9 @@ export const COST_MEANINGS = {
   messageNs: 'From the arrival of a control message until the thread that waits for it has read it',
   roundNs: 'What a round takes beside its pages: both threads woken, ROUND_DONE made',
   recordNs: 'One durable record',
+  poiseNs: 'Before the pause call: the source plays what a pause takes, while the guest runs on',
   finalNs: 'Making the final flight, beside its pages',
+  finalPageNs: 'One page of the final flight: as sendPageNs, while the guest stands',
   missingPageNs: 'What each page that goes after the switchover adds to that',
   verifyNs: 'Comparing the digests of memory and state',
   dropPageNs: 'What each page that is dropped before adds to that',
@@ -55,13 +57,15 @@ export const HOST_COSTS: HostCosts = Object.freeze({
   messageNs: 260 * NS_PER_US,
   roundNs: 1_000 * NS_PER_US,
   recordNs: 55 * NS_PER_US,
+  poiseNs: 2_000 * NS_PER_US,
   finalNs: 200 * NS_PER_US,
+  finalPageNs: 3_000,
   missingPageNs: 100,
   verifyNs: 55 * NS_PER_US,
   dropPageNs: 130,
   prepareNs: 20_000 * NS_PER_US,
   populatePageNs: 900,
-  armNs: 4_000 * NS_PER_US,
+  armNs: 500 * NS_PER_US,
   startNs: 100 * NS_PER_US,
   faultNs: 25 * NS_PER_US,
   portNs: 15 * NS_PER_US,

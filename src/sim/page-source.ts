@@ -154,8 +154,9 @@ export class PageSource {
 
   #nsOf(pfns: readonly number[]): number {
     const { guest, costs } = this.#host;
+    const pageNs = this.#round?.final === true ? costs.finalPageNs : costs.sendPageNs;
     let ns = 0;
-    for (const pfn of pfns) ns += guest.memory.isZero(pfn) ? costs.zeroPageNs : costs.sendPageNs;
+    for (const pfn of pfns) ns += guest.memory.isZero(pfn) ? costs.zeroPageNs : pageNs;
     return ns;
   }
 

@@ -376,12 +376,16 @@ export class SourceDriver {
 
   #pause(): void {
     const pausing = ++this.#pausing;
-    this.times.pauseCalledNs = this.#host.nowNs();
-    this.#host.after(this.#host.costs.parkNs, () => {
+    const { costs } = this.#host;
+    this.#host.after(costs.poiseNs, () => {
       if (pausing !== this.#pausing) return; // taken back
-      this.#host.guest.stop(this.#host.around.time.nowNs);
-      this.times.guestPausedNs = this.#host.nowNs();
-      this.#step({ type: 'guest-paused' });
+      this.times.pauseCalledNs = this.#host.nowNs();
+      this.#host.after(costs.parkNs, () => {
+        if (pausing !== this.#pausing) return;
+        this.#host.guest.stop(this.#host.around.time.nowNs);
+        this.times.guestPausedNs = this.#host.nowNs();
+        this.#step({ type: 'guest-paused' });
+      });
     });
   }
 

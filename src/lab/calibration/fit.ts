@@ -17,7 +17,8 @@ import { warmMoves } from './plan.js';
 export type SimulateWith = (experiment: RunResult['experiment'], costs: HostCosts) => Promise<RunResult>;
 
 const ITERATIONS = 6;
-/** Fewer missing pages say nothing of what one costs. */
+/** Fewer pages in the final flight, or missing, say nothing of what one costs. */
+const FINAL_MIN = 10;
 const MISSING_MIN = 20;
 /** The destination's share of a page against the source's: it copies once more and waits for its turn less. */
 const APPLY_SHARE = 0.9;
@@ -53,8 +54,8 @@ export async function fitCosts(
       const simulated = await simulate(result.experiment, costs);
       seen.push({
         name: result.experiment.name,
-        measured: observe(warmMoves(result)),
-        simulated: observe(warmMoves(simulated)),
+        measured: observe(result, warmMoves(result)),
+        simulated: observe(simulated, warmMoves(simulated)),
       });
     }
     if (i < ITERATIONS) costs = improved(costs, seen);
@@ -70,7 +71,7 @@ function firstGuess(measured: readonly RunResult[], start: HostCosts): Record<Co
   const populated = medianOf(measured.flatMap((r) => populateNsPerPage(r, warmMoves(r))));
   if (Number.isFinite(populated)) start = { ...start, populatePageNs: Math.round(populated) };
   const near = measured.filter((r) => r.experiment.name.startsWith('near'));
-  const pages = near.map((r) => medianOf(observe(warmMoves(r)).page)).filter(Number.isFinite);
+  const pages = near.map((r) => medianOf(observe(r, warmMoves(r)).page)).filter(Number.isFinite);
   if (pages.length === 0) return { ...start };
   const sendPageNs = Math.round(Math.min(...pages));
   return { ...start, sendPageNs, applyPageNs: Math.round(sendPageNs * APPLY_SHARE) };
@@ -90,6 +91,7 @@ function improved(
   const quick = seen.filter((s) => s.name === 'near-hybrid' || s.name === 'zeros');
   const precopy = moved.filter((s) => s.name.endsWith('precopy'));
   const hybrid = moved.filter((s) => medianOf(s.measured.missing) >= MISSING_MIN);
+  const flights = precopy.filter((s) => medianOf(s.measured.final) >= FINAL_MIN);
   const part = (name: keyof Observables['parts']) => (o: Observables) => o.parts[name] ?? [];
 
   add(
@@ -114,9 +116,8 @@ function improved(
     0.8,
   );
   add(
-    'armNs',
-    difference(moved, (o) => o.armed),
-    0.8,
+    'poiseNs',
+    difference(moved, (o) => o.poised),
   );
   const parts: readonly (readonly [CostName, keyof Observables['parts'], readonly Seen[]])[] = [
     ['parkNs', 'stopNs', moved],
@@ -128,10 +129,15 @@ function improved(
     ['verifyNs', 'verifyNs', precopy],
   ];
   for (const [name, key, of] of parts) add(name, difference(of, part(key)));
-  add('missingPageNs', perMissing(hybrid, part('sendNs')), 0.7);
-  add('dropPageNs', perMissing(hybrid, part('verifyNs')), 0.7);
+  add(
+    'finalPageNs',
+    perPage(flights, part('sendNs'), (o) => o.final),
+    0.7,
+  );
+  add('missingPageNs', perPage(hybrid, part('sendNs'), missing), 0.7);
+  add('dropPageNs', perPage(hybrid, part('verifyNs'), missing), 0.7);
   // In a long flight pages hide what waking up takes.
-  const short = moved.filter((s) => s.name !== 'far-precopy');
+  const short = seen.filter((s) => s.name !== 'far-precopy');
   add(
     'messageNs',
     difference(short, (o) => o.flight),
@@ -148,16 +154,22 @@ function difference(seen: readonly Seen[], pick: (o: Observables) => readonly nu
   return values.reduce((sum, v) => sum + v, 0) / values.length;
 }
 
-/** Runs in which more was missing say more of what one page costs. */
-function perMissing(seen: readonly Seen[], pick: (o: Observables) => readonly number[]): number {
+const missing = (o: Observables): readonly number[] => o.missing;
+
+/** Runs in which it was more pages say more of what one costs. */
+function perPage(
+  seen: readonly Seen[],
+  pick: (o: Observables) => readonly number[],
+  pagesOf: (o: Observables) => readonly number[],
+): number {
   let ns = 0;
-  let pages = 0;
+  let squares = 0;
   for (const s of seen) {
-    const missing = medianOf(s.measured.missing);
-    ns += difference([s], pick) * missing;
-    pages += missing * missing;
+    const pages = medianOf(pagesOf(s.measured));
+    ns += difference([s], pick) * pages;
+    squares += pages * pages;
   }
-  return ns / pages;
+  return ns / squares;
 }
 
 function figuresOf({ name, measured, simulated }: Seen): Fitted[] {
@@ -176,7 +188,7 @@ function figuresOf({ name, measured, simulated }: Seen): Fitted[] {
           },
         ];
   return [
-    ...(['setup', 'page', 'round', 'armed', 'flight', 'pause'] as const).flatMap((what) =>
+    ...(['setup', 'page', 'round', 'poised', 'flight', 'pause'] as const).flatMap((what) =>
       figure(what, measured[what], simulated[what]),
     ),
     ...Object.keys(measured.parts).flatMap((part) =>

@@ -1,7 +1,7 @@
 /**
  * What is looked at in a run, real or simulated, to tell one cost of its hosts from another. Pure.
  *
- *   offer ─setup─► round 0 ─page─► rounds of few pages ─round─► pause: its parts ─► started
+ *   offer ─setup─► round 0 ─page─► rounds of few pages ─round─► poised ─► pause: its parts ─► started
  */
 import { PAGE_SIZE } from '../../core/index.js';
 import type { MigrationResult, PauseParts, RunResult } from '../result.js';
@@ -17,35 +17,49 @@ export interface Observables {
   readonly page: number[];
   /** A round of few pages, less what its pages add. */
   readonly round: number[];
-  /** From the end of the last round until the pause, and from the guest's start until the source has heard of it. */
-  readonly armed: number[];
+  /** The source begins to pause until the guest stands. */
+  readonly poised: number[];
   /** FINAL handed to the transport until all of the flight is in its place. */
   readonly flight: number[];
   readonly pause: number[];
   readonly parts: Readonly<Record<keyof PauseParts, number[]>>;
+  /** Pages of the final flight. */
+  readonly final: number[];
   /** Pages that went after the switchover. */
   readonly missing: number[];
 }
 
+/** What is looked at beside the moves: when each host came to which phase. */
+type Timed = Pick<RunResult, 'timeline' | 'experiment'>;
+
 /** By move: how long the destination made its memory ready, over the pages of it; moves that populate nothing are left out. */
-export function populateNsPerPage(
-  { timeline, experiment }: Pick<RunResult, 'timeline' | 'experiment'>,
-  moves: readonly MigrationResult[],
-): number[] {
-  const pages = experiment.guest.memoryBytes / PAGE_SIZE;
-  return moves.flatMap(({ startNs, totalNs, to, mode }) => {
-    const entered = (phase: RegExp): number | undefined =>
-      timeline.find(
-        ({ atNs, where, what }) =>
-          atNs >= startNs && atNs <= startNs + totalNs && where === `host ${to}` && phase.test(what),
-      )?.atNs;
-    const from = entered(/→ preparing$/);
-    const until = entered(/^preparing → receiving$/);
-    return from === undefined || until === undefined || mode === 'postcopy' ? [] : [(until - from) / pages];
-  });
+export function populateNsPerPage(run: Timed, moves: readonly MigrationResult[]): number[] {
+  const pages = run.experiment.guest.memoryBytes / PAGE_SIZE;
+  return moves
+    .filter(({ mode }) => mode !== 'postcopy')
+    .flatMap((m) => phaseNs(run, m, m.to, /→ preparing$/, /^preparing → receiving$/).map((ns) => ns / pages));
 }
 
-export function observe(moves: readonly MigrationResult[]): Observables {
+/** How long a host of a move was in a phase, by its time line; empty where that does not say. */
+function phaseNs(
+  { timeline }: Timed,
+  { startNs, totalNs }: MigrationResult,
+  site: string,
+  begins: RegExp,
+  ends: RegExp,
+): number[] {
+  const entered = (phase: RegExp): number | undefined =>
+    timeline.find(
+      ({ atNs, where, what }) =>
+        atNs >= startNs && atNs <= startNs + totalNs && where === `host ${site}` && phase.test(what),
+    )?.atNs;
+  const from = entered(begins);
+  const until = entered(ends);
+  return from === undefined || until === undefined ? [] : [until - from];
+}
+
+/** @param moves those of the run that count */
+export function observe(run: Timed, moves: readonly MigrationResult[]): Observables {
   const rounds = moves.flatMap((m) =>
     m.rounds.slice(1).map((r) => ({ pages: pagesOf(r), ns: r.durationNs })),
   );
@@ -63,17 +77,13 @@ export function observe(moves: readonly MigrationResult[]): Observables {
     setup: moves.flatMap((m) => (m.rounds[0] === undefined ? [] : [m.rounds[0].startNs - m.startNs])),
     page,
     round: small.map((r) => r.ns - r.pages * pageNs),
-    armed: moves.flatMap(({ rounds: of, startNs, totalNs, pauseNs }) => {
-      const last = of[of.length - 1];
-      return last === undefined || pauseNs === null
-        ? []
-        : [startNs + totalNs - last.startNs - last.durationNs - pauseNs];
-    }),
+    poised: moves.flatMap((m) => phaseNs(run, m, m.from, /→ pausing$/, /^pausing → saving$/)),
     flight: parts.map((p) => p.propagateNs + p.applyNs),
     pause: moves.flatMap((m) => m.pauseNs ?? []),
     parts: Object.fromEntries(
       Object.keys(parts[0] ?? {}).map((name) => [name, parts.map((p) => p[name as keyof PauseParts])]),
     ) as Observables['parts'],
+    final: moves.map((m) => m.pagesInPause),
     missing: moves.map((m) => m.postcopy?.pagesMissing ?? 0),
   };
 }
