@@ -17,8 +17,9 @@ import { warmMoves } from './plan.js';
 export type SimulateWith = (experiment: RunResult['experiment'], costs: HostCosts) => Promise<RunResult>;
 
 const ITERATIONS = 6;
-/** Fewer pages in the final flight, or missing, say nothing of what one costs. */
+/** Fewer pages in the final flight say nothing of what one costs. */
 const FINAL_MIN = 10;
+/** Likewise of pages that are missing. */
 const MISSING_MIN = 20;
 /** The destination's share of a page against the source's: it copies once more and waits for its turn less. */
 const APPLY_SHARE = 0.9;
@@ -156,7 +157,7 @@ function difference(seen: readonly Seen[], pick: (o: Observables) => readonly nu
 
 const missing = (o: Observables): readonly number[] => o.missing;
 
-/** Runs in which it was more pages say more of what one costs. */
+/** What a page adds, by runs that differ in their pages: those with more say more. @param pagesOf how many, by move */
 function perPage(
   seen: readonly Seen[],
   pick: (o: Observables) => readonly number[],

@@ -17,7 +17,7 @@ export interface Observables {
   readonly page: number[];
   /** A round of few pages, less what its pages add. */
   readonly round: number[];
-  /** The source begins to pause until the guest stands. */
+  /** From the source's wish to pause until its guest stands. */
   readonly poised: number[];
   /** FINAL handed to the transport until all of the flight is in its place. */
   readonly flight: number[];
@@ -29,11 +29,11 @@ export interface Observables {
   readonly missing: number[];
 }
 
-/** What is looked at beside the moves: when each host came to which phase. */
-type Timed = Pick<RunResult, 'timeline' | 'experiment'>;
+/** A run, for when each of its hosts came to which phase. */
+type RunTimes = Pick<RunResult, 'timeline' | 'experiment'>;
 
 /** By move: how long the destination made its memory ready, over the pages of it; moves that populate nothing are left out. */
-export function populateNsPerPage(run: Timed, moves: readonly MigrationResult[]): number[] {
+export function populateNsPerPage(run: RunTimes, moves: readonly MigrationResult[]): number[] {
   const pages = run.experiment.guest.memoryBytes / PAGE_SIZE;
   return moves
     .filter(({ mode }) => mode !== 'postcopy')
@@ -42,7 +42,7 @@ export function populateNsPerPage(run: Timed, moves: readonly MigrationResult[])
 
 /** How long a host of a move was in a phase, by its time line; empty where that does not say. */
 function phaseNs(
-  { timeline }: Timed,
+  { timeline }: RunTimes,
   { startNs, totalNs }: MigrationResult,
   site: string,
   begins: RegExp,
@@ -59,7 +59,7 @@ function phaseNs(
 }
 
 /** @param moves those of the run that count */
-export function observe(run: Timed, moves: readonly MigrationResult[]): Observables {
+export function observe(run: RunTimes, moves: readonly MigrationResult[]): Observables {
   const rounds = moves.flatMap((m) =>
     m.rounds.slice(1).map((r) => ({ pages: pagesOf(r), ns: r.durationNs })),
   );

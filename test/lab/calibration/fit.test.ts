@@ -48,13 +48,17 @@ test('hosts whose costs are known are found out by their moves alone', async () 
     'populatePageNs',
     'poiseNs',
     'finalNs',
+    'finalPageNs',
     'verifyNs',
     'startNs',
-  ] as const)
+  ] as const) {
+    // What a step takes is known to a few microseconds, what a page takes is less than that.
+    const tolerance = Math.max(name.endsWith('PageNs') ? 0 : 20_000, 0.15 * hidden[name]);
     assert.ok(
-      Math.abs(costs[name] - hidden[name]) <= Math.max(20_000, 0.1 * hidden[name]),
+      Math.abs(costs[name] - hidden[name]) <= tolerance,
       `${name}: ${costs[name]} for ${hidden[name]}`,
     );
+  }
   for (const f of fitted.filter((x) => x.name.endsWith('precopy.pause')))
     assert.ok(Math.abs(f.simulated - f.measured) < 0.05 * f.measured + 50_000, JSON.stringify(f));
 });
